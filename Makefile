@@ -1,0 +1,100 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything below works in .cache/ and changes no file of the checkout. Needed by hand: git, make, python3 with python3-venv.
+#
+#   make test    every check and every test, cheap ones first; what CI runs
+#   make demo    a migration to a KMS to look at, on a network of its own
+#   make lint    all static checks          make unit       unit tests
+#   make wire    tests over real gRPC       make playbook   tests with real ansible-playbook
+#   make molecule                           make clean
+#
+# One Python for all: make PYTHON=python3.13 test. Arguments for pytest: make unit PYTEST_ARGS='-x -k kms'
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+CACHE := $(CURDIR)/.cache
+VENV := $(CACHE)/venv
+COPY := $(CACHE)/ansible_collections/ledgerops/canton
+REQUIREMENTS := requirements.txt tests/requirements.txt
+# looked up before the environment is put on PATH, as it must not be made with its own interpreter
+BASE_PYTHON := $(or $(shell command -v $(PYTHON)),$(PYTHON))
+# another Python or other requirements make another stamp, and so a new environment
+STAMP := $(VENV)/.made-$(shell { $(BASE_PYTHON) --version; cat $(REQUIREMENTS); } 2>&1 | cksum | cut -d ' ' -f 1)
+
+# The environment's programs come first: Ansible's tools call one another by name.
+export PATH := $(VENV)/bin:$(PATH)
+export ANSIBLE_HOME := $(CACHE)/ansible
+export ANSIBLE_REMOTE_TMP := $(CACHE)/ansible/remote
+export ANSIBLE_ASYNC_DIR := $(CACHE)/ansible/async
+export ANSIBLE_COLLECTIONS_PATH := $(CACHE)
+export LC_ALL := C.UTF-8
+# answers of real nodes, replayed where they lie beside the checkout
+export LEDGEROPS_RECORDINGS ?= $(abspath $(CURDIR)/../shared/recordings)
+export PYTHONPATH :=
+# set inside git hooks, where they would lead git away from the copy
+unexport GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
+
+.NOTPARALLEL:
+.PHONY: help test demo lint unit wire playbook molecule layout clean \
+	house ruff mypy yamllint ansible-lint docs-lint changelog-lint sanity
+
+help:
+	@sed -n '/^#   make/s/^#   //p' Makefile
+
+test: lint unit wire molecule playbook
+
+demo: layout
+	PYTHONPATH=$(COPY)/tests tests/demo/run
+
+lint: house ruff mypy yamllint changelog-lint ansible-lint docs-lint sanity
+
+unit: layout
+	cd $(COPY) && pytest tests/unit $(PYTEST_ARGS)
+
+wire: layout
+	cd $(COPY) && pytest tests/wire $(PYTEST_ARGS)
+
+# Mostly waiting, so two files at a time.
+playbook: layout
+	cd $(COPY) && pytest tests/playbook -n 2 --dist loadfile $(PYTEST_ARGS)
+
+# What an interrupted run left would be taken for a prepared scenario.
+molecule: layout
+	rm -rf $(ANSIBLE_HOME)/tmp/molecule.*
+	cd $(COPY) && PYTHONPATH=$(COPY)/tests molecule test --all --report
+
+house: layout
+	python tests/tools/check_repository.py $(COPY)
+
+ruff: layout
+	cd $(COPY) && ruff check . && ruff format --check .
+
+mypy: layout
+	cd $(CACHE) && mypy --config-file $(COPY)/pyproject.toml $(COPY)/plugins $(COPY)/tests
+
+yamllint: layout
+	cd $(COPY) && yamllint --strict .
+
+ansible-lint: layout
+	cd $(COPY) && ansible-lint --offline --profile production
+
+docs-lint: layout
+	cd $(COPY) && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .
+
+changelog-lint: layout
+	cd $(COPY) && antsibull-changelog lint
+
+sanity: layout
+	python tests/tools/sanity.py $(CACHE)/home $(COPY)
+
+layout: $(STAMP)
+	@python tests/tools/make_layout.py . $(COPY)
+
+$(STAMP):
+	@$(BASE_PYTHON) tests/tools/make_venv.py $(VENV) $@ $(REQUIREMENTS)
+
+clean:
+	rm -rf $(CACHE)
