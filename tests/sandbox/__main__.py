@@ -1,0 +1,109 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m sandbox``: see README.md beside this file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sandbox import network, topology_file
+from sandbox.network import Network, NetworkError
+from sandbox.store import Store
+from sandbox.topology_file import TopologyError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A sandbox of a small Canton network.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="run a network until SIGTERM or SIGINT")
+    up.add_argument("topology", type=Path)
+    up.add_argument("--state", type=Path, help="directory to keep the state in (default: a temporary one)")
+    up.add_argument("--ready-file", type=Path, help="written when the network is ready")
+    for name, text in (("stop", "stop a participant, or all"), ("start", "start it again"), ("kill", "kill -9 it")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("name")
+        command.add_argument("--state", type=Path, required=True)
+    knob = commands.add_parser("set", help="turn a knob of a participant: KEY=VALUE, the value in JSON or plain text")
+    knob.add_argument("name")
+    knob.add_argument("setting", metavar="KEY=VALUE")
+    knob.add_argument("--state", type=Path, required=True)
+    node = commands.add_parser("node", help="one participant (started by up)")
+    node.add_argument("name")
+    node.add_argument("--state", type=Path, required=True)
+    kms = commands.add_parser("kms", help="the KMS (started by up)")
+    kms.add_argument("port", type=int)
+    return parser
+
+
+def _up(arguments: argparse.Namespace) -> None:
+    topology = topology_file.load(arguments.topology)
+    state = arguments.state or Path(tempfile.mkdtemp(prefix="canton-sandbox-"))
+    running = Network(topology, state.resolve())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: running.stopped.set())
+    try:
+        running.start()
+        if arguments.ready_file:
+            arguments.ready_file.write_text(f"{state.resolve() / 'network.json'}\n")
+        print("ready", flush=True)
+        running.stopped.wait()
+    finally:
+        running.stop()
+        if not arguments.state:
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def _node(arguments: argparse.Namespace) -> None:
+    from sandbox import participant  # loads all services, which no other command needs
+
+    participant.Participant(participant.build(arguments.name, arguments.state)).run()
+
+
+def _set(arguments: argparse.Namespace) -> None:
+    key, equals, text = arguments.setting.partition("=")
+    path = network.database(arguments.state)
+    if not equals or not path.exists():
+        raise NetworkError("KEY=VALUE is wanted" if not equals else f"no network in {arguments.state}")
+    try:
+        value: Any = json.loads(text)
+    except ValueError:
+        value = text
+    Store(path).set_knob(arguments.name, key, value)
+
+
+def _kms(arguments: argparse.Namespace) -> None:
+    from sandbox import kms_server
+
+    kms_server.serve(arguments.port)
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s.%(msecs)03d %(name)s %(message)s", datefmt="%H:%M:%S"
+    )
+    for noisy in ("botocore", "boto3", "urllib3", "moto"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    actions = {"up": _up, "node": _node, "set": _set, "kms": _kms}
+    try:
+        if arguments.command in actions:
+            actions[arguments.command](arguments)
+        else:
+            network.send(arguments.state, arguments.command, arguments.name)
+    except (NetworkError, TopologyError, KeyError) as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Registering, connecting and disconnecting synchronizers (admin-api-3 C7)."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from sandbox import connections, contracts, ids, mappings, topology_state
+from sandbox.connections import Connection
+from sandbox.errors import CantonError
+
+if TYPE_CHECKING:
+    from sandbox.node import Node
+
+
+class Connector:
+    """The connections of one participant."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._config = node.messages.cls("admin.participant.v30.SynchronizerConnectionConfig")
+
+    def find(self, alias: str) -> Connection:
+        """The registered synchronizer of this alias; SYNC_SERVICE_UNKNOWN_SYNCHRONIZER when there is none."""
+        with self._node.db.read() as connection:
+            found = connections.find(connection, self._node.name, alias)
+        if found is None:
+            raise CantonError(
+                "SYNC_SERVICE_UNKNOWN_SYNCHRONIZER",
+                f"The synchronizer with alias {alias} is unknown.",
+                {"synchronizerAlias": f"Synchronizer '{alias}'"},
+            )
+        return found
+
+    def register(self, config: Any, handshake: bool) -> None:
+        """Keep a configuration; with ``handshake`` the synchronizer is asked who it is."""
+        with self._node.db.read() as connection:
+            known = connections.find(connection, self._node.name, config.synchronizer_alias)
+        if known is not None and not self._compatible(known, config):
+            raise CantonError(
+                "SYNCHRONIZER_REGISTRATION",
+                f"Synchronizer '{config.synchronizer_alias}' is already registered with another configuration",
+                {"synchronizerAlias": f"Synchronizer '{config.synchronizer_alias}'"},
+            )
+        stored = known.psid if known else ""
+        psid = self._handshake(config) if handshake else stored
+        self._save(config, psid)
+
+    def modify(self, config: Any) -> None:
+        """Replace the configuration of a registered synchronizer."""
+        self._save(config, self.find(config.synchronizer_alias).psid)
+
+    def _save(self, config: Any, psid: str) -> None:
+        stored = self._config()
+        stored.CopyFrom(config)
+        with self._node.db.write() as connection:
+            if psid:
+                for sequencer in stored.sequencer_connections.sequencer_connections:
+                    sequencer.sequencer_id = connections.sequencer_of(connection, psid)
+            data = stored.SerializeToString(deterministic=True)
+            connections.save(connection, self._node.name, config.synchronizer_alias, data, psid)
+
+    def _compatible(self, known: Connection, config: Any) -> bool:
+        """The same sequencers: all else may differ and is taken over."""
+        before = self._config.FromString(known.config)
+        return _urls(before) == _urls(config)
+
+    def _handshake(self, config: Any) -> str:
+        """The physical id of the synchronizer behind a configuration; an error when nothing answers there."""
+        urls = _urls(config)
+        with self._node.db.read() as connection:
+            found = {connections.psid_at(connection, url) for url in urls} - {None}
+        if not found or not self._node.knob("reachable", True):
+            raise CantonError(
+                "FAILED_TO_CONNECT_TO_SEQUENCERS",
+                f"The participant failed to connect to the sequencers at {', '.join(urls)}",
+                {"alias": f"Synchronizer '{config.synchronizer_alias}'"},
+            )
+        psid = str(found.pop())
+        if config.physical_synchronizer_id and config.physical_synchronizer_id != psid:
+            raise CantonError(
+                "SYNCHRONIZER_ID_MISMATCH",
+                "The synchronizer reports a different synchronizer id than the participant is expecting",
+                {"expected": ids.short(config.physical_synchronizer_id), "observed": ids.short(psid)},
+            )
+        return psid
+
+    def connect(self, alias: str) -> None:
+        """Connect, idempotent; afterwards the participant is active in the synchronizer's topology."""
+        node = self._node
+        registered = self.find(alias)
+        if registered.connected:
+            return
+        config = self._config.FromString(registered.config)
+        psid = self._handshake(config)
+        if registered.psid not in ("", psid):
+            raise CantonError("SYNCHRONIZER_ID_MISMATCH", "The alias belongs to another synchronizer")
+        self._save(config, psid)
+        self._trust(psid)
+        node.dispatcher.push_authorized_now(psid)
+        with node.db.write() as connection:
+            connections.set_connected(connection, node.name, alias, True)
+            missed = connections.take_missed(connection, node.name, alias)
+            if missed:
+                contracts.advance(connection, node.name, missed)
+        node.log.info("connected to %s (%s)", alias, ids.short(psid))
+        for call in node.on_connected:
+            call(alias, psid)
+
+    def _trust(self, psid: str) -> None:
+        """The certificate with which a participant joins a synchronizer, issued at the first connect."""
+        node = self._node
+        store = topology_state.authorized(node.name)
+        mapping = node.messages.cls("protocol.v30.TopologyMapping")()
+        certificate = mapping.synchronizer_trust_certificate
+        certificate.participant_uid, certificate.synchronizer_id = node.uid, ids.logical(psid)
+        with node.db.read() as connection:
+            head = node.topology.head(connection, store, mappings.unique_key(mapping))
+        if head is None:
+            node.manager.authorize(store, mappings.ADD, mapping)
+
+    def disconnect(self, alias: str) -> None:
+        """Disconnect, idempotent. Topology changes that are not sequenced yet are lost."""
+        registered = self.find(alias)
+        with self._node.db.write() as connection:
+            connections.set_connected(connection, self._node.name, alias, False)
+        if registered.connected:
+            self._node.dispatcher.drop(registered.psid)
+            self._node.log.info("disconnected from %s", alias)
+
+    def disconnect_all(self) -> None:
+        for alias in self._node.connected():
+            self.disconnect(alias)
+
+    def reconnect_all(self, ignore_failures: bool) -> None:
+        """Connect to all registered synchronizers that are not marked for manual connection."""
+        for registered in self.all():
+            if self._config.FromString(registered.config).manual_connect:
+                continue
+            try:
+                self.connect(registered.alias)
+            except CantonError:
+                if not ignore_failures:
+                    raise
+                self._node.log.warning("could not connect to %s", registered.alias)
+
+    def all(self) -> list[Connection]:
+        with self._node.db.read() as connection:
+            return connections.registered(connection, self._node.name)
+
+    def forget_connections(self, connection: sqlite3.Connection) -> None:
+        """At process start nothing is connected, whatever the store says."""
+        connection.execute("UPDATE connections SET connected=0 WHERE node=?", (self._node.name,))
+
+
+def _urls(config: Any) -> list[str]:
+    return sorted(url for one in config.sequencer_connections.sequencer_connections for url in one.grpc.connections)

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which synchronizers each participant has registered, and which it is connected to."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS connections (
+  position INTEGER PRIMARY KEY, node TEXT NOT NULL, alias TEXT NOT NULL, config BLOB NOT NULL,
+  psid TEXT NOT NULL DEFAULT '', connected INTEGER NOT NULL DEFAULT 0, missed INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (node, alias)
+);
+"""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A registered synchronizer; ``psid`` is empty until the first contact. ``config`` is the serialized message."""
+
+    alias: str
+    config: bytes
+    psid: str
+    connected: bool
+
+
+def _connection(row: sqlite3.Row) -> Connection:
+    return Connection(row["alias"], row["config"], row["psid"], bool(row["connected"]))
+
+
+def registered(connection: sqlite3.Connection, node: str) -> list[Connection]:
+    rows = connection.execute("SELECT * FROM connections WHERE node=? ORDER BY position", (node,))
+    return [_connection(row) for row in rows]
+
+
+def find(connection: sqlite3.Connection, node: str, alias: str) -> Connection | None:
+    row = connection.execute("SELECT * FROM connections WHERE node=? AND alias=?", (node, alias)).fetchone()
+    return _connection(row) if row else None
+
+
+def connected(connection: sqlite3.Connection, node: str) -> dict[str, str]:
+    """alias -> physical id."""
+    rows = connection.execute(
+        "SELECT alias, psid FROM connections WHERE node=? AND connected ORDER BY position", (node,)
+    )
+    return {row["alias"]: row["psid"] for row in rows}
+
+
+def known(connection: sqlite3.Connection, node: str) -> list[str]:
+    """The physical ids of all synchronizers that the node ever had contact with, the registered ones."""
+    rows = connection.execute(
+        "SELECT DISTINCT psid FROM connections WHERE node=? AND psid<>'' ORDER BY position", (node,)
+    )
+    return [row["psid"] for row in rows]
+
+
+def save(connection: sqlite3.Connection, node: str, alias: str, config: bytes, psid: str) -> None:
+    """Register, or replace configuration and physical id."""
+    connection.execute(
+        "INSERT INTO connections (node, alias, config, psid) VALUES (?,?,?,?)"
+        " ON CONFLICT (node, alias) DO UPDATE SET config=excluded.config, psid=excluded.psid",
+        (node, alias, config, psid),
+    )
+
+
+def set_connected(connection: sqlite3.Connection, node: str, alias: str, value: bool) -> None:
+    connection.execute("UPDATE connections SET connected=? WHERE node=? AND alias=?", (int(value), node, alias))
+
+
+def psid_at(connection: sqlite3.Connection, url: str) -> str | None:
+    """The synchronizer whose sequencer answers at this URL."""
+    row = connection.execute("SELECT psid FROM synchronizers WHERE url=?", (url,)).fetchone()
+    return str(row["psid"]) if row else None
+
+
+def sequencer_of(connection: sqlite3.Connection, psid: str) -> str:
+    row = connection.execute("SELECT sequencer FROM synchronizers WHERE psid=?", (psid,)).fetchone()
+    return str(row["sequencer"])
+
+
+def take_missed(connection: sqlite3.Connection, node: str, alias: str) -> int:
+    """How many topology events of the node's parties came while it was away; forgotten by the call."""
+    row = connection.execute("SELECT missed FROM connections WHERE node=? AND alias=?", (node, alias)).fetchone()
+    connection.execute("UPDATE connections SET missed=0 WHERE node=? AND alias=?", (node, alias))
+    return int(row["missed"]) if row else 0
+
+
+def count_event(connection: sqlite3.Connection, uid: str, psid: str) -> list[str]:
+    """Note a topology event for the participant ``uid``; the names of the nodes that are connected and see it now."""
+    rows = connection.execute(
+        "SELECT c.node, c.alias, c.connected FROM connections c JOIN participants p ON p.name=c.node"
+        " WHERE p.uid=? AND c.psid=?",
+        (uid, psid),
+    ).fetchall()
+    for row in rows:
+        if not row["connected"]:
+            connection.execute(
+                "UPDATE connections SET missed=missed+1 WHERE node=? AND alias=?", (row["node"], row["alias"])
+            )
+    return [row["node"] for row in rows if row["connected"]]

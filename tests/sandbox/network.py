@@ -1,0 +1,383 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The supervisor of a whole network: state, KMS, one process for each participant."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from sandbox import auth, ids, store, wire
+from sandbox.kms_facts import DUMMY_CREDENTIALS
+from sandbox.release import release
+from sandbox.store import Store
+from sandbox.synchronizer import found
+
+_START_SECONDS = 120
+_STOP_SECONDS = 15
+_POLL_SECONDS = 0.03
+_TESTS = Path(__file__).parent.parent
+
+
+class NetworkError(Exception):
+    """The network can't do what was asked; the text says why."""
+
+
+def database(state: Path) -> Path:
+    return state / "network.db"
+
+
+def _free_port() -> int:
+    """A port that nobody listens on, below the range from which systems take ports for outgoing connections."""
+    while True:
+        port = 10_000 + secrets.randbelow(22_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
+class Network:
+    """A network in a state directory. Use it as a context manager, or call ``start`` and ``stop``.
+
+    ``topology`` is what ``topology_file.load`` or ``.check`` gives. ``logs``: a directory for one log file a process;
+    without it they write to this process's standard error.
+    """
+
+    def __init__(self, topology: dict[str, Any], state: Path, logs: Path | None = None) -> None:
+        self.topology = topology
+        self.state = state
+        self._logs = logs
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._kms: subprocess.Popen[bytes] | None = None
+        self._sequencers: list[socket.socket] = []
+        self._lock = threading.RLock()
+        self._store: Store | None = None
+        self._control: _Control | None = None
+        self.stopped = threading.Event()
+
+    def __enter__(self) -> Network:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            raise NetworkError("the network was not started")
+        return self._store
+
+    # Start and stop of everything.
+
+    def start(self) -> None:
+        """Make or reopen the state, start all processes and wait until they serve; stops all again on failure."""
+        try:
+            self._open_state()
+            self._start_kms()
+            at_once = [name for name, config in self.topology["participants"].items() if config["start"]]
+            for name in at_once:
+                self._spawn(name)
+            self._await_nodes(at_once)
+            self._control = _Control(self)
+            self._write_info()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        with self._lock:
+            for process in self._processes.values():
+                if process.poll() is None:
+                    process.terminate()
+            for process in self._processes.values():
+                _end(process)
+            if self._kms is not None:
+                self._kms.kill()
+                self._kms.wait()
+            for listener in self._sequencers:
+                listener.close()
+        if self._control is not None:
+            self._control.close()
+        self.stopped.set()
+
+    def _open_state(self) -> None:
+        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = not database(self.state).exists()
+        if not fresh and self._uses_kms():
+            raise NetworkError(
+                f"{self.state} holds an earlier network whose KMS keys are gone (the KMS keeps them in memory):"
+                " choose an empty directory"
+            )
+        self._store = store.create(database(self.state))
+        if fresh:
+            self._create()
+        self._listen_for_sequencers()
+        if any(config["tls"] != "none" for config in self.topology["participants"].values()):
+            auth.make_certificates(self.state / "tls")
+
+    def _create(self) -> None:
+        with self.store.write() as connection:
+            for name, config in self.topology["participants"].items():
+                connection.execute(
+                    "INSERT INTO participants (name, config, admin_port, ledger_port) VALUES (?,?,?,?)",
+                    (
+                        name,
+                        json.dumps(config),
+                        config["admin_port"] or _free_port(),
+                        config["ledger_port"] or _free_port(),
+                    ),
+                )
+        messages = wire.messages(release("3.5"))
+        for number, (name, config) in enumerate(self.topology["synchronizers"].items(), 1):
+            url = f"http://127.0.0.1:{_free_port()}"
+            found(self.store, messages, name, number, config["protocol_version"], url)
+
+    def _listen_for_sequencers(self) -> None:
+        """Nothing is served there: the sockets only keep the ports, so that no other program gets them."""
+        with self.store.read() as connection:
+            urls = [row["url"] for row in connection.execute("SELECT url FROM synchronizers")]
+        for url in urls:
+            listener = socket.socket()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", int(url.rpartition(":")[2])))
+            listener.listen()
+            self._sequencers.append(listener)
+
+    # Processes.
+
+    def _command(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "PYTHONPATH": str(_TESTS), "PYTHONUNBUFFERED": "1"}
+        log = None
+        if self._logs is not None:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            log = (self._logs / f"{name}.log").open("ab")
+        try:
+            # The pipe at standard input tells the child when its supervisor is gone, however that ended.
+            return subprocess.Popen(
+                [sys.executable, "-m", "sandbox", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log or sys.stderr.fileno(),
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        finally:
+            if log is not None:
+                log.close()
+
+    def _uses_kms(self) -> bool:
+        configs = self.topology["participants"].values()
+        return bool(self.topology["kms"]["always"]) or any(config["crypto"] == "kms" for config in configs)
+
+    def _start_kms(self) -> None:
+        if not self._uses_kms():
+            return
+        port = _free_port()
+        settings = {"endpoint": f"http://127.0.0.1:{port}", "region": self.topology["kms"]["region"]}
+        with self.store.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO network VALUES ('kms', ?)", (json.dumps(settings),))
+        self._kms = self._command("kms", "kms", str(port))
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(port):
+            if self._kms.poll() is not None or time.monotonic() > deadline:
+                raise NetworkError("the KMS did not start")
+            time.sleep(_POLL_SECONDS)
+
+    def _spawn(self, name: str) -> None:
+        with self.store.write() as connection:
+            connection.execute("UPDATE participants SET pid=0, phase='starting' WHERE name=?", (name,))
+        self._processes[name] = self._command(name, "node", name, "--state", str(self.state))
+
+    def _await_nodes(self, names: list[str]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        waiting = set(names)
+        while waiting:
+            waiting = {name for name in waiting if not self._serves(name)}
+            for name in waiting:
+                if self._processes[name].poll() is not None:
+                    raise NetworkError(f"participant {name} ended while it started; its log says why")
+            if waiting and time.monotonic() > deadline:
+                raise NetworkError(f"participants {', '.join(sorted(waiting))} did not start in time")
+            time.sleep(_POLL_SECONDS)
+
+    def _serves(self, name: str) -> bool:
+        """Ready, or in the waiting state that its configuration makes it stay in."""
+        with self.store.read() as connection:
+            row = connection.execute("SELECT phase FROM participants WHERE name=?", (name,)).fetchone()
+        config = self.topology["participants"][name]
+        slow = self.store.knob(name, "starting_ms", config["starting_ms"]) > 0
+        return row["phase"] in ("ready", "waiting") or (slow and row["phase"] == "serving")
+
+    def _process(self, name: str) -> subprocess.Popen[bytes]:
+        if name not in self._processes:
+            raise NetworkError(f"this network runs no participant {name}")
+        return self._processes[name]
+
+    def start_node(self, name: str) -> None:
+        """Start a participant that was stopped, killed or left out at first, on its own ports; waits until it serves."""
+        with self._lock:
+            if name not in self.topology["participants"]:
+                raise NetworkError(f"this network has no participant {name}")
+            if name in self._processes and self._processes[name].poll() is None:
+                raise NetworkError(f"participant {name} is running")
+            self._spawn(name)
+            self._await_nodes([name])
+            self._write_info()
+
+    def stop_node(self, name: str) -> None:
+        """A clean stop."""
+        with self._lock:
+            self._process(name).terminate()
+            _end(self._process(name))
+            self._write_info()
+
+    def kill_node(self, name: str) -> None:
+        """kill -9: what the process had only in memory is gone."""
+        with self._lock:
+            self._process(name).send_signal(signal.SIGKILL)
+            self._process(name).wait()
+            with self.store.write() as connection:
+                connection.execute("UPDATE participants SET pid=0, phase='killed' WHERE name=?", (name,))
+            self._write_info()
+
+    def set(self, name: str, key: str, value: Any) -> None:
+        """Turn a knob of a participant."""
+        self.store.set_knob(name, key, value)
+
+    # What others need to know.
+
+    def info(self) -> dict[str, Any]:
+        """Addresses, ids and process ids, as in ``network.json``."""
+        with self.store.read() as connection:
+            participants = connection.execute("SELECT * FROM participants ORDER BY name").fetchall()
+            synchronizers = connection.execute("SELECT * FROM synchronizers ORDER BY name").fetchall()
+            row = connection.execute("SELECT value FROM network WHERE key='kms'").fetchone()
+        kms = None
+        if row and self._kms is not None:
+            kms = {**json.loads(row["value"]), **DUMMY_CREDENTIALS, "pid": self._kms.pid}
+        return {
+            "state": str(self.state),
+            "pid": os.getpid(),
+            "control": self._control.address if self._control else None,
+            "kms": kms,
+            "synchronizers": {
+                row["name"]: {
+                    "id": ids.logical(row["psid"]),
+                    "physical_id": row["psid"],
+                    "sequencer_url": row["url"],
+                }
+                for row in synchronizers
+            },
+            "participants": {row["name"]: self._participant_info(row) for row in participants},
+        }
+
+    def _participant_info(self, row: Any) -> dict[str, Any]:
+        config = json.loads(row["config"])
+        tls = None
+        if config["tls"] != "none":
+            directory = self.state / "tls"
+            tls = {"ca_cert": str(directory / "ca.pem")}
+            if config["tls"] == "mutual":
+                tls["client_cert"] = str(directory / "client.pem")
+                tls["client_key"] = str(directory / "client.key")
+        return {
+            "uid": row["uid"],
+            "release": config["release"],
+            "crypto": config["crypto"],
+            "pid": row["pid"],
+            "phase": row["phase"],
+            "admin_port": row["admin_port"],
+            "ledger_port": row["ledger_port"],
+            "admin_token": config["admin_token"],
+            "tls": tls,
+        }
+
+    def _write_info(self) -> None:
+        target = self.state / "network.json"
+        draft = self.state / "network.json.new"
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(self.info(), indent=2) + "\n")
+        draft.replace(target)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process that was told to stop; it is killed when it does not."""
+    try:
+        process.wait(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class _Control:
+    """Takes the commands of ``python -m sandbox stop|start|kill`` on a loopback port, for those who know the secret."""
+
+    _COMMANDS = {"start": Network.start_node, "stop": Network.stop_node, "kill": Network.kill_node}
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._secret = secrets.token_hex(16)
+        control = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(json.dumps(control.answer(json.loads(self.rfile.readline()))).encode() + b"\n")
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = {"port": self._server.server_address[1], "secret": self._secret}
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def answer(self, request: dict[str, str]) -> dict[str, str]:
+        """``{}`` or ``{"error": text}``."""
+        if not secrets.compare_digest(request.get("secret", ""), self._secret):
+            return {"error": "not allowed"}
+        if request["command"] == "stop" and request["name"] == "all":
+            self._network.stopped.set()
+            return {}
+        try:
+            self._COMMANDS[request["command"]](self._network, request["name"])
+        except NetworkError as error:
+            return {"error": str(error)}
+        return {}
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def send(state: Path, command: str, name: str) -> None:
+    """Give a command to the supervisor of this state directory; ``NetworkError`` when it refuses or is not there."""
+    try:
+        control = json.loads((state / "network.json").read_text())["control"]
+        with socket.create_connection(("127.0.0.1", control["port"]), timeout=_START_SECONDS) as connection:
+            request = {"secret": control["secret"], "command": command, "name": name}
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(connection.makefile().readline())
+    except (OSError, ValueError) as error:
+        raise NetworkError(f"no network runs in {state}: {error}") from error
+    if "error" in answer:
+        raise NetworkError(answer["error"])

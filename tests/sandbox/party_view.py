@@ -1,0 +1,56 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a participant knows about parties from the synchronizers that it has had contact with."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from sandbox import connections, ids, topology_state
+from sandbox.mappings import ADD, DTC, PTP
+from sandbox.node import Node
+
+
+def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int) -> Iterator[Any]:
+    query = topology_state.Query(
+        stores=[topology_state.synchronizer(psid) for psid in psids],
+        codes=frozenset({code}),
+        operation=ADD,
+        at=ids.now(),
+    )
+    for row in node.topology.query(db, query):
+        yield row.item
+
+
+def known_parties(node: Node) -> dict[str, bool]:
+    """party -> hosted here, in the order of the party ids; the admin party of each participant included."""
+    found: dict[str, bool] = {}
+    with node.db.read() as db:
+        psids = connections.known(db, node.name)
+        for mapping in _effective(node, db, psids, PTP):
+            local = any(host.participant_uid == node.uid for host in mapping.participants)
+            found[mapping.party] = found.get(mapping.party, False) or local
+        for certificate in _effective(node, db, psids, DTC):
+            found[certificate.participant_uid] = certificate.participant_uid == node.uid
+    return dict(sorted(found.items()))
+
+
+def permission(node: Node, psid: str, party: str, participant_uid: str) -> int:
+    """The permission that a participant has for a party on a synchronizer, 0 when it does not host it."""
+    if party == participant_uid:
+        return 1 if participant_uid in participants(node, psid) else 0
+    with node.db.read() as db:
+        for mapping in _effective(node, db, [psid], PTP):
+            if mapping.party == party:
+                hosts = {host.participant_uid: int(host.permission) for host in mapping.participants}
+                return hosts.get(participant_uid, 0)
+    return 0
+
+
+def participants(node: Node, psid: str) -> set[str]:
+    """The uids of the participants that are active on a synchronizer."""
+    with node.db.read() as db:
+        return {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC)}
