@@ -1,0 +1,68 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every module says about itself; C(support) is left to each module."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode, and then says what a real run would change, without changing it.
+  diff_mode:
+    description: Shows with C(--diff) what is there before and after.
+  idempotent:
+    description: Changes nothing when it is run again with the same options.
+"""
+
+    # Modules that only read.
+    INFO_MODULE = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode, and then says what a real run would change, without changing it.
+    details: This module changes nothing in either mode.
+  diff_mode:
+    support: N/A
+    description: Shows with C(--diff) what is there before and after.
+    details: This module changes nothing.
+  idempotent:
+    support: full
+    description: Changes nothing when it is run again with the same options.
+    details: This module changes nothing. What it returns follows the state of what it reads.
+"""
+
+    ACTIONGROUP_PARTICIPANT = r"""
+options: {}
+attributes:
+  action_group:
+    description: Connection options can be given once for a play, in C(module_defaults).
+    support: full
+    membership:
+      - ledgerops.canton.participant
+"""
+
+    ACTIONGROUP_PARTICIPANT_PAIR = r"""
+options: {}
+attributes:
+  action_group:
+    description: Connection options can be given once for a play, in C(module_defaults).
+    support: full
+    membership:
+      - ledgerops.canton.participant_pair
+"""
+
+    ACTIONGROUP_KMS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Connection options can be given once for a play, in C(module_defaults).
+    support: full
+    membership:
+      - ledgerops.canton.kms
+"""

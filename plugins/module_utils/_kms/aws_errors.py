@@ -1,0 +1,114 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What AWS and its SDK say when they refuse, turned into one error with a remedy. Imports no SDK."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+
+NOT_FOUND = "NotFoundException"
+ACCESS_DENIED = "AccessDeniedException"
+DISABLED = "DisabledException"
+INVALID_STATE = "KMSInvalidStateException"
+
+_CREDENTIALS_WRONG = (
+    "The access key, its secret or the session token is wrong, or of another AWS partition; check the credentials."
+)
+_CREDENTIALS_EXPIRED = (
+    "The session has expired: log in again (for example aws sso login), or pass a fresh session_token."
+)
+_SLOW_DOWN = (
+    "AWS limits the rate of these calls in this account and region; run again, with lower forks, serial or throttle."
+)
+_TRY_AGAIN = "This is a passing failure on AWS's side: run again."
+_REACH = "Check region and endpoint_url, and from the host that runs the module its DNS, proxy and firewall."
+
+HINTS: dict[str, str] = {
+    "UnrecognizedClientException": _CREDENTIALS_WRONG,
+    "InvalidClientTokenId": _CREDENTIALS_WRONG,
+    "InvalidSignatureException": _CREDENTIALS_WRONG + " A wrong clock on this host has the same effect.",
+    "SignatureDoesNotMatch": _CREDENTIALS_WRONG,
+    "IncompleteSignature": _CREDENTIALS_WRONG,
+    "MissingAuthenticationToken": _CREDENTIALS_WRONG,
+    "ExpiredTokenException": _CREDENTIALS_EXPIRED,
+    "ExpiredToken": _CREDENTIALS_EXPIRED,
+    "RequestExpired": _CREDENTIALS_EXPIRED,
+    "ThrottlingException": _SLOW_DOWN,
+    "Throttling": _SLOW_DOWN,
+    "TooManyRequestsException": _SLOW_DOWN,
+    "RequestLimitExceeded": _SLOW_DOWN,
+    "LimitExceededException": "A quota is used up (keys, aliases or tags); raise it, or delete what isn't needed.",
+    NOT_FOUND: "Check the name or id, the region, and whether the credentials are of the account that holds the key.",
+    DISABLED: "Enable the key first: ledgerops.canton.kms_key with enabled=true.",
+    INVALID_STATE: "The key's state doesn't allow this; look at it with ledgerops.canton.kms_key_info.",
+    "AlreadyExistsException": "Something else has just taken the name: run again.",
+    "InvalidArnException": "Check the ARN: arn:aws:kms:REGION:ACCOUNT:key/ID.",
+    "InvalidAliasNameException": "Use letters, digits, and the signs / _ - only.",
+    "TagException": "Check the tags: no name may begin with aws: and there may be 50 at most.",
+    "KeyUnavailableException": _TRY_AGAIN,
+    "DependencyTimeoutException": _TRY_AGAIN,
+    "KMSInternalException": _TRY_AGAIN,
+    "InternalFailure": _TRY_AGAIN,
+    "ServiceUnavailable": _TRY_AGAIN,
+}
+_PASSING = (_SLOW_DOWN, _TRY_AGAIN)
+
+# Class names of botocore's own exceptions; a subclass is found under its parent's name.
+SDK_HINTS: dict[str, str] = {
+    "NoCredentialsError": "No AWS credentials were found where the module runs: set profile, or access_key and "
+    "secret_key, or one of AWS's own sources (AWS_PROFILE, AWS_ACCESS_KEY_ID, the instance's role).",
+    "PartialCredentialsError": "Give both halves: access_key and secret_key.",
+    "ProfileNotFound": "Check profile (or AWS_PROFILE) against ~/.aws/config of the user that runs the module.",
+    "CredentialRetrievalError": _CREDENTIALS_EXPIRED,
+    "SSOError": _CREDENTIALS_EXPIRED,
+    "NoRegionError": "Set region, or AWS_REGION in the module's environment.",
+    "InvalidRegionError": "Check region, for example eu-central-1.",
+    "SSLError": _REACH + " If a proxy replaces certificates, name its CA in AWS_CA_BUNDLE.",
+    "HTTPClientError": _REACH,
+    "ConnectionError": _REACH,
+    "ParamValidationError": "Check the values that are given to the module.",
+}
+
+
+def refused(operation: str, code: str, text: str, region: str | None) -> CantonError:
+    """For an error that AWS answered; ``operation`` is the API's name of it, such as CreateKey."""
+    if code.removeprefix("Client.") in (ACCESS_DENIED, "AccessDenied", "UnauthorizedOperation"):
+        return _denied(operation, text)
+    hint = HINTS.get(code, "")
+    return CantonError(
+        f"AWS KMS in {region} refused {operation}: {text or code}",
+        error_id=code,
+        hint=hint,
+        retryable=hint in _PASSING,
+        details={"operation": operation},
+    )
+
+
+def _denied(operation: str, text: str) -> CantonError:
+    # CreateKey with tags is refused for want of another action than its own; AWS names it
+    named = re.search(r"perform: (kms:\w+)", text)
+    action = named.group(1) if named else f"kms:{operation}"
+    return CantonError(
+        f"These AWS credentials lack the permission {action}: {text or 'access denied'}",
+        error_id=ACCESS_DENIED,
+        hint=f"Allow {action} to them in an IAM policy, and check that neither the key's policy nor an organisation's "
+        "policy denies it.",
+        details={"operation": operation, "action": action},
+    )
+
+
+def failed(operation: str, exc: Exception) -> CantonError:
+    """For an error of the SDK itself: nothing was answered."""
+    names = [cls.__name__ for cls in type(exc).__mro__]
+    hint = next((SDK_HINTS[name] for name in names if name in SDK_HINTS), "")
+    return CantonError(
+        f"{operation} did not get to AWS KMS: {exc}",
+        error_id=names[0],
+        hint=hint,
+        retryable=hint == _REACH,
+        details={"operation": operation},
+    )

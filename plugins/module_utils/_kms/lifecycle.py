@@ -1,0 +1,286 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the key that is there to the key that is asked for: find, aim, carry out, see that it shows. Knows no provider.
+
+Aiming is pure, so that check mode predicts with the very code that the real run follows.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key, Requirement
+
+View = dict[str, t.Any]
+Params = t.Mapping[str, t.Any]
+ABSENT: View = {"state": "absent"}
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+
+_STATE_HINTS = {
+    "pending_import": "Import its key material first, or choose another key.",
+    "pending_replica_deletion": "Its replicas have to be deleted first; choose another key.",
+    "unavailable": "Its custom key store is disconnected: connect it, or choose another key.",
+    "creating": "Run again in a minute.",
+    "updating": "Run again in a minute.",
+}
+
+
+class Keys(t.Protocol):
+    """What a provider has to offer; ``aws.AwsKeys`` is one."""
+
+    region: str | None
+
+    def identify(self, name: str) -> str | None: ...
+    def find(self, name: str) -> Key | None: ...
+    def create(self, spec: str, usage: str, description: str, tags: t.Mapping[str, str]) -> str: ...
+    def add_alias(self, arn: str, alias: str) -> None: ...
+    def describe(self, arn: str, description: str) -> None: ...
+    def tag(self, arn: str, tags: t.Mapping[str, str]) -> None: ...
+    def untag(self, arn: str, names: t.Iterable[str]) -> None: ...
+    def enable(self, arn: str) -> None: ...
+    def disable(self, arn: str) -> None: ...
+    def schedule_deletion(self, arn: str, days: int) -> None: ...
+    def cancel_deletion(self, arn: str) -> None: ...
+
+
+# -- finding ----------------------------------------------------------------------------------------------------------
+
+
+def locate(keys: Keys, key_id: str | None, alias: str | None, must_exist: bool) -> Key | None:
+    """The key that ``key_id`` or ``alias`` names. ``must_exist``: a ``key_id`` that names none is an error."""
+    key = keys.find(key_id or alias or "")
+    if key is None and key_id and must_exist:
+        raise CantonError(
+            f"There is no key {key_id} in {keys.region}",
+            error_id="key_not_found",
+            hint="Check key_id, region and the credentials' account; give an alias without key_id to create a key.",
+        )
+    if key is None:
+        return None
+    if key.managed_by_provider:
+        raise CantonError(
+            f"Key {key.arn} is managed by the provider itself", "key_not_ours", "Name a key of your own account."
+        )
+    if key_id and alias:
+        _refuse_foreign_alias(keys, key, alias)
+    return key
+
+
+def _refuse_foreign_alias(keys: Keys, key: Key, alias: str) -> None:
+    owner = keys.identify(alias)
+    if owner not in (None, key.arn):
+        raise CantonError(
+            f"The alias {alias} belongs to another key, {owner}, not to {key.arn}",
+            error_id="alias_taken",
+            hint="Choose another alias, or leave key_id out to work with the alias's key. An alias is never moved, "
+            "since a node that uses it doesn't notice.",
+            details={"arn": key.arn, "alias": alias, "alias_of": owner},
+        )
+
+
+def view(keys: Keys, key: Key | None, alias: str | None) -> View:
+    """The facts that decide about a change, as they are; the same in real and in check mode, hence without ids."""
+    if key is None:
+        return dict(ABSENT)
+    return {
+        "state": key.state,
+        "spec": key.spec,
+        "usage": key.usage,
+        "alias": alias if alias and keys.identify(alias) == key.arn else None,
+        "description": key.description,
+        "tags": key.tags,
+    }
+
+
+# -- aiming -----------------------------------------------------------------------------------------------------------
+
+
+def aim(before: View, key: Key | None, wanted: Requirement | None, alias: str | None, params: Params) -> View:
+    """The facts as they should be. Raises CantonError where no change can lead there."""
+    if params["state"] == "absent":
+        gone = key is None or key.state in ("pending_deletion", "pending_replica_deletion")
+        return dict(before) if gone else {**before, "state": "pending_deletion"}
+    if key is None:
+        return _new(wanted, alias, params)
+    return {
+        **before,
+        "state": _aim_state(key, params),
+        "alias": alias,
+        "description": before["description"] if params["description"] is None else params["description"],
+        "tags": _aim_tags(key, params),
+    }
+
+
+def _new(wanted: Requirement | None, alias: str | None, params: Params) -> View:
+    if wanted is None:
+        raise CantonError(
+            f"There is no key {alias} yet, and nothing says which kind to create",
+            error_id="key_spec_missing",
+            hint="Set purpose (or spec), or check alias and region if the key should be there already.",
+        )
+    return {
+        "state": "disabled" if params["enabled"] is False else "enabled",
+        "spec": wanted.specs[0],
+        "usage": wanted.usage,
+        "alias": alias,
+        "description": params["description"] or "",
+        "tags": dict(params["tags"] or {}),
+    }
+
+
+def _aim_state(key: Key, params: Params) -> str:
+    enabled = params["enabled"]
+    if key.state == "pending_deletion":
+        if not params["cancel_deletion"]:
+            raise CantonError(
+                f"Key {key.arn} is waiting for its deletion on {key.deletion_date}",
+                error_id="key_pending_deletion",
+                hint="Set cancel_deletion to true to keep it, or choose another alias or key_id.",
+                details={"arn": key.arn, "deletion_date": key.deletion_date},
+            )
+        return "disabled" if enabled is False else "enabled"
+    if key.state == "disabled" and enabled is None:
+        raise CantonError(
+            f"Key {key.arn} is disabled, so no node can use it",
+            error_id="key_disabled",
+            hint="Set enabled to true to enable it, or to false if it should stay disabled.",
+            details={"arn": key.arn},
+        )
+    if key.state not in ("enabled", "disabled"):
+        raise CantonError(
+            f"Key {key.arn} can't be used: its state is {key.state}",
+            error_id=f"key_{key.state}",
+            hint=_STATE_HINTS.get(key.state, ""),
+            retryable=key.state in ("creating", "updating"),
+            details={"arn": key.arn},
+        )
+    return key.state if enabled is None else ("enabled" if enabled else "disabled")
+
+
+def _aim_tags(key: Key, params: Params) -> dict[str, str] | None:
+    asked = params["tags"]
+    if asked is None:
+        return key.tags
+    if key.tags is None:
+        raise CantonError(
+            "tags can't be compared with what the key has. " + " ".join(key.notes),
+            error_id="tags_unreadable",
+            hint="Allow reading them, or leave tags out; tags of another account's key are never shown.",
+        )
+    return dict(asked) if params["purge_tags"] else {**key.tags, **asked}
+
+
+def predict(key: Key | None, after: View) -> Key | None:
+    """The key as it will be read after the change, without what only the KMS can know."""
+    if after == ABSENT:
+        return None
+    base = key or Key(state="", spec=after["spec"], usage=after["usage"], aliases=(), origin="aws_kms")
+    aliases = base.aliases
+    if aliases is not None and after["alias"]:
+        aliases = tuple({*aliases, after["alias"]})
+    date = base.deletion_date if after["state"] == base.state else None
+    return replace(
+        base,
+        state=after["state"],
+        description=after["description"],
+        tags=after["tags"],
+        aliases=aliases,
+        deletion_date=date,
+    )
+
+
+# -- carrying out -----------------------------------------------------------------------------------------------------
+
+
+def carry_out(keys: Keys, key: Key | None, before: View, after: View, params: Params) -> tuple[Key, View]:
+    """Make the change, wait until the KMS shows it, and return the key and its facts as read afterwards."""
+    arn = _create(keys, after) if key is None else str(key.arn)
+    now = {**after, "state": "enabled"} if key is None else before
+    if now["state"] == "pending_deletion":
+        # first of all: a key that waits for its deletion refuses every other change
+        keys.cancel_deletion(arn)
+        now = {**now, "state": "disabled"}
+    _set_attributes(keys, arn, now, after)
+    _set_state(keys, arn, now["state"], after["state"], params["pending_window"])
+    return _settle(keys, arn, before, after, params["wait_timeout"])
+
+
+def _create(keys: Keys, after: View) -> str:
+    arn = keys.create(after["spec"], after["usage"], after["description"], after["tags"])
+    try:
+        keys.add_alias(arn, after["alias"])
+    except CantonError as exc:
+        raise _take_back(keys, arn, exc) from exc
+    return arn
+
+
+def _take_back(keys: Keys, arn: str, cause: CantonError) -> CantonError:
+    """A new key without its alias would be created once more by the next run, so it goes at once."""
+    try:
+        keys.schedule_deletion(arn, 7)
+        left = f"The new key {arn} that was to get the alias is deleted again in 7 days."
+    except CantonError as exc:
+        left = f"The new key {arn} remains without an alias ({exc.message}): delete it, or run again with it as key_id."
+    return CantonError(
+        cause.message, cause.error_id, f"{cause.hint} {left}".strip(), cause.retryable, {**cause.details, "arn": arn}
+    )
+
+
+def _set_attributes(keys: Keys, arn: str, now: View, after: View) -> None:
+    if after["alias"] != now["alias"]:
+        keys.add_alias(arn, after["alias"])
+    if after["description"] != now["description"]:
+        keys.describe(arn, after["description"])
+    had, wanted = now["tags"] or {}, after["tags"] or {}
+    changed = {name: value for name, value in wanted.items() if had.get(name) != value}
+    if changed:
+        keys.tag(arn, changed)
+    if set(had) - set(wanted):
+        keys.untag(arn, set(had) - set(wanted))
+
+
+def _set_state(keys: Keys, arn: str, now: str, after: str, pending_window: int) -> None:
+    if now == after:
+        return
+    if after == "enabled":
+        keys.enable(arn)
+    elif after == "disabled":
+        keys.disable(arn)
+    else:
+        keys.schedule_deletion(arn, pending_window)
+
+
+def _settle(keys: Keys, arn: str, before: View, after: View, timeout: float) -> tuple[Key, View]:
+    """Read until the change shows: a KMS may take seconds for what it has accepted, and a node would fail meanwhile."""
+    deadline = time.monotonic() + timeout
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        key = keys.find(arn)
+        seen = view(keys, key, after["alias"])
+        if key is not None and _shows(seen, before, after):
+            return key, seen
+        if time.monotonic() >= deadline:
+            raise CantonError(
+                f"The change of key {arn} was accepted, but doesn't show after {timeout:g} seconds",
+                error_id="change_not_visible",
+                hint="Run again; a larger wait_timeout waits longer.",
+                retryable=True,
+                details={"arn": arn},
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _shows(seen: View, before: View, after: View) -> bool:
+    """Tags that others put on a key meanwhile, as many organisations do by themselves, are no reason to wait."""
+    if any(seen[name] != after[name] for name in ("state", "alias", "description")):
+        return False
+    tags, wanted = seen["tags"], after["tags"] or {}
+    purged = set(before.get("tags") or {}) - set(wanted)
+    return tags is None or (wanted.items() <= tags.items() and not purged & set(tags))

@@ -1,0 +1,142 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Canton needs of a key in a KMS, and what such a key looks like to this collection. Speaks to no KMS."""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from dataclasses import dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import KEY_SPECS, fingerprint
+
+SIGN = "sign_verify"
+ENCRYPT = "encrypt_decrypt"
+# The only usage that Canton makes of each spec in a KMS (kms 2).
+USAGE_OF_SPEC = {"ec_p256": SIGN, "ec_p384": SIGN, "ec_secp256k1": SIGN, "rsa_2048": ENCRYPT, "symmetric": ENCRYPT}
+_SIGNING = ("ec_p256", "ec_p384", "ec_secp256k1")
+# Of several specs the first one is what Canton itself creates (kms 3).
+SPECS_OF_PURPOSE = {
+    "namespace": _SIGNING,
+    "sequencer_authentication": _SIGNING,
+    "protocol": _SIGNING,
+    "encryption": ("rsa_2048",),
+    "wrapper": ("symmetric",),
+}
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """The specs that will do, best first, and the usage; ``label`` says for what, in words."""
+
+    specs: tuple[str, ...]
+    usage: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key as a KMS shows it. No private material, ever.
+
+    ``spec``, ``usage`` and ``state`` are this collection's words where it has one, else the provider's in lower case.
+    ``tags`` and ``aliases`` are None when these credentials may not list them; ``notes`` then says so.
+    """
+
+    state: str
+    spec: str
+    usage: str
+    description: str = ""
+    tags: dict[str, str] | None = None
+    aliases: tuple[str, ...] | None = None
+    key_id: str | None = None
+    arn: str | None = None
+    origin: str | None = None
+    multi_region: bool = False
+    created: str | None = None
+    deletion_date: str | None = None
+    public_key_der: bytes | None = None
+    managed_by_provider: bool = False
+    notes: tuple[str, ...] = ()
+
+    def as_result(self) -> dict[str, object]:
+        """The return value ``key`` of the modules; None stands for what isn't there or can't be known or read."""
+        der = self.public_key_der
+        return {
+            "key_id": self.key_id,
+            "arn": self.arn,
+            "state": self.state,
+            "spec": self.spec,
+            "usage": self.usage,
+            "description": self.description,
+            "aliases": None if self.aliases is None else sorted(self.aliases),
+            "tags": self.tags,
+            "origin": self.origin,
+            "multi_region": self.multi_region,
+            "created": self.created,
+            "deletion_date": self.deletion_date,
+            "public_key_pem": None if der is None else pem(der),
+            "public_key_der": None if der is None else base64.b64encode(der).decode("ascii"),
+            "fingerprint": fingerprint(self.spec, der) if der is not None and self.spec in KEY_SPECS else None,
+        }
+
+
+def requirement(purpose: str | None, spec: str | None, usage: str | None) -> Requirement | None:
+    """What is asked of a key, or None when nothing is. Raises CantonError for what Canton has no use for."""
+    if spec and usage and usage != USAGE_OF_SPEC[spec]:
+        raise CantonError(
+            f"Canton has no use for a key of spec {spec} with usage {usage}",
+            error_id="key_usage_unfit",
+            hint=f"Keys of spec {spec} are for {USAGE_OF_SPEC[spec]}; leave usage out, or name a purpose.",
+        )
+    if purpose:
+        return _for_purpose(purpose, spec, usage)
+    if spec:
+        return Requirement((spec,), USAGE_OF_SPEC[spec], f"spec {spec}")
+    if usage:
+        raise CantonError(
+            f"usage {usage} alone doesn't say which key is wanted",
+            error_id="key_spec_missing",
+            hint="Name a purpose, or a spec with the usage.",
+        )
+    return None
+
+
+def _for_purpose(purpose: str, spec: str | None, usage: str | None) -> Requirement:
+    fit = SPECS_OF_PURPOSE[purpose]
+    if spec and spec not in fit:
+        raise CantonError(
+            f"A key of spec {spec} can't serve Canton as {purpose} key",
+            error_id="key_spec_unfit",
+            hint=f"Use {' or '.join(fit)}, or leave spec out.",
+        )
+    if usage and usage != USAGE_OF_SPEC[fit[0]]:
+        raise CantonError(
+            f"A key of usage {usage} can't serve Canton as {purpose} key",
+            error_id="key_usage_unfit",
+            hint=f"It has to be {USAGE_OF_SPEC[fit[0]]}; leave usage out.",
+        )
+    return Requirement((spec,) if spec else fit, USAGE_OF_SPEC[fit[0]], f"purpose {purpose}")
+
+
+def check_fits(wanted: Requirement | None, key: Key) -> None:
+    """Raise CantonError when the key that is there isn't what is asked: spec and usage of a key never change."""
+    if wanted is None or (key.spec in wanted.specs and key.usage == wanted.usage):
+        return
+    reason = " Canton can't use Ed25519 keys of AWS KMS at all." if key.spec == "ec_curve25519" else ""
+    raise CantonError(
+        f"Key {key.arn} has spec {key.spec} and usage {key.usage}, but {wanted.label} needs "
+        f"{' or '.join(wanted.specs)} with {wanted.usage}",
+        error_id="key_spec_mismatch",
+        hint=f"Spec and usage of a key never change.{reason} Choose another alias or key_id, or ask for what "
+        "the key is.",
+        details={"arn": key.arn, "spec": key.spec, "usage": key.usage},
+    )
+
+
+def pem(der: bytes) -> str:
+    """A DER SubjectPublicKeyInfo in PEM, with a line end at the end."""
+    body = "\n".join(textwrap.wrap(base64.b64encode(der).decode("ascii"), 64))
+    return f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"

@@ -1,0 +1,25 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiting for what a node does in its own time."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+Found = t.TypeVar("Found")
+
+
+def wait_for(look: t.Callable[[], Found | None], seconds: float, pause: float = 0.25) -> Found | None:
+    """Call ``look`` until it returns something true, with pauses that grow to two seconds; None when ``seconds`` are over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+        pause = min(pause * 1.5, 2.0)

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Readers of single sides of a participant, for info modules and reports: plain dictionaries, no payloads, no secrets."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    ADMIN_USER,
+    Hosting,
+    Participant,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import read_users
+
+
+def identity(participant: Participant) -> dict[str, t.Any]:
+    found = participant.identity()
+    keys = participant.own_keys()
+    return {
+        **dataclasses.asdict(found),
+        "protocol_versions": list(found.protocol_versions),
+        "namespace": found.namespace,
+        "kms_backed": bool(keys) and all(key.kms_key_id for key in keys),
+    }
+
+
+def synchronizers(participant: Participant) -> list[dict[str, t.Any]]:
+    return [{**dataclasses.asdict(item), "id": item.id} for item in participant.synchronizers()]
+
+
+def keys(participant: Participant) -> list[dict[str, t.Any]]:
+    return [
+        {
+            "fingerprint": key.fingerprint,
+            "name": key.name,
+            "purpose": key.purpose,
+            "usage": list(key.usage),
+            "spec": key.spec,
+            "kms_key_id": key.kms_key_id,
+        }
+        for key in participant.own_keys()
+    ]
+
+
+def parties(participant: Participant) -> dict[str, list[dict[str, t.Any]]]:
+    uid = participant.identity().uid
+    return {
+        item.alias: [_party(mapping, uid) for mapping in participant.hostings(item.id, uid)]
+        for item in participant.synchronizers()
+        if item.physical_id
+    }
+
+
+def _party(mapping: Hosting, uid: str) -> dict[str, t.Any]:
+    host = mapping.host(uid)
+    return {
+        "party": mapping.party,
+        "permission": host.permission if host else "",
+        "threshold": mapping.threshold,
+        "participants": [item.participant for item in mapping.hosts],
+    }
+
+
+def packages(participant: Participant) -> dict[str, t.Any]:
+    uid = participant.identity().uid
+    vetted = {
+        item.alias: len(participant.vetted_packages(item.id, uid))
+        for item in participant.synchronizers()
+        if item.physical_id
+    }
+    return {
+        "dars": [{"main": dar.main, "name": dar.name, "version": dar.version} for dar in participant.dars()],
+        "stored": len(participant.packages()),
+        "vetted": vetted,
+    }
+
+
+def users(participant: Participant) -> list[dict[str, t.Any]]:
+    found = read_users(participant, [provider.id for provider in participant.identity_providers()])
+    return [
+        {
+            "id": user.id,
+            "identity_provider": user.identity_provider,
+            "primary_party": user.primary_party,
+            "deactivated": user.deactivated,
+            "annotations": dict(user.annotations),
+            "rights": sorted(map(str, user.rights)),
+        }
+        for _key, user in sorted(found.items())
+        if user.id != ADMIN_USER
+    ]
+
+
+def contracts(participant: Participant) -> dict[str, t.Any]:
+    local = [item.party for item in participant.local_parties() if item.is_local]
+    end = participant.ledger_end()
+    found = tally(participant.active_contracts(local, end), local)
+    return {"ledger_end": end, "active": found.contracts, "digest": found.digest, "synchronizers": found.synchronizers}
+
+
+READERS: dict[str, t.Callable[[Participant], t.Any]] = {
+    "identity": identity,
+    "synchronizers": synchronizers,
+    "keys": keys,
+    "parties": parties,
+    "packages": packages,
+    "users": users,
+    "contracts": contracts,
+}

@@ -1,0 +1,380 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ACS snapshot: a file of the node's own bytes with a manifest, and the streams that make, check and send it.
+
+Nothing here holds contract ids or payloads in memory: an order-free digest over contract ids is kept, overall and per party.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import typing as t
+import zlib
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import ActiveContract
+
+CHUNK_BYTES = 2 * 1024 * 1024  # the node's and the console's own chunk size (perf 2)
+MANIFEST_VERSION = 1
+MAX_RECORD_BYTES = 256 * 1024 * 1024
+GZIP = 31
+
+
+class IdDigest:
+    """An order-free digest of a set of ids: the sum of their SHA-256 values, and their number."""
+
+    __slots__ = ("_sum", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sum = 0
+
+    def add(self, identifier: str) -> None:
+        self.count += 1
+        self._sum = (self._sum + int.from_bytes(hashlib.sha256(identifier.encode()).digest(), "big")) % 2**256
+
+    @property
+    def value(self) -> str:
+        return f"{self._sum:064x}"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a set of contracts amounts to: number and digest, overall and per party; per synchronizer and per package numbers."""
+
+    contracts: int
+    digest: str
+    parties: dict[str, dict[str, t.Any]]
+    synchronizers: dict[str, int]
+    packages: dict[str, int]
+
+    def same_contracts(self, other: Tally) -> bool:
+        return (self.contracts, self.digest, self.parties) == (other.contracts, other.digest, other.parties)
+
+
+class Counter:
+    """Makes a tally of contracts while they pass."""
+
+    def __init__(self, parties: t.Iterable[str]) -> None:
+        self._all = IdDigest()
+        self._parties = {party: IdDigest() for party in parties}
+        self._synchronizers: dict[str, int] = {}
+        self._packages: dict[str, int] = {}
+
+    def add(self, contract: ActiveContract) -> None:
+        if contract.incomplete:
+            raise CantonError(
+                f"Contract {contract.contract_id} is in the middle of a reassignment between synchronizers",
+                error_id="incomplete_reassignment",
+                hint="Complete or roll back the reassignment first: contracts in flight are not exported.",
+            )
+        self._all.add(contract.contract_id)
+        self._synchronizers[contract.synchronizer] = self._synchronizers.get(contract.synchronizer, 0) + 1
+        self._packages[contract.package_id] = self._packages.get(contract.package_id, 0) + 1
+        for party in contract.stakeholders:
+            if party in self._parties:
+                self._parties[party].add(contract.contract_id)
+
+    def tally(self) -> Tally:
+        parties = {
+            party: {"contracts": item.count, "digest": item.value} for party, item in sorted(self._parties.items())
+        }
+        return Tally(
+            self._all.count,
+            self._all.value,
+            parties,
+            dict(sorted(self._synchronizers.items())),
+            dict(sorted(self._packages.items())),
+        )
+
+
+def tally(contracts: t.Iterable[ActiveContract], parties: t.Iterable[str]) -> Tally:
+    counter = Counter(parties)
+    for contract in contracts:
+        counter.add(contract)
+    return counter.tally()
+
+
+class SnapshotReader:
+    """Follows the compressed bytes of a snapshot, whatever the chunk borders: hash, number of bytes, and its records."""
+
+    def __init__(self, on_record: t.Callable[[bytes], None]) -> None:
+        self._on_record = on_record
+        self._gunzip = zlib.decompressobj(GZIP)
+        self._buffer = bytearray()
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def feed(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        self.bytes += len(chunk)
+        try:
+            while chunk:
+                self._buffer += self._gunzip.decompress(chunk, CHUNK_BYTES)
+                chunk = self._gunzip.unconsumed_tail
+                self._records()
+        except zlib.error as exc:
+            raise _damaged("it is not a valid gzip stream") from exc
+        if self._gunzip.unused_data:
+            raise _damaged("something follows its end")
+
+    def _records(self) -> None:
+        position = 0
+        while True:
+            length, start = _varint(self._buffer, position)
+            if start is None or start + length > len(self._buffer):
+                break
+            self._on_record(bytes(self._buffer[start : start + length]))
+            position = start + length
+        del self._buffer[:position]
+
+    def finish(self) -> str:
+        """The sha256 of all that was fed; raises unless the gzip stream came to its own end at a record border."""
+        if not self._gunzip.eof:
+            raise _damaged("it ends before its end")
+        if self._buffer:
+            raise _damaged("its last record is cut")
+        return self._hash.hexdigest()
+
+
+def _varint(buffer: bytearray, position: int) -> tuple[int, int | None]:
+    """The length at ``position`` and where its record begins; None while the length itself is not all there."""
+    value = shift = 0
+    for index in range(position, len(buffer)):
+        byte = buffer[index]
+        value |= (byte & 0x7F) << shift
+        if value > MAX_RECORD_BYTES:
+            raise _damaged("a record claims an impossible length")
+        if byte < 0x80:
+            return value, index + 1
+        shift += 7
+    return 0, None
+
+
+def _damaged(why: str) -> CantonError:
+    return CantonError(
+        f"The snapshot is damaged: {why}",
+        error_id="snapshot_damaged",
+        hint="Nothing was sent to the target. Delete the file and its manifest and export again.",
+    )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that has to be known about a snapshot before it may be sent anywhere."""
+
+    source: str
+    target: str
+    offset: int
+    renames: dict[str, str]
+    bytes: int
+    sha256: str
+    contracts: int
+    digest: str
+    parties: dict[str, dict[str, t.Any]]
+    packages: dict[str, int]
+    exported_at: str
+    version: int = MANIFEST_VERSION
+
+    def tally(self) -> Tally:
+        synchronizers = dict.fromkeys(self.renames.values(), self.contracts) if self.contracts else {}
+        return Tally(self.contracts, self.digest, self.parties, synchronizers, self.packages)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """That a snapshot was imported and proven, and the target's ledger end at which it was."""
+
+    target: str
+    sha256: str
+    offset: int
+    imported_at: str
+
+
+@dataclass(frozen=True)
+class SnapshotFiles:
+    """``<base>.acs.gz``, ``<base>.manifest.json`` and ``<base>.receipt.json`` on the host that runs the module."""
+
+    base: str
+
+    @property
+    def data(self) -> str:
+        return self.base + ".acs.gz"
+
+    @property
+    def manifest(self) -> str:
+        return self.base + ".manifest.json"
+
+    @property
+    def receipt(self) -> str:
+        return self.base + ".receipt.json"
+
+    def read_manifest(self) -> Manifest | None:
+        values = _read_json(self.manifest)
+        if values is None:
+            return None
+        if values.get("version") != MANIFEST_VERSION:
+            raise _unreadable(self.manifest, f"its version is {values.get('version')}, not {MANIFEST_VERSION}")
+        try:
+            return Manifest(**values)
+        except TypeError as exc:
+            raise _unreadable(self.manifest, "its fields are not those of a manifest") from exc
+
+    def read_receipt(self) -> Receipt | None:
+        values = _read_json(self.receipt)
+        try:
+            return None if values is None else Receipt(**values)
+        except TypeError as exc:
+            raise _unreadable(self.receipt, "its fields are not those of a receipt") from exc
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        _write_json(self.manifest, asdict(manifest))
+
+    def write_receipt(self, receipt: Receipt) -> None:
+        _write_json(self.receipt, asdict(receipt))
+
+    def chunks(self) -> t.Iterator[bytes]:
+        try:
+            with open(self.data, "rb") as handle:
+                while True:
+                    chunk = handle.read(CHUNK_BYTES)
+                    if not chunk:
+                        return
+                    yield chunk
+        except FileNotFoundError as exc:
+            raise CantonError(
+                f"There is no snapshot {self.data}",
+                error_id="snapshot_missing",
+                hint="Export first, or name the path that was exported to.",
+            ) from exc
+        except OSError as exc:
+            raise file_error(self.data, "read", exc) from exc
+
+    def check(self, manifest: Manifest, on_record: t.Callable[[bytes], ActiveContract]) -> None:
+        """Read the whole snapshot and compare it with its manifest: size, sha256, contracts, digest per party."""
+        counter = Counter(manifest.parties)
+
+        def take(record: bytes) -> None:
+            try:
+                counter.add(on_record(record))
+            except Exception as exc:
+                # It was readable when it was exported, and its hash is known only at the end.
+                raise _damaged("one of its records cannot be read") from exc
+
+        reader = SnapshotReader(take)
+        for chunk in self.chunks():
+            reader.feed(chunk)
+            if reader.bytes > manifest.bytes:
+                raise _damaged(f"it is longer than the {manifest.bytes} bytes of its manifest")
+        if reader.bytes != manifest.bytes:
+            raise _damaged(f"it has {reader.bytes} bytes and its manifest says {manifest.bytes}")
+        if reader.finish() != manifest.sha256:
+            raise _damaged("its sha256 is not that of its manifest")
+        if not counter.tally().same_contracts(manifest.tally()):
+            raise _damaged("its contracts are not those of its manifest")
+
+    def contract_ids(self, on_record: t.Callable[[bytes], ActiveContract]) -> set[str]:
+        """All contract ids of the snapshot; only for naming differences, since it holds them in memory."""
+        found: set[str] = set()
+        reader = SnapshotReader(lambda record: found.add(on_record(record).contract_id))
+        for chunk in self.chunks():
+            reader.feed(chunk)
+        return found
+
+
+def watch(
+    chunks: t.Iterable[bytes], on_record: t.Callable[[bytes], ActiveContract], counter: Counter
+) -> t.Generator[bytes, None, tuple[int, str]]:
+    """Let chunks pass while they are counted and hashed; returns number of bytes and sha256, or raises if the stream is cut."""
+
+    def take(record: bytes) -> None:
+        counter.add(on_record(record))
+
+    reader = SnapshotReader(take)
+    for chunk in chunks:
+        reader.feed(chunk)
+        yield chunk
+    return reader.bytes, reader.finish()
+
+
+@contextmanager
+def private_file(path: str) -> t.Iterator[t.BinaryIO]:
+    """A file that appears under its name only when it is whole and on disk: mode 0600, temporary name, fsync, rename."""
+    part = path + ".part"
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        with os.fdopen(descriptor, "wb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(part, path)
+        _sync_folder(path)
+    except BaseException as exc:
+        _remove(part)
+        if isinstance(exc, OSError):
+            raise file_error(path, "written", exc) from exc
+        raise
+
+
+def _sync_folder(path: str) -> None:
+    descriptor = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
+
+
+def file_error(path: str, verb: str, exc: OSError) -> CantonError:
+    hints = {
+        errno.ENOSPC: "Free space or name another folder in path, then run again: the unfinished file was removed.",
+        errno.EDQUOT: "Raise the quota or name another folder in path, then run again: the unfinished file was removed.",
+        errno.ENOENT: "Create the folder first (mode 0700, owned by the user who runs the module).",
+        errno.EACCES: "Give the user who runs the module the right to this folder.",
+        errno.EROFS: "Name a folder on a file system that can be written to.",
+    }
+    return CantonError(
+        f"{path} cannot be {verb}: {exc.strerror or exc}",
+        error_id="file_" + (errno.errorcode.get(exc.errno or 0, "error").lower()),
+        hint=hints.get(exc.errno or 0, "Check the folder and its file system."),
+    )
+
+
+def _unreadable(path: str, why: str) -> CantonError:
+    return CantonError(
+        f"{path} cannot be used: {why}",
+        error_id="manifest_unreadable",
+        hint="Delete the snapshot and its manifest and export again.",
+    )
+
+
+def _read_json(path: str) -> dict[str, t.Any] | None:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            values = json.load(handle)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise file_error(path, "read", exc) from exc
+    except ValueError as exc:
+        raise _unreadable(path, "it is not JSON") from exc
+    if not isinstance(values, dict):
+        raise _unreadable(path, "it is not a JSON object")
+    return values
+
+
+def _write_json(path: str, values: dict[str, t.Any]) -> None:
+    with private_file(path) as handle:
+        handle.write(json.dumps(values, indent=2, sort_keys=True).encode() + b"\n")

@@ -1,0 +1,647 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The v30 dialect: Canton 3.4 and 3.5. One small method per RPC, plain dataclasses in and out (admin-api-3)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap, unwrap_active_contract
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint, spec_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    AUTHORIZED,
+    ActiveContract,
+    Dar,
+    Delegation,
+    Host,
+    Hosting,
+    Identity,
+    IdentityProvider,
+    Key,
+    LocalParty,
+    Pong,
+    Right,
+    SignedDelegation,
+    Synchronizer,
+    User,
+)
+
+PARTICIPANT = "com.digitalasset.canton.admin.participant.v30."
+TOPOLOGY = "com.digitalasset.canton.topology.admin.v30."
+VAULT = "com.digitalasset.canton.crypto.admin.v30.VaultService/"
+CRYPTO = "com.digitalasset.canton.crypto.v30."
+PROTOCOL = "com.digitalasset.canton.protocol.v30."
+LEDGER = "com.daml.ledger.api.v2."
+CONNECTIVITY = PARTICIPANT + "SynchronizerConnectivityService/"
+PACKAGES = PARTICIPANT + "PackageService/"
+REPAIR = PARTICIPANT + "ParticipantRepairService/"
+READ = TOPOLOGY + "TopologyManagerReadService/"
+WRITE = TOPOLOGY + "TopologyManagerWriteService/"
+USERS = LEDGER + "admin.UserManagementService/"
+PARTIES = LEDGER + "admin.PartyManagementService/"
+PROVIDERS = LEDGER + "admin.IdentityProviderConfigService/"
+
+SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs are minutes (admin-api-3 C7)
+
+ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
+REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
+PERMISSIONS = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
+WAITING_FOR = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
+RESTRICTIONS = {
+    "can_sign_all_mappings": "all",
+    "can_sign_all_but_namespace_delegations": "all_but_namespace_delegations",
+    "can_sign_specific_mapings": "specific",
+}
+RIGHTS_WITHOUT_PARTY = (
+    "participant_admin",
+    "identity_provider_admin",
+    "can_read_as_any_party",
+    "can_execute_as_any_party",
+)
+
+
+class V30:
+    """One participant of Canton 3. ``ledger`` may be missing as long as nothing asks the ledger API."""
+
+    def __init__(self, admin: Api, ledger: Api | None) -> None:
+        self.admin = admin
+        self._ledger = ledger
+
+    @property
+    def label(self) -> str:
+        return self.admin.endpoint.label
+
+    @property
+    def has_ledger(self) -> bool:
+        return self._ledger is not None
+
+    @property
+    def ledger(self) -> Api:
+        if self._ledger is None:
+            raise CantonError(
+                f"The {self.label} has no ledger_endpoint, and this task needs the ledger API",
+                error_id="ledger_endpoint_missing",
+                hint="Set ledger_endpoint (host:port of the ledger API).",
+            )
+        return self._ledger
+
+    # -- status and identity (A1, A13) ----------------------------------------------------------------------------
+
+    def identity(self) -> Identity:
+        """Who this is. A node that is only starting is waited for; one that waits for an operator is told as it is (C1)."""
+        status = wait_for(self._settled_status, self.admin.endpoint.ready_timeout) or self._status()
+        if status.HasField("not_initialized"):
+            waiting = status.not_initialized
+            known = self.admin.read(TOPOLOGY + "IdentityInitializationService/GetId")
+            version = getattr(waiting, "version", "")
+            waiting_for = WAITING_FOR.get(waiting.waiting_for_external_input, "")
+            return Identity(known.unique_identifier, False, waiting.active, version, waiting_for, ())
+        common = status.status.common_status
+        versions = tuple(status.status.supported_protocol_versions)
+        return Identity(common.uid, True, status.status.active, common.version, "", versions)
+
+    def _status(self) -> Message:
+        return self.admin.read(PARTICIPANT + "ParticipantStatusService/ParticipantStatus")
+
+    def _settled_status(self) -> Message | None:
+        status = self._status()
+        waits_for_operator = WAITING_FOR.get(status.not_initialized.waiting_for_external_input) in (
+            "id",
+            "node_topology",
+        )
+        return status if status.HasField("status") or waits_for_operator else None
+
+    # -- synchronizers (A4) ---------------------------------------------------------------------------------------
+
+    def synchronizers(self) -> list[Synchronizer]:
+        healthy = self._connected()
+        return [
+            Synchronizer(
+                alias=result.config.synchronizer_alias,
+                physical_id=result.physical_synchronizer_id,
+                connected=result.connected,
+                healthy=healthy.get(result.config.synchronizer_alias, False),
+                manual_connect=result.config.manual_connect,
+            )
+            for result in self._registered()
+        ]
+
+    def _connected(self) -> dict[str, bool]:
+        answer = self.admin.read(CONNECTIVITY + "ListConnectedSynchronizers")
+        return {item.synchronizer_alias: item.healthy for item in answer.connected_synchronizers}
+
+    def _registered(self) -> list[Message]:
+        return list(self.admin.read(CONNECTIVITY + "ListRegisteredSynchronizers").results)
+
+    def connect(self, alias: str) -> None:
+        """Connect a registered synchronizer; connecting again is a no-op (C7)."""
+        answer = self.admin.repeatable(
+            CONNECTIVITY + "ReconnectSynchronizer", deadline=SLOW_SECONDS, synchronizer_alias=alias, retry=False
+        )
+        if not answer.connected_successfully:
+            raise CantonError(
+                f"The {self.label} could not connect to synchronizer {alias}",
+                error_id="not_connected",
+                hint="Look whether its sequencers are up and reachable from the node, then run again.",
+            )
+
+    def disconnect(self, alias: str) -> None:
+        self.admin.repeatable(CONNECTIVITY + "DisconnectSynchronizer", synchronizer_alias=alias)
+
+    def set_manual_connect(self, alias: str, manual: bool) -> None:
+        """Decide whether the node connects ``alias`` by itself after a restart."""
+        result = next((item for item in self._registered() if item.config.synchronizer_alias == alias), None)
+        if result is None:
+            raise CantonError(f"The {self.label} has no synchronizer with alias {alias}", error_id="unknown_alias")
+        result.config.manual_connect = manual
+        fields: dict[str, t.Any] = {"new_config": result.config, "sequencer_connection_validation": 1}
+        if result.physical_synchronizer_id:
+            fields["physical_synchronizer_id"] = result.physical_synchronizer_id
+        self.admin.repeatable(CONNECTIVITY + "ModifySynchronizer", **fields)
+
+    def register(self, alias: str, connections: t.Sequence[str], ca_cert: bytes, manual_connect: bool) -> None:
+        """Register a synchronizer by its sequencers' addresses and shake hands, which makes its id known (C7).
+
+        The durations are the ones that a node gives a synchronizer that is connected from its console (recordings).
+        """
+        grpc_part: dict[str, t.Any] = {
+            "connections": list(connections),
+            "transport_security": any(item.startswith("https://") for item in connections),
+        }
+        if ca_cert:
+            grpc_part["custom_trust_certificates"] = ca_cert
+        config = {
+            "synchronizer_alias": alias,
+            "manual_connect": manual_connect,
+            "sequencer_connections": {
+                "sequencer_connections": [{"grpc": grpc_part}],
+                "sequencer_trust_threshold": 1,
+                "submission_request_amplification": {"factor": 1, "patience": {}},
+                "sequencer_connection_pool_delays": {
+                    "min_restart_delay": {"nanos": 10_000_000},
+                    "max_restart_delay": {"seconds": 10},
+                    "subscription_request_delay": {"seconds": 1},
+                    "warn_validation_delay": {"seconds": 20},
+                },
+            },
+            "time_tracker": {
+                "observation_latency": {"nanos": 250_000_000},
+                "patience_duration": {"nanos": 500_000_000},
+                "min_observation_duration": {"seconds": 86_400},
+                "time_proof_request": {
+                    "initial_retry_delay": {"nanos": 200_000_000},
+                    "max_retry_delay": {"seconds": 5},
+                    "max_sequencing_delay": {"seconds": 10},
+                },
+            },
+        }
+        handshake, validate_all = 2, 3
+        self.admin.write(
+            CONNECTIVITY + "RegisterSynchronizer",
+            deadline=SLOW_SECONDS,
+            config=config,
+            synchronizer_connection=handshake,
+            sequencer_connection_validation=validate_all,
+        )
+
+    # -- vault (A11) ----------------------------------------------------------------------------------------------
+
+    def own_keys(self) -> list[Key]:
+        answer = self.admin.read(VAULT + "ListMyKeys")
+        return [_key(item.public_key_with_name, item.kms_key_id) for item in answer.private_keys_metadata]
+
+    # -- topology: namespace delegations (A14, A15) ---------------------------------------------------------------
+
+    def delegations(self, store: str, namespace: str) -> list[Delegation]:
+        answer = self.admin.read(READ + "ListNamespaceDelegation", base_query=_query(store), filter_namespace=namespace)
+        return [
+            _delegation(result.item, result.context.serial)
+            for result in answer.results
+            if result.item.namespace == namespace
+        ]
+
+    def signed_delegations(self, store: str, namespace: str, removed: bool = False) -> list[SignedDelegation]:
+        """The signed transactions behind ``delegations``, or the signed removals: lists carry no signatures (C5)."""
+        query = _query(store, operation=REMOVE if removed else ADD)
+        answer = self.admin.read(READ + "ListAll", base_query=query, filter_namespace=namespace)
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
+        found = []
+        for item in answer.result.items:
+            raw = unwrap(item.transaction, "a stored topology transaction")
+            signed = signed_class.FromString(raw)
+            transaction = transaction_class.FromString(unwrap(signed.transaction, "a topology transaction"))
+            mapping = transaction.mapping
+            if mapping.WhichOneof("mapping") != "namespace_delegation" or signed.proposal:
+                continue
+            if mapping.namespace_delegation.namespace == namespace:
+                found.append(SignedDelegation(_delegation(mapping.namespace_delegation, transaction.serial), raw))
+        return found
+
+    def authorize_delegation(self, namespace: str, key: Key, wait_seconds: int = 30) -> None:
+        """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations."""
+        public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
+        delegation = {
+            "namespace": namespace,
+            "target_key": public.signing_public_key,
+            "can_sign_all_but_namespace_delegations": {},
+        }
+        self.admin.write(
+            WRITE + "Authorize",
+            proposal={"change": ADD, "mapping": {"namespace_delegation": delegation}},
+            must_fully_authorize=True,
+            store=_store(AUTHORIZED),
+            wait_to_become_effective={"seconds": wait_seconds},
+        )
+
+    def add_transactions(self, store: str, signed: t.Sequence[bytes]) -> None:
+        """Load transactions that others signed, in this order; known ones are a no-op (B6)."""
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        self.admin.repeatable(
+            WRITE + "AddTransactions",
+            transactions=[signed_class.FromString(raw) for raw in signed],
+            store=_store(store),
+        )
+
+    # -- topology: parties ----------------------------------------------------------------------------------------
+
+    def hostings(self, store: str, participant: str = "", proposals: bool = False) -> list[Hosting]:
+        """PartyToParticipant mappings of a synchronizer's store, all or those that name ``participant``."""
+        answer = self.admin.read(
+            READ + "ListPartyToParticipant",
+            base_query=_query(store, proposals),
+            filter_participant=participant,
+        )
+        found = [_hosting(result.item) for result in answer.results]
+        return [item for item in found if not participant or item.host(participant)]
+
+    def host_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it (recordings)."""
+        requests = [
+            {
+                "proposal": {"change": ADD, "mapping": {"party_to_participant": self._hosting_message(item)}},
+                "must_fully_authorize": True,
+                "store": _store(store),
+            }
+            for item in hostings
+        ]
+        answers = self.admin.write_many(WRITE + "Authorize", requests, parallel)
+        return [answer if isinstance(answer, CantonError) else None for answer in answers]
+
+    def _hosting_message(self, item: Hosting) -> dict[str, t.Any]:
+        numbers = {name: number for number, name in PERMISSIONS.items()}
+        fields: dict[str, t.Any] = {
+            "party": item.party,
+            "threshold": item.threshold,
+            "participants": [
+                {"participant_uid": host.participant, "permission": numbers[host.permission]} for host in item.hosts
+            ],
+        }
+        if item.signing_keys:
+            fields["party_signing_keys"] = self.admin.message(CRYPTO + "SigningKeysWithThreshold").FromString(
+                item.signing_keys
+            )
+        return fields
+
+    def decentralized_namespaces(self, store: str) -> set[str]:
+        answer = self.admin.read(READ + "ListDecentralizedNamespaceDefinition", base_query=_query(store))
+        return {result.item.decentralized_namespace for result in answer.results}
+
+    # -- packages (A2, A15) ---------------------------------------------------------------------------------------
+
+    def dars(self) -> list[Dar]:
+        answer = self.admin.read(PACKAGES + "ListDars")
+        return [Dar(item.main, item.name, item.version, item.description) for item in answer.dars]
+
+    def packages(self) -> dict[str, str]:
+        """Package ids in the store with a readable name each."""
+        answer = self.admin.read(PACKAGES + "ListPackages")
+        return {item.package_id: f"{item.name} {item.version}".strip() for item in answer.package_descriptions}
+
+    def dar_packages(self, main: str) -> set[str]:
+        answer = self.admin.read(PACKAGES + "GetDarContents", main_package_id=main)
+        return {item.package_id for item in answer.packages} | {main}
+
+    def download_dar(self, main: str) -> bytes:
+        return bytes(self.admin.read(PACKAGES + "GetDar", main_package_id=main).payload)
+
+    def dar_main(self, payload: bytes, name: str) -> str:
+        """The main package id of a DAR, as the node reads it; nothing is stored."""
+        return str(self.admin.read(PACKAGES + "ValidateDar", data=payload, filename=name).main_package_id)
+
+    def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
+        """Store a DAR and, when ``synchronizer`` is given, vet all its packages there and wait for it (C6)."""
+        fields: dict[str, t.Any] = {
+            "dars": [{"bytes": payload, "description": description, "expected_main_package_id": main}],
+            "vet_all_packages": bool(synchronizer),
+            "synchronize_vetting": bool(synchronizer),
+        }
+        if synchronizer:
+            fields["synchronizer_id"] = synchronizer
+        self.admin.repeatable(PACKAGES + "UploadDar", deadline=SLOW_SECONDS, **fields)
+
+    def vet_dar(self, main: str, synchronizer: str) -> None:
+        self.admin.repeatable(
+            PACKAGES + "VetDar",
+            deadline=SLOW_SECONDS,
+            main_package_id=main,
+            synchronize=True,
+            synchronizer_id=synchronizer,
+        )
+
+    def vetted_packages(self, store: str, participant: str) -> set[str]:
+        answer = self.admin.read(READ + "ListVettedPackages", base_query=_query(store), filter_participant=participant)
+        return {
+            package.package_id
+            for result in answer.results
+            if result.item.participant_uid == participant
+            for package in result.item.packages
+        }
+
+    # -- contracts (A6, A7, A19) ----------------------------------------------------------------------------------
+
+    def ledger_end(self) -> int:
+        return int(self.ledger.read(LEDGER + "StateService/GetLedgerEnd").offset)
+
+    def active_contracts(self, parties: t.Iterable[str], offset: int) -> t.Iterator[ActiveContract]:
+        """Contracts that any of ``parties`` is a stakeholder of, as they stood at ``offset``; streamed, without payloads kept."""
+        wildcard: dict[str, t.Any] = {"cumulative": [{"wildcard_filter": {}}]}
+        filters = dict.fromkeys(parties, wildcard)
+        if not filters or not offset:
+            return
+        answers = self.ledger.stream(
+            LEDGER + "StateService/GetActiveContracts",
+            active_at_offset=offset,
+            event_format={"filters_by_party": filters, "verbose": False},
+        )
+        for answer in answers:
+            kind = answer.WhichOneof("contract_entry")
+            if kind == "active_contract":
+                entry = answer.active_contract
+                yield _active_contract(entry.created_event, entry.synchronizer_id, False)
+            elif kind == "incomplete_unassigned":
+                yield _active_contract(answer.incomplete_unassigned.created_event, "", True)
+            elif kind == "incomplete_assigned":
+                event = answer.incomplete_assigned.assigned_event
+                yield _active_contract(event.created_event, event.target, True)
+
+    def read_record(self, record: bytes) -> ActiveContract:
+        """What one record of an ACS snapshot says about its contract (part F)."""
+        inner = unwrap_active_contract(record)
+        try:
+            entry = self.ledger.message(LEDGER + "ActiveContract").FromString(inner)
+        except CantonError:
+            raise
+        except Exception as exc:
+            raise CantonError("A contract record cannot be read", error_id="wrapper_unreadable") from exc
+        return _active_contract(entry.created_event, entry.synchronizer_id, False)
+
+    def export_contracts(
+        self, parties: t.Sequence[str], offset: int, renames: t.Mapping[str, str]
+    ) -> t.Iterator[bytes]:
+        """The node's gzip stream of the contracts of ``parties`` at ``offset``; synchronizer ids are logical (C8)."""
+        chunks = self.admin.stream(
+            REPAIR + "ExportAcs",
+            party_ids=list(parties),
+            ledger_offset=offset,
+            contract_synchronizer_renames={old: {"target_synchronizer_id": new} for old, new in renames.items()},
+        )
+        for answer in chunks:
+            yield answer.chunk
+
+    def import_contracts(self, chunks: t.Iterable[bytes], synchronizer: str, workflow_prefix: str) -> None:
+        """Send a snapshot. Validation mode; arguments ride in the first message, which 3.5 alone reads (C8)."""
+        arguments: dict[str, t.Any] = {
+            "workflow_id_prefix": workflow_prefix,
+            "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
+        }
+        if self.admin.has_field(PARTICIPANT + "ImportAcsRequest", "synchronizer_id"):
+            first, later = {**arguments, "synchronizer_id": synchronizer}, {}
+        else:
+            first = later = arguments
+        self.admin.upload(REPAIR + "ImportAcs", _requests(chunks, first, later))
+
+    def in_flight(self, synchronizer: str) -> int:
+        """Submissions and transactions that are on their way (C10)."""
+        answer = self.admin.read(
+            PARTICIPANT + "ParticipantInspectionService/CountInFlight", synchronizer_id=synchronizer
+        )
+        return int(answer.pending_submissions + answer.pending_transactions)
+
+    def pruning_schedule(self) -> str:
+        """The cron of a pruning schedule, or nothing."""
+        answer = self.admin.read(PARTICIPANT + "PruningService/GetSchedule")
+        return str(answer.schedule.cron) if answer.HasField("schedule") else ""
+
+    # -- users, parties and identity providers of the ledger API (A19) --------------------------------------------
+
+    def identity_providers(self) -> list[IdentityProvider]:
+        answer = self.ledger.read(PROVIDERS + "ListIdentityProviderConfigs")
+        return [
+            IdentityProvider(item.identity_provider_id, item.issuer, item.jwks_url, item.audience, item.is_deactivated)
+            for item in answer.identity_provider_configs
+        ]
+
+    def create_identity_provider(self, provider: IdentityProvider) -> None:
+        self.ledger.write(
+            PROVIDERS + "CreateIdentityProviderConfig",
+            identity_provider_config={
+                "identity_provider_id": provider.id,
+                "is_deactivated": provider.deactivated,
+                "issuer": provider.issuer,
+                "jwks_url": provider.jwks_url,
+                "audience": provider.audience,
+            },
+        )
+
+    def users(self, identity_provider: str) -> list[User]:
+        """Users of one identity provider with their rights; the empty id is the default provider (C11)."""
+        return [
+            self._user(message)
+            for answer in self._pages(USERS + "ListUsers", identity_provider)
+            for message in answer.users
+        ]
+
+    def _user(self, message: Message) -> User:
+        rights = self.ledger.read(
+            USERS + "ListUserRights", user_id=message.id, identity_provider_id=message.identity_provider_id
+        ).rights
+        return User(
+            id=message.id,
+            primary_party=message.primary_party,
+            deactivated=message.is_deactivated,
+            identity_provider=message.identity_provider_id,
+            annotations=_annotations(message.metadata),
+            primary_party_authentication=getattr(message, "primary_party_authentication", False),
+            rights=frozenset(_right(item) for item in rights),
+        )
+
+    def create_user(self, user: User) -> None:
+        self.ledger.write(
+            USERS + "CreateUser", user=self._user_fields(user), rights=[_right_fields(item) for item in user.rights]
+        )
+
+    def update_user(self, user: User) -> None:
+        """Make primary party, activity and annotations of an existing user those of ``user``."""
+        paths = ["primary_party", "is_deactivated", "metadata.annotations"]
+        if self._knows_authentication():
+            paths.append("primary_party_authentication")
+        self.ledger.repeatable(USERS + "UpdateUser", user=self._user_fields(user), update_mask={"paths": paths})
+
+    def _knows_authentication(self) -> bool:
+        return self.ledger.has_field(LEDGER + "admin.User", "primary_party_authentication")
+
+    def _user_fields(self, user: User) -> dict[str, t.Any]:
+        fields: dict[str, t.Any] = {
+            "id": user.id,
+            "primary_party": user.primary_party,
+            "is_deactivated": user.deactivated,
+            "identity_provider_id": user.identity_provider,
+            "metadata": {"annotations": dict(user.annotations)},
+        }
+        if user.primary_party_authentication and self._knows_authentication():
+            fields["primary_party_authentication"] = True
+        return fields
+
+    def grant_rights(self, user: User, rights: t.Iterable[Right]) -> None:
+        self.ledger.repeatable(
+            USERS + "GrantUserRights",
+            user_id=user.id,
+            rights=[_right_fields(item) for item in rights],
+            identity_provider_id=user.identity_provider,
+        )
+
+    def local_parties(self, identity_provider: str = "") -> list[LocalParty]:
+        """Every party that the ledger API knows, local ones marked."""
+        return [
+            LocalParty(item.party, item.is_local, _annotations(item.local_metadata), item.identity_provider_id)
+            for answer in self._pages(PARTIES + "ListKnownParties", identity_provider)
+            for item in answer.party_details
+        ]
+
+    def annotate_party(self, party: str, annotations: t.Mapping[str, str], identity_provider: str) -> None:
+        self.ledger.repeatable(
+            PARTIES + "UpdatePartyDetails",
+            party_details={
+                "party": party,
+                "local_metadata": {"annotations": dict(annotations)},
+                "identity_provider_id": identity_provider,
+            },
+            update_mask={"paths": ["local_metadata.annotations"]},
+        )
+
+    def assign_party_to_provider(self, party: str, identity_provider: str) -> None:
+        self.ledger.repeatable(
+            PARTIES + "UpdatePartyIdentityProviderId", party=party, target_identity_provider_id=identity_provider
+        )
+
+    def _pages(self, rpc: str, identity_provider: str) -> t.Iterator[Message]:
+        token = ""
+        while True:
+            answer = self.ledger.read(rpc, page_token=token, identity_provider_id=identity_provider)
+            yield answer
+            token = answer.next_page_token
+            if not token:
+                return
+
+    # -- ping (A3) ------------------------------------------------------------------------------------------------
+
+    def ping(self, target: str, synchronizer: str, timeout_seconds: int) -> Pong:
+        answer = self.admin.write(
+            PARTICIPANT + "PingService/Ping",
+            deadline=timeout_seconds + 10.0,
+            target_parties=[target],
+            timeout={"seconds": timeout_seconds},
+            synchronizer_id=synchronizer,
+        )
+        if answer.HasField("success"):
+            return Pong(True, millis=int(answer.success.ping_time), responder=answer.success.responder)
+        return Pong(False, reason=answer.failure.reason)
+
+
+def _store(store: str) -> dict[str, t.Any]:
+    return {"authorized": {}} if store == AUTHORIZED else {"synchronizer": {"id": store}}
+
+
+def _query(store: str, proposals: bool = False, operation: str = ADD) -> dict[str, t.Any]:
+    return {"store": _store(store), "operation": operation, "head_state": {}, "proposals": proposals}
+
+
+def _key(with_name: Message, kms_key_id: str) -> Key:
+    public = with_name.public_key
+    signing = public.WhichOneof("key") == "signing_public_key"
+    inner = public.signing_public_key if signing else public.encryption_public_key
+    usage: tuple[str, ...] = ()
+    if signing:
+        by_number = inner.DESCRIPTOR.fields_by_name["usage"].enum_type.values_by_number
+        usage = tuple(by_number[number].name.replace("SIGNING_KEY_USAGE_", "").lower() for number in inner.usage)
+    spec = _spec(inner)
+    return Key(
+        fingerprint=fingerprint(spec, inner.public_key),
+        name=with_name.name,
+        purpose="signing" if signing else "encryption",
+        usage=usage,
+        spec=spec,
+        kms_key_id=kms_key_id,
+        public_key=public.SerializeToString(),
+        der=inner.public_key,
+    )
+
+
+def _spec(key: Message) -> str:
+    """Our name of a key's spec. One that is newer than this code is fingerprinted like every other but Ed25519 (B3)."""
+    value = key.DESCRIPTOR.fields_by_name["key_spec"].enum_type.values_by_number.get(key.key_spec)
+    return (spec_of(value.name) if value is not None else None) or "ec_p256"
+
+
+def _delegation(item: Message, serial: int) -> Delegation:
+    kind = item.WhichOneof("restriction")
+    # An empty oneof is read through the old flag (B7).
+    restriction = (
+        RESTRICTIONS[kind] if kind else ("all" if item.is_root_delegation else "all_but_namespace_delegations")
+    )
+    return Delegation(
+        item.namespace, fingerprint(_spec(item.target_key), item.target_key.public_key), restriction, serial
+    )
+
+
+def _hosting(item: Message) -> Hosting:
+    keys = item.party_signing_keys.SerializeToString() if item.HasField("party_signing_keys") else b""
+    hosts = tuple(
+        Host(host.participant_uid, PERMISSIONS.get(host.permission, "unspecified"), host.HasField("onboarding"))
+        for host in item.participants
+    )
+    return Hosting(item.party, item.threshold, hosts, keys)
+
+
+def _active_contract(event: Message, synchronizer: str, incomplete: bool) -> ActiveContract:
+    stakeholders = frozenset(event.signatories) | frozenset(event.observers)
+    return ActiveContract(event.contract_id, synchronizer, event.template_id.package_id, stakeholders, incomplete)
+
+
+def _annotations(metadata: Message) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(metadata.annotations.items()))
+
+
+def _right(item: Message) -> Right:
+    kind = item.WhichOneof("kind")
+    return Right(kind, "" if kind in RIGHTS_WITHOUT_PARTY else getattr(item, kind).party)
+
+
+def _right_fields(right: Right) -> dict[str, t.Any]:
+    return {right.kind: {"party": right.party} if right.party else {}}
+
+
+def _requests(
+    chunks: t.Iterable[bytes], first: dict[str, t.Any], later: dict[str, t.Any]
+) -> t.Iterator[dict[str, t.Any]]:
+    arguments = first
+    for chunk in chunks:
+        yield {"acs_snapshot": chunk, **arguments}
+        arguments = later

@@ -1,0 +1,159 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The only place that knows AnsibleModule: argument specs, dependencies, clients, and how a result or an error leaves."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Endpoint, check_dependencies
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    Participant,
+    open_participant,
+)
+
+Params = dict[str, t.Any]
+Spec = dict[str, t.Any]
+
+
+def connection_spec(required: bool = True, from_environment: bool = True) -> Spec:
+    """The options that say how to reach one participant; documented in the ``_participant`` fragments."""
+
+    def token_option(variable: str) -> Spec:
+        return {"type": "str", "no_log": True, **({"fallback": (env_fallback, [variable])} if from_environment else {})}
+
+    return {
+        "endpoint": {"type": "str", "required": required},
+        "ledger_endpoint": {"type": "str"},
+        "tls": {"type": "bool"},
+        "ledger_tls": {"type": "bool"},
+        "ca_cert": {"type": "path"},
+        "client_cert": {"type": "path"},
+        "client_key": {"type": "path"},
+        "server_name": {"type": "str"},
+        "token": token_option("CANTON_TOKEN"),
+        "token_file": {"type": "path"},
+        "ledger_token": token_option("CANTON_LEDGER_TOKEN"),
+        "ledger_token_file": {"type": "path"},
+        "timeout": {"type": "float", "default": 60.0},
+        "ready_timeout": {"type": "float", "default": 60.0},
+        "api_descriptors": {"type": "path"},
+    }
+
+
+def pair_spec() -> Spec:
+    """``source`` and ``target``: two participants with the same options inside."""
+    inner = connection_spec(from_environment=False)
+    return {
+        name: {"type": "dict", "required": True, "options": inner, "required_together": [("client_cert", "client_key")]}
+        for name in ("source", "target")
+    }
+
+
+def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], Outcome], **rules: t.Any) -> None:
+    """Run a module that speaks to one participant."""
+    together = [*rules.pop("required_together", []), ("client_cert", "client_key")]
+    module = _module({**connection_spec(), **spec}, required_together=together, **rules)
+    _run(
+        module,
+        lambda: ensure(module.params, _open(module.params, "participant"), module.check_mode),
+        check_dependencies,
+    )
+
+
+def run_pair(spec: Spec, ensure: t.Callable[[Params, Participant, Participant, bool], Outcome], **rules: t.Any) -> None:
+    """Run a module that speaks to two participants."""
+    module = _module({**pair_spec(), **spec}, **rules)
+
+    def act() -> Outcome:
+        source = _open(module.params["source"], "source participant")
+        target = _open(module.params["target"], "target participant")
+        return ensure(module.params, source, target, module.check_mode)
+
+    _run(module, act, check_dependencies)
+
+
+def run_transfer(
+    spec: Spec, ensure: t.Callable[[Params, Participant | None, Participant, bool], Outcome], **rules: t.Any
+) -> None:
+    """Run a module that speaks to a target and, depending on its options, to a source (whose spec it brings itself)."""
+    module = _module({"target": pair_spec()["target"], **spec}, **rules)
+
+    def act() -> Outcome:
+        source = _open(module.params["source"], "source participant") if module.params["source"] else None
+        target = _open(module.params["target"], "target participant")
+        return ensure(module.params, source, target, module.check_mode)
+
+    _run(module, act, check_dependencies)
+
+
+def run_plain(
+    spec: Spec, ensure: t.Callable[[Params, bool], Outcome], check: t.Callable[[], None], **rules: t.Any
+) -> None:
+    """Run a module that speaks to no participant; ``check`` raises DependencyMissing."""
+    module = _module(spec, **rules)
+    _run(module, lambda: ensure(module.params, module.check_mode), check)
+
+
+def read_file(path: str) -> bytes:
+    """The content of a file that an option names."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except OSError as exc:
+        raise CantonError(
+            f"The file {path} cannot be read: {exc.strerror}",
+            error_id="file_unreadable",
+            hint="Name a file on the host that runs the module, readable for the user who runs it.",
+        ) from exc
+
+
+def _module(spec: Spec, **rules: t.Any) -> AnsibleModule:
+    return AnsibleModule(argument_spec=spec, supports_check_mode=True, **rules)
+
+
+def _run(module: AnsibleModule, act: t.Callable[[], Outcome], check: t.Callable[[], None]) -> None:
+    try:
+        check()
+        outcome = act()
+    except CantonError as exc:
+        module.fail_json(msg=str(exc), error_id=exc.error_id, hint=exc.hint, **exc.details)
+    except KeyboardInterrupt:
+        module.fail_json(msg="Interrupted. Nothing is lost: run the same task again.", error_id="interrupted")
+    for warning in outcome.warnings:
+        module.warn(warning)
+    module.exit_json(**outcome.exit_values(want_diff=bool(module._diff)))
+
+
+def _open(options: Params, label: str) -> Participant:
+    tls = options["tls"] if options["tls"] is not None else bool(options["ca_cert"] or options["client_cert"])
+    shared = {
+        "ca_cert": options["ca_cert"],
+        "client_cert": options["client_cert"],
+        "client_key": options["client_key"],
+        "server_name": options["server_name"],
+        "timeout": options["timeout"],
+        "ready_timeout": options["ready_timeout"],
+        "descriptors_file": options["api_descriptors"],
+    }
+    admin = Endpoint(
+        options["endpoint"], label, tls=tls, token=options["token"], token_file=options["token_file"], **shared
+    )
+    ledger = None
+    if options["ledger_endpoint"]:
+        own_token = options["ledger_token"] or options["ledger_token_file"]
+        ledger = Endpoint(
+            options["ledger_endpoint"],
+            label + "'s ledger API",
+            tls=tls if options["ledger_tls"] is None else options["ledger_tls"],
+            token=options["ledger_token"] if own_token else options["token"],
+            token_file=options["ledger_token_file"] if own_token else options["token_file"],
+            **shared,
+        )
+    return open_participant(admin, ledger)

@@ -1,0 +1,211 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kms_key_info
+short_description: Show keys in AWS KMS as Canton sees them
+version_added: 0.1.0
+description:
+  - Reads keys in AWS KMS, with their public keys and the fingerprints by which Canton knows them.
+extends_documentation_fragment:
+  - ledgerops.canton._attributes.info_module
+  - ledgerops.canton._attributes.actiongroup_kms
+  - ledgerops.canton._kms
+options:
+  names:
+    description:
+      - Ids, ARNs or aliases of the keys. An alias needs C(alias/) in front.
+      - When it is not set, all keys of the account in this region are read, except those that AWS manages.
+    type: list
+    elements: str
+  tags:
+    description: Only keys that have all of these tags. A key that a node created for itself has the tag C(CreatedBy)
+      with the value V(Canton).
+    type: dict
+notes:
+  - Needs the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases) and C(kms:ListResourceTags), and
+    C(kms:ListKeys) when O(names) is not set. Keys that can't be read are then left out with a warning.
+seealso:
+  - module: ledgerops.canton.kms_key
+author:
+  - The ledgerops.canton authors (@ledgerops)
+"""
+
+EXAMPLES = r"""
+- name: Read the namespace key of a participant
+  ledgerops.canton.kms_key_info:
+    region: eu-central-1
+    names:
+      - alias/canton/p1/namespace
+  register: namespace_key
+
+- name: Find the keys that nodes created for themselves
+  ledgerops.canton.kms_key_info:
+    region: eu-central-1
+    tags:
+      CreatedBy: Canton
+  register: made_by_nodes
+
+- name: Show their fingerprints
+  ansible.builtin.debug:
+    msg: "{{ item.arn }} {{ item.fingerprint }}"
+  loop: "{{ made_by_nodes['keys'] }}"
+  loop_control:
+    label: "{{ item.key_id }}"
+"""
+
+RETURN = r"""
+keys:
+  description:
+    - The keys that were found, in the order of O(names).
+    - In templates write C(result['keys']), since C(result.keys) is a method of every dictionary.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    key_id:
+      description: Id of the key.
+      type: str
+      sample: 00000000-0000-4000-8000-000000000000
+    arn:
+      description: ARN of the key.
+      type: str
+      sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
+    state:
+      description: State of the key, such as V(enabled), V(disabled), V(pending_deletion) or V(pending_import).
+      type: str
+      sample: enabled
+    spec:
+      description: Spec of the key, in Canton's words if it has one, otherwise AWS's own word in lower case.
+      type: str
+      sample: ec_p256
+    usage:
+      description: Usage of the key.
+      type: str
+      sample: sign_verify
+    description:
+      description: Description of the key. A node writes the key's name there.
+      type: str
+      sample: ""
+    aliases:
+      description: All aliases of the key. V(null) when they can't be read.
+      type: list
+      elements: str
+      sample: [alias/canton/p1/namespace]
+    tags:
+      description: Tags of the key. V(null) when they can't be read.
+      type: dict
+      sample: {participant: p1}
+    origin:
+      description: Where the key material comes from.
+      type: str
+      sample: aws_kms
+    multi_region:
+      description: Whether it is a multi-Region key.
+      type: bool
+      sample: false
+    created:
+      description: When the key was created, in UTC.
+      type: str
+      sample: "2026-01-31T09:30:00Z"
+    deletion_date:
+      description: When a key of state V(pending_deletion) will be deleted, in UTC.
+      type: str
+      sample: null
+    public_key_pem:
+      description: Public key in PEM. V(null) for symmetric keys.
+      type: str
+      sample: |
+        -----BEGIN PUBLIC KEY-----
+        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
+        -----END PUBLIC KEY-----
+    public_key_der:
+      description: The same key as DER SubjectPublicKeyInfo, in base64.
+      type: str
+      sample: MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
+    fingerprint:
+      description: Canton's fingerprint of the public key. V(null) for keys that Canton can't use as such.
+      type: str
+      sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+missing:
+  description: Those of O(names) that name no key.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+error_id:
+  description: AWS's code of an error, or one of this collection's own in lower case.
+  returned: failure
+  type: str
+  sample: AccessDeniedException
+hint:
+  description: What to do about an error.
+  returned: failure
+  type: str
+  sample: Check region, for example eu-central-1.
+"""
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import (
+    CONNECTION_RULES,
+    CONNECTION_SPEC,
+    AwsKeys,
+    check_dependencies,
+    connect,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_errors import ACCESS_DENIED
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    **CONNECTION_SPEC,
+    "names": {"type": "list", "elements": "str"},
+    "tags": {"type": "dict"},
+}
+
+
+def read_all(keys: AwsKeys, warnings: list[str]) -> list[Key]:
+    """Every customer's key of the region; those that these credentials may not see are told in ``warnings``."""
+    found = []
+    for arn in keys.names():
+        try:
+            key = keys.find(arn)
+        except CantonError as exc:
+            if exc.error_id != ACCESS_DENIED:
+                raise
+            warnings.append(f"{arn} is left out. {exc}")
+            continue
+        if key is not None and not key.managed_by_provider:
+            found.append(key)
+    return found
+
+
+def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
+    keys = connect(params)
+    warnings: list[str] = []
+    missing: list[str] = []
+    if params["names"] is None:
+        found = read_all(keys, warnings)
+    else:
+        answers = [(name, keys.find(name)) for name in params["names"]]
+        missing = [name for name, key in answers if key is None]
+        found = [key for name, key in answers if key is not None]
+    tags = {str(name): str(value) for name, value in (params["tags"] or {}).items()}
+    chosen = [key for key in found if tags.items() <= (key.tags or {}).items()]
+    warnings += [note for key in found for note in key.notes]
+    return Outcome(result={"keys": [key.as_result() for key in chosen], "missing": missing}, warnings=warnings)
+
+
+def main() -> None:
+    run_plain(SPEC, ensure, check_dependencies, **CONNECTION_RULES)
+
+
+if __name__ == "__main__":
+    main()

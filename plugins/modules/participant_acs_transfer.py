@@ -1,0 +1,183 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_acs_transfer
+short_description: Export, import and prove active contracts
+version_added: 0.1.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Moves the active contracts of parties between two participants through a snapshot file with a manifest, or
+    through a pipe.
+  - Contracts are counted and hashed while they stream; memory use does not grow with their number. The export is
+    compared with the source's ledger API before the file gets its name, the file with its manifest before the
+    first byte is sent, and the target's ledger API with the manifest afterwards.
+  - The files are O(path) with the endings C(.acs.gz), C(.manifest.json) and C(.receipt.json), mode 0600. They
+    hold contract payloads and belong on an encrypted disk; delete them when the migration is proven.
+extends_documentation_fragment:
+  - ledgerops.canton._participant.optional_source
+  - ledgerops.canton._participant.target
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_participant_pair
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  state:
+    description:
+      - V(exported) writes the snapshot. The source has to be disconnected from its synchronizer and quiet.
+      - V(imported) checks the snapshot, sends it and proves the result. The target has to be disconnected from
+        all synchronizers, unless the contracts are already there.
+      - V(transferred) does both; without O(path) through a pipe that leaves no file.
+      - V(verified) compares the target with the manifest at the offset at which the import was proven.
+    type: str
+    choices: [exported, imported, transferred, verified]
+    required: true
+  path:
+    description:
+      - Base name of the snapshot's files, without ending. The folder has to exist.
+      - Required for every state but V(transferred).
+    type: path
+  parties:
+    description:
+      - Ids of the parties whose contracts move. Required for O(state=exported) and O(state=transferred).
+    type: list
+    elements: str
+  source_synchronizer:
+    description:
+      - Alias or id of the source's synchronizer. Required for O(state=exported) and O(state=transferred).
+    type: str
+  target_synchronizer:
+    description:
+      - Alias or id of the target's synchronizer, to which the contracts are assigned.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Export the contracts of the parties that move
+  ledgerops.canton.participant_acs_transfer:
+    state: exported
+    source:
+      endpoint: 10.0.0.5:5012
+      ledger_endpoint: 10.0.0.5:5011
+    target:
+      endpoint: 10.0.0.6:5022
+      ledger_endpoint: 10.0.0.6:5021
+    source_synchronizer: old
+    target_synchronizer: new
+    parties: "{{ moved.parties }}"
+    path: /var/lib/canton-migration/node1
+
+- name: Import them
+  ledgerops.canton.participant_acs_transfer:
+    state: imported
+    target:
+      endpoint: 10.0.0.6:5022
+      ledger_endpoint: 10.0.0.6:5021
+    target_synchronizer: new
+    path: /var/lib/canton-migration/node1
+"""
+
+RETURN = r"""
+contracts:
+  description: Number of contracts.
+  returned: always
+  type: int
+digest:
+  description: Order-free digest over the contract ids.
+  returned: always
+  type: str
+parties:
+  description: Number of contracts and digest per party.
+  returned: always
+  type: dict
+offset:
+  description: Offset of the source's ledger at which the contracts were exported.
+  returned: always
+  type: int
+bytes:
+  description: Size of the compressed snapshot. Not known in check mode before an export.
+  returned: when known
+  type: int
+sha256:
+  description: SHA-256 of the compressed snapshot. Not known in check mode before an export.
+  returned: when known
+  type: str
+exported_at:
+  description: Time of the export, UTC.
+  returned: when known
+  type: str
+target_offset:
+  description: Offset of the target's ledger at which the contracts were proven.
+  returned: when imported
+  type: int
+imported_at:
+  description: Time of the proof of the import, UTC.
+  returned: when imported
+  type: str
+"""
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, connection_spec, run_transfer
+
+SPEC = {
+    "source": {
+        "type": "dict",
+        "options": connection_spec(from_environment=False),
+        "required_together": [("client_cert", "client_key")],
+    },
+    "state": {"type": "str", "choices": ["exported", "imported", "transferred", "verified"], "required": True},
+    "path": {"type": "path"},
+    "parties": {"type": "list", "elements": "str"},
+    "source_synchronizer": {"type": "str"},
+    "target_synchronizer": {"type": "str", "required": True},
+}
+
+
+def ensure(params: Params, source: Participant | None, target: Participant, check: bool) -> Outcome:
+    task = transfer.Task(
+        source=source,
+        target=target,
+        base=params["path"],
+        parties=params["parties"] or [],
+        source_synchronizer=params["source_synchronizer"],
+        target_synchronizer=params["target_synchronizer"],
+        check=check,
+    )
+    states = {
+        "exported": transfer.ensure_exported,
+        "imported": transfer.ensure_imported,
+        "transferred": transfer.ensure_transferred,
+        "verified": transfer.ensure_verified,
+    }
+    return states[params["state"]](task)
+
+
+def main() -> None:
+    needs_source = ["source", "source_synchronizer", "parties"]
+    run_transfer(
+        SPEC,
+        ensure,
+        required_if=[
+            ("state", "exported", [*needs_source, "path"]),
+            ("state", "transferred", needs_source),
+            ("state", "imported", ["path"]),
+            ("state", "verified", ["path"]),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

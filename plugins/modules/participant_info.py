@@ -1,0 +1,117 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_info
+short_description: Read what a participant is, knows and holds
+version_added: 0.1.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Returns identity, release, synchronizers, keys, hosted parties, packages, users and the number of contracts of
+    a participant.
+extends_documentation_fragment:
+  - ledgerops.canton._participant
+  - ledgerops.canton._attributes.info_module
+  - ledgerops.canton._attributes.actiongroup_participant
+options:
+  gather:
+    description:
+      - What to read. V(users) and V(contracts) need O(ledger_endpoint).
+    type: list
+    elements: str
+    choices: [identity, synchronizers, keys, parties, packages, users, contracts]
+    default: [identity, synchronizers, keys, parties, packages]
+"""
+
+EXAMPLES = r"""
+- name: Look at a participant
+  ledgerops.canton.participant_info:
+    endpoint: 10.0.0.5:5012
+  register: old
+"""
+
+RETURN = r"""
+identity:
+  description: Id, namespace, release and state of the participant.
+  returned: when gathered
+  type: dict
+  sample: {uid: "participant1::1220c0ffee", namespace: "1220c0ffee", version: 3.5.10, initialized: true, active: true, kms_backed: true}
+synchronizers:
+  description: Registered synchronizers.
+  returned: when gathered
+  type: list
+  elements: dict
+keys:
+  description: The participant's own keys, public values only.
+  returned: when gathered
+  type: list
+  elements: dict
+  contains:
+    fingerprint:
+      description: Canton's fingerprint of the key.
+      type: str
+    name:
+      description: Name of the key in the vault.
+      type: str
+    purpose:
+      description: V(signing) or V(encryption).
+      type: str
+    usage:
+      description: What a signing key may be used for.
+      type: list
+      elements: str
+    spec:
+      description: Kind of key, for example V(ec_p256).
+      type: str
+    kms_key_id:
+      description: Id of the key in the KMS, empty for a key of the participant's own store.
+      type: str
+parties:
+  description: Hosted parties per synchronizer alias, with the permission of this participant.
+  returned: when gathered
+  type: dict
+packages:
+  description: DARs in the store, and numbers of packages stored and vetted per synchronizer alias.
+  returned: when gathered
+  type: dict
+users:
+  description: Users with their rights.
+  returned: when gathered
+  type: list
+  elements: dict
+contracts:
+  description: Ledger end, number of active contracts of the hosted parties and their order-free digest.
+  returned: when gathered
+  type: dict
+"""
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import info
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_participant
+
+SPEC = {
+    "gather": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(info.READERS),
+        "default": ["identity", "synchronizers", "keys", "parties", "packages"],
+    },
+}
+
+
+def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
+    return Outcome(result={name: info.READERS[name](participant) for name in params["gather"]})
+
+
+def main() -> None:
+    run_participant(SPEC, ensure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_package
+short_description: Copy DARs from one participant to another and vet them there
+version_added: 0.1.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Compares the DARs of two participants, uploads what the target lacks and vets on the target's synchronizer
+    what the source vets on its own.
+  - Built-in administrative workflows are left alone. Files can be given in place of the source's DARs.
+  - An import of contracts needs their packages in the target's store, and every transaction needs them vetted.
+extends_documentation_fragment:
+  - ledgerops.canton._participant.source
+  - ledgerops.canton._participant.target
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_participant_pair
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  source_synchronizer:
+    description:
+      - Alias or id of the synchronizer on the source that is moved away from.
+    type: str
+    required: true
+  target_synchronizer:
+    description:
+      - Alias or id of the synchronizer on the target that is moved to.
+    type: str
+    required: true
+  exclude:
+    description:
+      - Names or main package ids of DARs to leave out.
+    type: list
+    elements: str
+    default: []
+  files:
+    description:
+      - DAR files, on the host that runs the module, to upload and vet in addition to the source's DARs.
+    type: list
+    elements: path
+    default: []
+  wait_timeout:
+    description:
+      - Seconds to wait until the synchronizer shows the change.
+    type: float
+    default: 120.0
+"""
+
+EXAMPLES = r"""
+- name: Give the new participant every DAR of the old one
+  ledgerops.canton.participant_package:
+    source:
+      endpoint: 10.0.0.5:5012
+      ledger_endpoint: 10.0.0.5:5011
+    target:
+      endpoint: 10.0.0.6:5022
+      ledger_endpoint: 10.0.0.6:5021
+    source_synchronizer: old
+    target_synchronizer: new
+"""
+
+RETURN = r"""
+uploaded:
+  description: Main package ids of the DARs that the target lacked.
+  returned: always
+  type: list
+  elements: str
+vetted:
+  description: Main package ids of the DARs that were not yet vetted on the target's synchronizer.
+  returned: always
+  type: list
+  elements: str
+unreachable_packages:
+  description: Packages that the source vets and that no DAR of the source contains. They have to be brought by hand if contracts use them.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import os
+from collections.abc import Sequence
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import packages, synchronizers
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Dar, Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, read_file, run_pair
+
+SPEC = {
+    "source_synchronizer": {"type": "str", "required": True},
+    "target_synchronizer": {"type": "str", "required": True},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "files": {"type": "list", "elements": "path", "default": []},
+    "wait_timeout": {"type": "float", "default": 120.0},
+}
+
+
+def show(dars: Sequence[Dar]) -> list[str]:
+    return [f"{dar.name} {dar.version}".strip() for dar in dars]
+
+
+def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+    source_uid, target_uid = source.identity().uid, target.identity().uid
+    source_store = synchronizers.known_id(source, params["source_synchronizer"])
+    store = synchronizers.known_id(target, params["target_synchronizer"])
+    payloads = {os.path.basename(path): read_file(path) for path in params["files"]}
+    plan = packages.plan_copy(source, source_uid, source_store, target, target_uid, store, params["exclude"], payloads)
+    if plan.changes and not check:
+        synchronizers.connected_id(target, params["target_synchronizer"], "where the packages have to be vetted")
+        packages.copy(plan, source, target, target_uid, store, params["wait_timeout"])
+    uploaded, vetted = [dar.main for dar in plan.upload], [dar.main for dar in plan.vet]
+    outcome = Outcome(
+        before={"missing": show(plan.upload), "unvetted": show(plan.vet)},
+        after={"missing": [], "unvetted": []},
+        result={"uploaded": uploaded, "vetted": vetted, "unreachable_packages": sorted(plan.unreachable)},
+    )
+    if plan.unreachable:
+        outcome.warnings.append(
+            f"{len(plan.unreachable)} packages that the source vets are in none of its DARs and not on the target: "
+            + ", ".join(sorted(plan.unreachable)[:3])
+        )
+    return outcome
+
+
+def main() -> None:
+    run_pair(SPEC, ensure)
+
+
+if __name__ == "__main__":
+    main()

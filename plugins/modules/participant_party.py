@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_party
+short_description: Host the parties of one participant on another
+version_added: 0.1.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Hosts many parties in one task, several calls at a time, and stays until the synchronizer's store shows every
+    one of them.
+  - Parties are those that the source hosts on its synchronizer, less O(exclude), or exactly O(parties). The
+    source's admin party never moves.
+  - Parties that the source's namespace cannot authorise alone (of another namespace, decentralised, external,
+    hosted by several participants) are refused, all at once and with the reason.
+extends_documentation_fragment:
+  - ledgerops.canton._participant.source
+  - ledgerops.canton._participant.target
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_participant_pair
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  source_synchronizer:
+    description:
+      - Alias or id of the synchronizer on the source that is moved away from.
+    type: str
+    required: true
+  target_synchronizer:
+    description:
+      - Alias or id of the synchronizer on the target that is moved to.
+    type: str
+    required: true
+  parties:
+    description:
+      - Ids of the parties to host. All movable parties of the source when it is not set.
+    type: list
+    elements: str
+  exclude:
+    description:
+      - Ids of parties to leave with the source.
+    type: list
+    elements: str
+    default: []
+  parallel:
+    description:
+      - Number of calls at a time.
+    type: int
+    default: 8
+  wait_timeout:
+    description:
+      - Seconds to wait until the synchronizer shows the change.
+    type: float
+    default: 300.0
+"""
+
+EXAMPLES = r"""
+- name: Host all parties of the old participant on the new one
+  ledgerops.canton.participant_party:
+    source:
+      endpoint: 10.0.0.5:5012
+      ledger_endpoint: 10.0.0.5:5011
+    target:
+      endpoint: 10.0.0.6:5022
+      ledger_endpoint: 10.0.0.6:5021
+    source_synchronizer: old
+    target_synchronizer: new
+"""
+
+RETURN = r"""
+parties:
+  description: All parties that the target has to host.
+  returned: always
+  type: list
+  elements: str
+hosted:
+  description: Those that it did not host before.
+  returned: always
+  type: list
+  elements: str
+sent_again:
+  description: Those whose first mapping was accepted by the node and never reached the synchronizer.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_pair
+
+SPEC = {
+    "source_synchronizer": {"type": "str", "required": True},
+    "target_synchronizer": {"type": "str", "required": True},
+    "parties": {"type": "list", "elements": "str"},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "parallel": {"type": "int", "default": 8},
+    "wait_timeout": {"type": "float", "default": 300.0},
+}
+
+
+def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+    source_uid, target_uid = source.identity().uid, target.identity().uid
+    source_store = synchronizers.known_id(source, params["source_synchronizer"])
+    store = synchronizers.known_id(target, params["target_synchronizer"])
+    selection = topology.select_parties(source, source_uid, source_store, params["parties"], params["exclude"])
+    topology.refuse_unmovable(selection)
+    wanted = {party: topology.hosted_on(mapping, target_uid) for party, mapping in selection.movable.items()}
+    missing = topology.missing_hostings(target, store, wanted)
+    again: list[str] = []
+    if missing and not check:
+        synchronizers.connected_id(target, params["target_synchronizer"], "where the parties have to be hosted")
+        again = topology.host_parties(target, store, missing, params["parallel"], params["wait_timeout"])
+    return Outcome(
+        before={"not_hosted": sorted(missing)},
+        after={"not_hosted": []},
+        result={"parties": sorted(wanted), "hosted": sorted(missing), "sent_again": sorted(again)},
+    )
+
+
+def main() -> None:
+    run_pair(SPEC, ensure)
+
+
+if __name__ == "__main__":
+    main()

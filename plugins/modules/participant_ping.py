@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_ping
+short_description: Prove that a participant can transact
+version_added: 0.1.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Lets the participant send a transaction to itself, or to another participant, on a synchronizer, and fails
+    when no answer comes.
+  - It needs everything that a real transaction needs, which is connection, keys that can sign, topology and vetted packages.
+extends_documentation_fragment:
+  - ledgerops.canton._participant
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_participant
+attributes:
+  check_mode:
+    support: full
+    details: Nothing is sent in check mode; only the connection to the synchronizer is looked at.
+  diff_mode:
+    support: N/A
+  idempotent:
+    support: full
+    details: A ping creates and archives a contract of its own; nothing of it stays.
+options:
+  synchronizer:
+    description:
+      - Alias or id of the synchronizer to use.
+    type: str
+    required: true
+  target:
+    description:
+      - Admin party of the participant to ping. The participant itself when it is not set.
+    type: str
+  ping_timeout:
+    description:
+      - Seconds to wait for the answer.
+    type: int
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Prove that the new participant can transact
+  ledgerops.canton.participant_ping:
+    endpoint: 10.0.0.6:5022
+    synchronizer: new
+"""
+
+RETURN = r"""
+success:
+  description: Whether the answer came. Not returned in check mode, where nothing is sent.
+  returned: success, not in check mode
+  type: bool
+millis:
+  description: Milliseconds that the transaction took.
+  returned: success, not in check mode
+  type: int
+responder:
+  description: Admin party that answered.
+  returned: success, not in check mode
+  type: str
+"""
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_participant
+
+SPEC = {
+    "synchronizer": {"type": "str", "required": True},
+    "target": {"type": "str"},
+    "ping_timeout": {"type": "int", "default": 30},
+}
+
+
+def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
+    store = synchronizers.connected_id(participant, params["synchronizer"], "so it cannot transact there")
+    if check:
+        return Outcome()
+    pong = participant.ping(params["target"] or participant.identity().uid, store, params["ping_timeout"])
+    if not pong.success:
+        raise CantonError(
+            f"The {participant.label} could not complete a ping: {pong.reason}",
+            error_id="ping_failed",
+            hint="Check vetting, topology and the health of the synchronizer, and the node's log.",
+        )
+    return Outcome(result={"success": True, "millis": pong.millis, "responder": pong.responder})
+
+
+def main() -> None:
+    run_participant(SPEC, ensure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_synchronizer
+short_description: Connect, disconnect or register a synchronizer on a participant
+version_added: 0.1.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Brings one synchronizer of a participant, or all of them, into the wanted connection state and proves it by
+    the node's own list.
+  - A disconnect can first wait until nothing is in flight, so that no transaction is cut off.
+extends_documentation_fragment:
+  - ledgerops.canton._participant
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_participant
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  synchronizer:
+    description:
+      - Alias of the synchronizer on this participant; a logical or physical id is accepted too.
+      - When it is left out with O(state=disconnected), all synchronizers are disconnected.
+    type: str
+  state:
+    description:
+      - V(connected) and V(disconnected) are states of a registered synchronizer.
+      - V(registered) makes a synchronizer known by the addresses in O(sequencers) and shakes hands with it,
+        without staying connected.
+    type: str
+    choices: [connected, disconnected, registered]
+    default: connected
+  manual_connect:
+    description:
+      - Whether the participant leaves the connection alone after a restart. Unchanged when it is not set.
+    type: bool
+  quiet_timeout:
+    description:
+      - With O(state=disconnected), seconds to wait until no submission and no transaction is in flight. V(0) does
+        not look.
+      - When something is still in flight after that time, nothing is disconnected and the task fails.
+    type: float
+    default: 0
+  sequencers:
+    description:
+      - With O(state=registered), addresses of sequencers as C(http://host:port) or C(https://host:port).
+    type: list
+    elements: str
+  sequencer_ca_cert:
+    description:
+      - With O(state=registered), PEM file with the CA of the sequencers.
+    type: path
+  wait_timeout:
+    description:
+      - Seconds to wait until the synchronizer shows the change.
+    type: float
+    default: 120.0
+"""
+
+EXAMPLES = r"""
+- name: Connect the new participant
+  ledgerops.canton.participant_synchronizer:
+    endpoint: 10.0.0.6:5022
+    synchronizer: new
+    state: connected
+    manual_connect: false
+
+- name: Take the old participant off its synchronizer once nothing is in flight
+  ledgerops.canton.participant_synchronizer:
+    endpoint: 10.0.0.5:5012
+    synchronizer: old
+    state: disconnected
+    manual_connect: true
+    quiet_timeout: 60
+"""
+
+RETURN = r"""
+synchronizers:
+  description: All synchronizers of the participant; in check mode as they would be.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - alias: new
+      id: new::1220c0ffee
+      physical_id: new::1220c0ffee::35-0
+      connected: true
+      healthy: true
+      manual_connect: false
+"""
+
+import dataclasses
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant, Synchronizer
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, read_file, run_participant
+
+SPEC = {
+    "synchronizer": {"type": "str"},
+    "state": {"type": "str", "choices": ["connected", "disconnected", "registered"], "default": "connected"},
+    "manual_connect": {"type": "bool"},
+    "quiet_timeout": {"type": "float", "default": 0},
+    "sequencers": {"type": "list", "elements": "str"},
+    "sequencer_ca_cert": {"type": "path"},
+    "wait_timeout": {"type": "float", "default": 120.0},
+}
+
+
+def show(items: list[Synchronizer]) -> dict[str, object]:
+    return {item.alias: {"connected": item.connected, "manual_connect": item.manual_connect} for item in items}
+
+
+def result(items: list[Synchronizer]) -> dict[str, object]:
+    return {"synchronizers": [{**dataclasses.asdict(item), "id": item.id} for item in items]}
+
+
+def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
+    if params["synchronizer"] == "":
+        raise CantonError(
+            "The name of the synchronizer is empty", "empty_name", "Leave the option out to mean all of them."
+        )
+    if params["state"] == "registered":
+        return ensure_registered(params, participant, check)
+    connected = params["state"] == "connected"
+    before = participant.synchronizers()
+    chosen = [synchronizers.find(participant, params["synchronizer"])] if params["synchronizer"] else before
+    manual = params["manual_connect"]
+    after = []
+    for item in before:
+        if item in chosen:
+            item = dataclasses.replace(
+                item,
+                connected=connected,
+                healthy=item.healthy and connected,
+                manual_connect=item.manual_connect if manual is None else manual,
+            )
+        after.append(item)
+    if not check:
+        for old, new in zip(before, after):
+            bring_about(params, participant, old, new)
+        after = participant.synchronizers()
+    return Outcome(show(before), show(after), result(after))
+
+
+def bring_about(params: Params, participant: Participant, old: Synchronizer, new: Synchronizer) -> None:
+    if old.connected and not new.connected and params["quiet_timeout"] > 0:
+        synchronizers.wait_until_quiet(participant, old, params["quiet_timeout"])
+    # The restart behaviour first: a node that restarts in between then comes back in the wanted state.
+    if old.manual_connect != new.manual_connect:
+        participant.set_manual_connect(old.alias, new.manual_connect)
+    if old.connected != new.connected:
+        synchronizers.set_connected(participant, old.alias, new.connected, params["wait_timeout"])
+
+
+def ensure_registered(params: Params, participant: Participant, check: bool) -> Outcome:
+    before = participant.synchronizers()
+    alias = params["synchronizer"]
+    if any(item.alias == alias for item in before):
+        return Outcome(show(before), show(before), result(before))
+    after = [*before, Synchronizer(alias, "", False, False, bool(params["manual_connect"]))]
+    if not check:
+        ca_cert = read_file(params["sequencer_ca_cert"]) if params["sequencer_ca_cert"] else b""
+        participant.register(alias, params["sequencers"], ca_cert, bool(params["manual_connect"]))
+        after = participant.synchronizers()
+        if not any(item.alias == alias for item in after):
+            raise CantonError(
+                f"The {participant.label} accepted synchronizer {alias} but does not list it", "not_registered"
+            )
+    return Outcome(show(before), show(after), result(after))
+
+
+def main() -> None:
+    required_if = [("state", "connected", ["synchronizer"]), ("state", "registered", ["synchronizer", "sequencers"])]
+    run_participant(SPEC, ensure, required_if=required_if)
+
+
+if __name__ == "__main__":
+    main()

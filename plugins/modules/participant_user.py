@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_user
+short_description: Copy users, rights, identity providers and party annotations to another participant
+version_added: 0.1.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Topology and contracts do not carry the users of a ledger API; without them applications cannot act on the new
+    participant.
+  - What the target lacks is added, and what differs is made equal. Nothing is taken away from users of the target.
+  - Annotations are copied for the parties that both participants host.
+extends_documentation_fragment:
+  - ledgerops.canton._participant.source
+  - ledgerops.canton._participant.target
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_participant_pair
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  skip_users:
+    description:
+      - Ids of users to leave out. The built-in V(participant_admin) is always left out.
+    type: list
+    elements: str
+    default: []
+  admin_rights:
+    description:
+      - Whether the rights V(participant_admin) and V(identity_provider_admin) are copied.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Copy the users of the old participant
+  ledgerops.canton.participant_user:
+    source:
+      endpoint: 10.0.0.5:5012
+      ledger_endpoint: 10.0.0.5:5011
+    target:
+      endpoint: 10.0.0.6:5022
+      ledger_endpoint: 10.0.0.6:5021
+"""
+
+RETURN = r"""
+created:
+  description: Ids of users that the target lacked.
+  returned: always
+  type: list
+  elements: str
+updated:
+  description: Ids of users whose primary party, activity or annotations differed.
+  returned: always
+  type: list
+  elements: str
+granted:
+  description: Rights that existing users of the target lacked.
+  returned: always
+  type: dict
+  sample: {alice-app: ["can_act_as(Alice::1220c0ffee)"]}
+identity_providers:
+  description: Ids of identity providers that the target lacked.
+  returned: always
+  type: list
+  elements: str
+annotated:
+  description: Parties whose annotations or identity provider differed.
+  returned: always
+  type: list
+  elements: str
+users:
+  description: Ids of all users of the source that are to be on the target.
+  returned: always
+  type: list
+  elements: str
+left_out:
+  description: Administrative rights that were not copied, as user and right.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import users
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_pair
+
+SPEC = {
+    "skip_users": {"type": "list", "elements": "str", "default": []},
+    "admin_rights": {"type": "bool", "default": False},
+}
+
+
+def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+    plan = users.plan_copy(source, target, params["skip_users"], params["admin_rights"])
+    if not plan.empty and not check:
+        users.copy(plan, source, target, params["skip_users"], params["admin_rights"])
+    result = {
+        "created": [user.id for user in plan.create],
+        "updated": [user.id for user in plan.update],
+        "granted": {user.id: sorted(map(str, rights)) for user, rights in plan.grant},
+        "identity_providers": [provider.id for provider in plan.providers],
+        "annotated": [party.party for party in plan.annotate],
+    }
+    nothing = {name: type(value)() for name, value in result.items()}
+    return Outcome(
+        before={"missing": result},
+        after={"missing": nothing},
+        result={**result, "left_out": plan.left_out, "users": plan.users},
+    )
+
+
+def main() -> None:
+    run_pair(SPEC, ensure)
+
+
+if __name__ == "__main__":
+    main()

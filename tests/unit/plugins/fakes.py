@@ -1,0 +1,289 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A participant made of lists, with the faults that real ones have; it writes down what changes it."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from unit.plugins.samples import (
+    ALICE,
+    BOB,
+    CAROL,
+    NEW,
+    NEW_NAMESPACE,
+    NEW_SYNC,
+    OLD,
+    OLD_NAMESPACE,
+    OLD_SYNC,
+    PACKAGE,
+    contract,
+    hosting,
+    key,
+    read_record,
+    snapshot,
+    synchronizer,
+)
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    AUTHORIZED,
+    ActiveContract,
+    Dar,
+    Delegation,
+    Hosting,
+    Identity,
+    IdentityProvider,
+    Key,
+    LocalParty,
+    Pong,
+    Right,
+    SignedDelegation,
+    Synchronizer,
+    User,
+)
+
+
+@dataclass
+class Fake:
+    """Stores are named as in the real one; ``lose`` swallows that many hostings that were answered with OK."""
+
+    uid: str
+    label: str
+    known: list[Synchronizer] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+    hosted: dict[str, list[Hosting]] = field(default_factory=dict)
+    decentralized: set[str] = field(default_factory=set)
+    delegated: dict[str, list[Delegation]] = field(default_factory=dict)
+    removed: dict[str, list[Delegation]] = field(default_factory=dict)
+    dar_contents: dict[Dar, set[str]] = field(default_factory=dict)
+    vetted: dict[str, set[str]] = field(default_factory=dict)
+    contracts: list[ActiveContract] = field(default_factory=list)
+    end: int = 10
+    flying: list[int] = field(default_factory=lambda: [0])
+    providers: list[IdentityProvider] = field(default_factory=list)
+    people: list[User] = field(default_factory=list)
+    parties: list[LocalParty] = field(default_factory=list)
+    schedule: str = ""
+    status: Identity | None = None
+    has_ledger: bool = True
+    lose: int = 0
+    host_errors: dict[str, CantonError] = field(default_factory=dict)
+    chunk_bytes: int = 64
+    import_breaks: bool = False
+    pong: Pong = field(default_factory=lambda: Pong(True, 40, NEW))
+    changes: list[Any] = field(default_factory=list)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def identity(self) -> Identity:
+        return self.status or Identity(self.uid, True, True, "3.5.10", "", (34, 35))
+
+    def synchronizers(self) -> list[Synchronizer]:
+        return list(self.known)
+
+    def own_keys(self) -> list[Key]:
+        return list(self.keys)
+
+    def hostings(self, store: str, participant: str = "") -> list[Hosting]:
+        return [item for item in self.hosted.get(store, []) if not participant or item.host(participant)]
+
+    def decentralized_namespaces(self, _store: str) -> set[str]:
+        return self.decentralized
+
+    def delegations(self, store: str, namespace: str) -> list[Delegation]:
+        return [item for item in self.delegated.get(store, []) if item.namespace == namespace]
+
+    def signed_delegations(self, store: str, namespace: str, removed: bool = False) -> list[SignedDelegation]:
+        found = (self.removed if removed else self.delegated).get(store, [])
+        return [SignedDelegation(item, item.target.encode()) for item in found if item.namespace == namespace]
+
+    def dars(self) -> list[Dar]:
+        return list(self.dar_contents)
+
+    def dar_packages(self, main: str) -> set[str]:
+        return {main} | next(contents for dar, contents in self.dar_contents.items() if dar.main == main)
+
+    def dar_main(self, payload: bytes, _name: str) -> str:
+        return payload.decode()
+
+    def packages(self) -> dict[str, str]:
+        return {name: name for dar in self.dar_contents for name in self.dar_packages(dar.main)}
+
+    def vetted_packages(self, store: str, _participant: str) -> set[str]:
+        return set(self.vetted.get(store, set()))
+
+    def ledger_end(self) -> int:
+        return self.end
+
+    def active_contracts(self, parties: Collection[str], _offset: int) -> Iterator[ActiveContract]:
+        return (item for item in list(self.contracts) if item.stakeholders & set(parties))
+
+    def read_record(self, raw: bytes) -> ActiveContract:
+        return read_record(raw)
+
+    def in_flight(self, _synchronizer: str) -> int:
+        return self.flying.pop(0) if len(self.flying) > 1 else self.flying[0]
+
+    def pruning_schedule(self) -> str:
+        return self.schedule
+
+    def identity_providers(self) -> list[IdentityProvider]:
+        return list(self.providers)
+
+    def users(self, provider: str) -> list[User]:
+        return [user for user in self.people if user.identity_provider == provider]
+
+    def local_parties(self, provider: str = "") -> list[LocalParty]:
+        return [party for party in self.parties if party.identity_provider == provider]
+
+    # -- changing -----------------------------------------------------------------------------------------------------
+
+    def connect(self, alias: str) -> None:
+        self._set_connected(alias, True)
+
+    def disconnect(self, alias: str) -> None:
+        self._set_connected(alias, False)
+
+    def set_manual_connect(self, alias: str, manual: bool) -> None:
+        self.changes.append(("manual" if manual else "automatic", alias))
+        self.known = [replace(item, manual_connect=manual) if item.alias == alias else item for item in self.known]
+
+    def register(self, alias: str, connections: Sequence[str], ca_cert: bytes, manual_connect: bool) -> None:
+        self.changes.append(("register", alias, list(connections), ca_cert))
+        self.known.append(replace(synchronizer(alias, connected=False), manual_connect=manual_connect))
+
+    def ping(self, target: str, store: str, _seconds: int) -> Pong:
+        self.changes.append(("ping", target, store))
+        return self.pong
+
+    def _set_connected(self, alias: str, connected: bool) -> None:
+        self.changes.append(("connect" if connected else "disconnect", alias))
+        self.known = [
+            replace(item, connected=connected, healthy=connected) if item.alias == alias else item
+            for item in self.known
+        ]
+
+    def host_parties(self, store: str, hostings: Sequence[Hosting], _parallel: int) -> list[CantonError | None]:
+        self.changes.append(("host", [item.party for item in hostings]))
+        errors: list[CantonError | None] = []
+        for item in hostings:
+            errors.append(self.host_errors.get(item.party))
+            if errors[-1] is None and self.lose > 0:
+                self.lose -= 1
+            elif errors[-1] is None:
+                self.hosted.setdefault(store, []).append(item)
+        return errors
+
+    def authorize_delegation(self, namespace: str, target_key: Key) -> None:
+        self.changes.append(("authorize", target_key.fingerprint))
+        item = Delegation(namespace, target_key.fingerprint, "all_but_namespace_delegations", 1)
+        self.delegated.setdefault(AUTHORIZED, []).append(item)
+
+    def add_transactions(self, store: str, signed: Sequence[bytes]) -> None:
+        self.changes.append(("load", [raw.decode() for raw in signed]))
+        items = [Delegation(OLD_NAMESPACE, raw.decode(), "all", 1) for raw in signed]
+        for name in (store, *(item.id for item in self.known if item.connected)):
+            self.delegated.setdefault(name, []).extend(items)
+
+    def download_dar(self, main: str) -> bytes:
+        """The ids of its packages stand for the bytes of a DAR."""
+        return ",".join(sorted(self.dar_packages(main))).encode()
+
+    def upload_dar(self, payload: bytes, main: str, description: str, store: str) -> None:
+        self.changes.append(("upload", main, store))
+        self.dar_contents[Dar(main, description or main, "", description)] = set(payload.decode().split(","))
+        if store:
+            self.vetted.setdefault(store, set()).update(self.dar_packages(main))
+
+    def vet_dar(self, main: str, store: str) -> None:
+        self.changes.append(("vet", main, store))
+        self.vetted.setdefault(store, set()).update(self.dar_packages(main))
+
+    def create_identity_provider(self, provider: IdentityProvider) -> None:
+        self.providers.append(provider)
+
+    def create_user(self, user: User) -> None:
+        self.people.append(user)
+
+    def update_user(self, user: User) -> None:
+        self.people = [replace(user, rights=item.rights) if item.id == user.id else item for item in self.people]
+
+    def grant_rights(self, user: User, rights: Iterable[Right]) -> None:
+        self.people = [
+            replace(item, rights=item.rights | frozenset(rights)) if item.id == user.id else item
+            for item in self.people
+        ]
+
+    def annotate_party(self, party: str, annotations: Mapping[str, str], _provider: str) -> None:
+        self.parties = [
+            replace(item, annotations=tuple(annotations.items())) if item.party == party else item
+            for item in self.parties
+        ]
+
+    def assign_party_to_provider(self, party: str, provider: str) -> None:
+        self.parties = [
+            replace(item, identity_provider=provider) if item.party == party else item for item in self.parties
+        ]
+
+    def export_contracts(self, parties: Sequence[str], offset: int, renames: Mapping[str, str]) -> Iterator[bytes]:
+        self.changes.append(("export", sorted(parties), offset))
+        found = self.active_contracts(parties, offset)
+        raw = snapshot(replace(item, synchronizer=renames.get(item.synchronizer, "?")) for item in found)
+        for start in range(0, len(raw), self.chunk_bytes):
+            yield raw[start : start + self.chunk_bytes]
+
+    def import_contracts(self, chunks: Iterable[bytes], store: str, _prefix: str) -> None:
+        """Like a real one: what names another synchronizer is dropped, and the answer is OK all the same."""
+        raw = gzip.decompress(b"".join(chunks))
+        self.changes.append(("import", store))
+        while raw and not self.import_breaks:
+            length = end = shift = 0
+            while True:
+                byte = raw[end]
+                length |= (byte & 0x7F) << shift
+                end, shift = end + 1, shift + 7
+                if byte < 0x80:
+                    break
+            item = read_record(raw[end : end + length])
+            raw = raw[end + length :]
+            if item.synchronizer == store and item not in self.contracts:
+                self.contracts.append(item)
+        self.end += 1
+
+
+def old_participant(**values: Any) -> Fake:
+    """A source that could be migrated: three parties, four contracts, one DAR, off its synchronizer."""
+    defaults: dict[str, Any] = {
+        "known": [synchronizer("oldsync", connected=False)],
+        "keys": [key(OLD_NAMESPACE)],
+        "hosted": {OLD_SYNC: [hosting(party, OLD) for party in (ALICE, BOB, CAROL, OLD)]},
+        "delegated": {AUTHORIZED: [Delegation(OLD_NAMESPACE, OLD_NAMESPACE, "all", 1)]},
+        "dar_contents": {Dar(PACKAGE, "app", "1.0.0"): set()},
+        "vetted": {OLD_SYNC: {PACKAGE}},
+        "contracts": [
+            contract("00a1", ALICE),
+            contract("00a2", ALICE, BOB),
+            contract("00b1", BOB),
+            contract("00c1", CAROL),
+        ],
+        "parties": [LocalParty(party, True) for party in (ALICE, BOB, CAROL)],
+    }
+    return Fake(OLD, "source participant", **{**defaults, **values})
+
+
+def new_participant(**values: Any) -> Fake:
+    """A target with keys in a KMS that hosts the three parties and has vetted the package, off its synchronizer."""
+    defaults: dict[str, Any] = {
+        "known": [synchronizer("newsync", connected=False)],
+        "keys": [key(NEW_NAMESPACE, kms_key_id="kms-1"), key("1220dd", "rsa_2048", "encryption", "kms-2")],
+        "hosted": {NEW_SYNC: [hosting(party, NEW) for party in (ALICE, BOB, CAROL)]},
+        "dar_contents": {Dar(PACKAGE, "app", "1.0.0"): set()},
+        "vetted": {NEW_SYNC: {PACKAGE}},
+    }
+    return Fake(NEW, "target participant", **{**defaults, **values})

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a refusal of the node becomes: Canton's own id, the cause, a trace id, and what to do."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import grpc
+import pytest
+from unit.plugins.module_utils._api.server import SAY, Node, error_info, request_info, rich_error
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api, Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+
+REDACTED = "An error occurred. Please contact the operator and inquire about the request <no-correlation-id> with tid "
+Code = grpc.StatusCode
+
+
+def answer(node: Node, code: grpc.StatusCode, text: str, *details: Any, **options: Any) -> CantonError:
+    def refuse(_word: Any, context: grpc.ServicerContext) -> None:
+        if details:
+            context.set_trailing_metadata(rich_error(code, text, *details))
+        context.abort(code, text)
+
+    node.behaviours[SAY] = refuse
+    with pytest.raises(CantonError) as caught:
+        node.api(**options).write(SAY)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "details", "error_id", "cause"),
+    [
+        (Code.NOT_FOUND, "PARTY_NOT_FOUND(11,0a1b): no such party", (), "PARTY_NOT_FOUND", "Say: no such party"),
+        (
+            Code.INVALID_ARGUMENT,
+            "BAD(8,0a1b): wrong",
+            (error_info("REAL_ID", reason="too long"),),
+            "REAL_ID",
+            "BAD(8,0a1b): wrong (too long)",
+        ),
+        (Code.INVALID_ARGUMENT, "BAD(8,0): wrong", (error_info("BAD", reason="wrong"),), "BAD", "Say: wrong"),
+        (Code.INTERNAL, "Existing public key differs", (), "INTERNAL", "Say: Existing public key differs"),
+        (Code.FAILED_PRECONDITION, "NOTE: not an id(1)", (), "FAILED_PRECONDITION", "NOTE: not an id(1)"),
+    ],
+)
+def test_cause_and_id(
+    node: Node, code: grpc.StatusCode, text: str, details: tuple[Any, ...], error_id: str, cause: str
+) -> None:
+    error = answer(node, code, text, *details)
+    assert error.error_id == error_id
+    assert error.message.startswith(f"The participant at {node.address} refused Demo/Say: ") and cause in error.message
+    assert error.details == {"grpc_code": code.name, "rpc": SAY, "address": node.address}
+
+
+@pytest.mark.parametrize(
+    ("details", "trace"),
+    [
+        ((error_info("BAD", tid="0a1b"),), "0a1b"),
+        ((error_info("BAD"), request_info("req-7")), "req-7"),
+        ((error_info("BAD", tid="0a1b"), request_info("req-7")), "0a1b"),
+    ],
+)
+def test_trace_id(node: Node, details: tuple[Any, ...], trace: str) -> None:
+    error = answer(node, Code.ABORTED, "BAD(2,0): busy", *details)
+    assert error.details["trace_id"] == trace and f"trace id {trace}" in error.message
+
+
+@pytest.mark.parametrize(
+    ("tid", "details", "hint"),
+    [
+        ("<no-tid>", (), "gave no trace id"),
+        ("0a1b2c", (), "trace id 0a1b2c"),
+        ("<no-tid>", (request_info("req-7"),), "trace id req-7"),
+    ],
+)
+@pytest.mark.parametrize("code", [Code.INVALID_ARGUMENT, Code.INTERNAL, Code.UNIMPLEMENTED])
+def test_redacted(node: Node, code: grpc.StatusCode, tid: str, details: tuple[Any, ...], hint: str) -> None:
+    error = answer(node, code, REDACTED + tid, *details)
+    assert error.error_id == "redacted"
+    assert f"refused Demo/Say ({code.name}) and keeps the reason to itself" in error.message
+    assert hint in error.hint and "log" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "hint"),
+    [
+        (Code.UNAUTHENTICATED, "did not accept the credentials", "token"),
+        (Code.PERMISSION_DENIED, "denies Demo/Say to this token", "admin rights"),
+    ],
+)
+@pytest.mark.parametrize("text", ["no", REDACTED + "<no-tid>"])
+def test_credentials(node: Node, code: grpc.StatusCode, message: str, hint: str, text: str) -> None:
+    error = answer(node, code, text, token="very-secret")
+    assert error.error_id == code.name and message in error.message and hint in error.hint
+    assert "very-secret" not in str(error) + repr(error.details)
+
+
+def test_unimplemented_by_a_node_that_describes_it(node: Node) -> None:
+    error = answer(node, Code.UNIMPLEMENTED, "Method not found: " + SAY)
+    assert error.error_id == "not_offered" and error.details["grpc_code"] == "UNIMPLEMENTED"
+    assert "admin API or ledger API" in error.hint
+
+
+def slow(word: Any, _context: grpc.ServicerContext) -> Any:
+    time.sleep(0.3)
+    return word
+
+
+def test_deadline(node: Node) -> None:
+    node.api().read(SAY)
+    node.behaviours[SAY] = slow
+    with pytest.raises(CantonError) as caught:
+        node.api(timeout=0.1).write(SAY)
+    assert caught.value.error_id == "DEADLINE_EXCEEDED"
+    assert "within 0.1 s" in caught.value.message and "running again is safe" in caught.value.hint
+
+
+def test_a_deadline_of_its_own_outlasts_the_timeout(node: Node) -> None:
+    node.behaviours[SAY] = slow
+    assert node.api(timeout=0.1).write(SAY, deadline=5.0, text="slow").text == "slow"
+
+
+def test_names_and_addresses_keep_their_capitals() -> None:
+    with pytest.raises(CantonError) as caught:
+        Api(Endpoint("Node.Example", "source's ledger API", ready_timeout=0.0)).read(SAY)
+    error = caught.value
+    assert error.error_id == "unreachable" and "the source's ledger API at Node.Example" in error.message

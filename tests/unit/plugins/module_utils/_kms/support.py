@@ -1,0 +1,72 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An AWS KMS inside the test process, and a way to make it refuse what moto would wrongly allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys, connect
+
+REGION = "eu-central-1"
+CONNECTION: dict[str, Any] = {
+    "region": REGION,
+    "endpoint_url": None,
+    "profile": None,
+    "access_key": "AKIAUNITTESTUNITTEST",
+    "secret_key": "unit-test-secret-unit-test-secret",
+    "session_token": None,
+}
+
+
+@contextmanager
+def aws_in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
+    """Keys of an empty account; nothing of the developer's own AWS settings gets in."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KMS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with mock_aws():
+        yield connect(CONNECTION)
+
+
+def client_of(keys: AwsKeys) -> Any:
+    return keys._client
+
+
+def refuse(keys: AwsKeys, operation: str, code: str, text: str = "no") -> None:
+    """From now on this API operation answers with an error; every other one goes to moto."""
+
+    def answer(**_arguments: Any) -> tuple[Any, dict[str, Any]]:
+        return SimpleNamespace(status_code=400), {"Error": {"Code": code, "Message": text}}
+
+    client_of(keys).meta.events.register(f"before-call.kms.{operation}", answer)
+
+
+def break_down(keys: AwsKeys, operation: str, exc: Exception) -> None:
+    """From now on this API operation doesn't get an answer."""
+
+    def answer(**_arguments: Any) -> None:
+        raise exc
+
+    client_of(keys).meta.events.register(f"before-call.kms.{operation}", answer)
+
+
+def record(keys: AwsKeys) -> list[str]:
+    """The names of all operations that are called from now on."""
+    calls: list[str] = []
+
+    def note(model: Any, **_arguments: Any) -> None:
+        calls.append(model.name)
+
+    client_of(keys).meta.events.register_first("before-call.kms", note)
+    return calls

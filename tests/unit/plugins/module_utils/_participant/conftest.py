@@ -1,0 +1,24 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from unit.plugins.module_utils._participant.support import Setting
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import topology, transfer
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here happens later by itself, so a wait that is not over at once never is."""
+    monkeypatch.setattr(topology, "LOST_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr(transfer, "VISIBLE_SECONDS", 0.01)
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Setting:
+    return Setting(tmp_path)

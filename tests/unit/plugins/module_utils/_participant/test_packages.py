@@ -1,0 +1,112 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.samples import NEW, NEW_SYNC, OLD, OLD_SYNC, PACKAGE
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.packages import (
+    PackagePlan,
+    copy,
+    plan_copy,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import BUILTIN_DAR_PREFIX, Dar
+
+APP, LIB, BUILTIN = (
+    Dar(PACKAGE, "app", "1.0.0", "mine"),
+    Dar("pkg-lib", "lib", "2.0.0"),
+    Dar("b", BUILTIN_DAR_PREFIX, "1"),
+)
+CONTENTS = {APP: {"dep"}, LIB: {"dep"}, BUILTIN: set[str]()}
+
+
+def source(**values: Any) -> Fake:
+    return old_participant(**{"dar_contents": CONTENTS, "vetted": {OLD_SYNC: {PACKAGE, "dep", "b"}}, **values})
+
+
+def plan(
+    target: Fake, origin: Fake | None = None, excluded: tuple[str, ...] = (), files: dict[str, bytes] | None = None
+) -> PackagePlan:
+    return plan_copy(origin or source(), OLD, OLD_SYNC, target, NEW, NEW_SYNC, excluded, files or {})  # type: ignore[arg-type]
+
+
+def empty_target() -> Fake:
+    return new_participant(dar_contents={}, vetted={})
+
+
+@pytest.mark.parametrize(
+    ("stored", "vetted", "upload", "vet"),
+    [
+        ({}, set(), [APP, LIB], [APP]),
+        (CONTENTS, {PACKAGE, "dep"}, [], []),
+        (CONTENTS, {PACKAGE, "dep", "own"}, [], []),
+        (CONTENTS, set(), [], [APP]),
+        (CONTENTS, {PACKAGE}, [], [APP]),
+        ({APP: {"dep"}}, {PACKAGE, "dep"}, [LIB], []),
+    ],
+)
+def test_what_the_target_lacks(
+    stored: dict[Dar, set[str]], vetted: set[str], upload: list[Dar], vet: list[Dar]
+) -> None:
+    found = plan(new_participant(dar_contents=stored, vetted={NEW_SYNC: vetted}))
+    assert list(found.upload) == upload and list(found.vet) == vet
+    assert found.changes is bool(upload or vet) and found.unreachable == frozenset()
+
+
+@pytest.mark.parametrize("excluded", ["app", PACKAGE])
+def test_excluded_by_name_or_id(excluded: str) -> None:
+    found = plan(empty_target(), excluded=(excluded,))
+    assert found.upload == (LIB,) and found.vet == ()
+
+
+def test_packages_that_no_dar_brings() -> None:
+    origin = source(vetted={OLD_SYNC: {PACKAGE, "lost", "stored", "vetted"}})
+    target = new_participant(dar_contents={Dar("stored", "s", "1"): set()}, vetted={NEW_SYNC: {"vetted"}})
+    assert plan(target, origin).unreachable == {"lost"}
+
+
+def test_dars_from_files() -> None:
+    found = plan(empty_target(), files={"extra.dar": b"pkg-extra", "app.dar": PACKAGE.encode()})
+    assert [dar.main for dar in found.upload] == [PACKAGE, "pkg-lib", "pkg-extra"]
+    assert [dar.main for dar in found.vet] == [PACKAGE, "pkg-extra"]
+    assert found.files == {"pkg-extra": b"pkg-extra", PACKAGE: PACKAGE.encode()}
+
+
+def test_dars_from_files_that_are_there() -> None:
+    target = new_participant(dar_contents=CONTENTS, vetted={NEW_SYNC: {PACKAGE, "dep"}})
+    assert not plan(target, files={"app.dar": PACKAGE.encode()}).changes
+
+
+def carry_out(found: PackagePlan, target: Fake) -> None:
+    copy(found, source(), target, NEW, NEW_SYNC, 0.01)  # type: ignore[arg-type]
+
+
+def test_copy_vets_only_what_the_source_vets() -> None:
+    target = new_participant(dar_contents={}, vetted={})
+    carry_out(plan(target), target)
+    assert target.changes == [("upload", PACKAGE, NEW_SYNC), ("upload", "pkg-lib", "")]
+
+
+def test_copy_vets_what_is_stored() -> None:
+    target = new_participant(dar_contents=CONTENTS, vetted={})
+    carry_out(plan(target), target)
+    assert target.changes == [("vet", PACKAGE, NEW_SYNC)]
+    assert not plan(target).changes
+
+
+@pytest.mark.parametrize(
+    ("method", "error_id", "message"),
+    [("upload_dar", "dar_not_listed", f"DARs pkg-lib, {PACKAGE}"), ("vet_dar", "packages_not_vetted", "as vetted")],
+)
+def test_copy_is_proven(monkeypatch: pytest.MonkeyPatch, method: str, error_id: str, message: str) -> None:
+    monkeypatch.setattr(Fake, method, lambda *_arguments: None)
+    target = new_participant(dar_contents={} if method == "upload_dar" else CONTENTS, vetted={})
+    with pytest.raises(CantonError) as caught:
+        carry_out(plan(target), target)
+    assert caught.value.error_id == error_id and message in caught.value.message

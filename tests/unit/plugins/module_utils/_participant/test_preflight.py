@@ -1,0 +1,255 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each thing that stands against a migration has its own finding, with cause and remedy, and alone."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.samples import (
+    ALICE,
+    BOB,
+    CAROL,
+    NEW,
+    NEW_NAMESPACE,
+    NEW_SYNC,
+    OLD,
+    OLD_NAMESPACE,
+    OLD_SYNC,
+    PACKAGE,
+    contract,
+    hosting,
+    key,
+    synchronizer,
+)
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    AUTHORIZED,
+    Dar,
+    Delegation,
+    Identity,
+    LocalParty,
+    User,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import Finding, Wish, examine
+
+WISH = Wish("oldsync", "newsync", None, (), True, None)
+REMOVED = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)
+IN_FORCE = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
+EVE = "Eve::1220" + "e" * 64
+
+
+def look(
+    source: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **wish: Any
+) -> tuple[list[Finding], dict[str, Any]]:
+    fresh = {"hosted": {}, **(target or {})}
+    return examine(old_participant(**(source or {})), new_participant(**fresh), replace(WISH, **wish))  # type: ignore[arg-type]
+
+
+def status(uid: str, version: str = "3.5.10", **values: Any) -> Identity:
+    return replace(Identity(uid, True, True, version, "", (35,)), **values)
+
+
+def test_nothing_stands_against_it() -> None:
+    findings, plan = look()
+    assert findings == []
+    assert plan == {
+        "source": OLD,
+        "target": NEW,
+        "delegation": {"source": False, "target": False, "synchronizer": False},
+        "parties": 3,
+        "contracts": 4,
+        "dars": 1,
+        "users": 0,
+        "estimated_downtime_seconds": 19,
+    }
+
+
+def test_after_the_migration() -> None:
+    source = {"delegated": {AUTHORIZED: [Delegation(OLD_NAMESPACE, OLD_NAMESPACE, "all", 1), IN_FORCE]}, "keys": []}
+    target = {
+        "delegated": {AUTHORIZED: [IN_FORCE], NEW_SYNC: [IN_FORCE]},
+        "hosted": {NEW_SYNC: [hosting(party, NEW) for party in (ALICE, BOB, CAROL)]},
+    }
+    findings, plan = look(source, target)
+    assert findings == [] and set(plan["delegation"].values()) == {True}
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "not_initialized": (
+        {},
+        {"status": status(NEW, initialized=False, waiting_for="node_topology")},
+        "target participant is not initialised and waits for: node topology",
+        "Initialise",
+    ),
+    "passive_replica": ({"status": status(OLD, active=False)}, {}, "source participant answers as a passive", "active"),
+    "ledger_endpoint_missing": ({"has_ledger": False}, {}, "source participant has no", "ledger API"),
+    "same_participant": ({}, {"status": status(OLD)}, "same participant", "endpoints"),
+    "release_lines": ({"status": status(OLD, "2.10.0")}, {}, "from Canton 2.10.0 to 3.5.10", "major release"),
+    "known_bug_25_013": ({}, {"status": status(NEW, "3.4.8")}, "3.4.8", "3.4.9"),
+    "target_not_on_kms": (
+        {},
+        {"keys": [key(NEW_NAMESPACE, kms_key_id="1"), key("1220dd")]},
+        "1 of the target's 2 keys are not in a KMS: key-1220dd",
+        "require_kms",
+    ),
+    "kms_key_spec": (
+        {},
+        {"keys": [key(NEW_NAMESPACE, kms_key_id="1"), key("1220dd", "ec_p256", "encryption", "2")]},
+        "key-1220dd has spec ec_p256",
+        "RSA-2048",
+    ),
+    "pruning_scheduled": ({"schedule": "0 0 3 * * ?"}, {}, "0 0 3 * * ?", "Clear the pruning schedule"),
+    "unknown_synchronizer": ({"known": []}, {}, "source participant does not know a synchronizer oldsync", "Register"),
+    "synchronizer_never_connected": (
+        {},
+        {"known": [replace(synchronizer("newsync"), physical_id="")]},
+        "target participant has never been connected",
+        "Connect it once",
+    ),
+    "same_synchronizer": (
+        {},
+        {"known": [replace(synchronizer("oldsync"), alias="newsync")]},
+        "same synchronizer oldsync::",
+        "KMS keys",
+    ),
+    "protocol_version": (
+        {},
+        {"known": [synchronizer("newsync", version=34)]},
+        "protocol version 34, the source's 35",
+        "same or a later",
+    ),
+    "target_on_other_synchronizers": (
+        {},
+        {"known": [synchronizer("newsync"), synchronizer("third")]},
+        "also connected to third",
+        "Disconnect",
+    ),
+    "namespace_key_missing": ({"keys": []}, {}, "source participant does not hold the root key", "Bring the root key"),
+    "delegation_was_removed": ({"removed": {AUTHORIZED: [REMOVED]}}, {}, "was removed once", "another namespace key"),
+    "certificate_missing": ({"delegated": {}}, {}, "no root certificate", "Load the root certificate"),
+    "party_not_movable": (
+        {"hosted": {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(EVE, OLD)]}},
+        {},
+        "Eve::1220eeeeeeee…",
+        "Exclude it",
+    ),
+    "hosted_elsewhere": ({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, "Bob::1220aaaaaaaa…", "exclude them"),
+    "contracts_on_other_synchronizers": (
+        {"contracts": [contract("1", ALICE, on="third::1220")]},
+        {},
+        "1 contracts of these parties live on third::1220, not on oldsync",
+        "Reassign",
+    ),
+    "incomplete_reassignment": (
+        {"contracts": [replace(contract("00x", ALICE), incomplete=True)]},
+        {},
+        "00x",
+        "roll back",
+    ),
+    "packages_without_dar": (
+        {"contracts": [contract("1", ALICE, package="lost")]},
+        {},
+        "1 packages that no DAR of the source contains and that the target lacks: lost",
+        "files",
+    ),
+}
+
+
+@pytest.mark.parametrize("identifier", CASES)
+def test_one_finding(identifier: str) -> None:
+    source, target, cause, remedy = CASES[identifier]
+    findings, _plan = look(source, target)
+    assert [(item.id, item.severity) for item in findings] == [(identifier, "error")]
+    assert cause in findings[0].message and remedy in findings[0].remedy
+
+
+def test_several_at_once() -> None:
+    findings, plan = look({"schedule": "* * *", "keys": []}, {"known": []})
+    assert [item.id for item in findings] == ["pruning_scheduled", "unknown_synchronizer"]
+    findings, plan = look({"schedule": "* * *", "keys": []}, {"keys": [key(NEW_NAMESPACE)]}, excluded=(ALICE,))
+    assert [item.id for item in findings] == [
+        "target_not_on_kms",
+        "pruning_scheduled",
+        "namespace_key_missing",
+        "shared_contracts",
+        "contracts_left_behind",
+    ]
+    assert plan["parties"] == 2
+
+
+def test_kms_may_be_left_out_of_it() -> None:
+    assert look(target={"keys": [key(NEW_NAMESPACE)]}, require_kms=False)[0] == []
+
+
+def test_package_that_only_the_target_has() -> None:
+    contracts = {"contracts": [contract("1", ALICE, package="lost")]}
+    assert look(contracts, {"dar_contents": {Dar("lost", "l", "1"): set(), Dar(PACKAGE, "a", "1"): set()}})[0] == []
+
+
+def test_no_party_to_move() -> None:
+    assert "no_parties" in [item.id for item in look(excluded=(ALICE, BOB, CAROL))[0]]
+    findings, _plan = look(parties=["Nobody::1220"])
+    assert [item.id for item in findings] == ["party_not_movable", "no_parties", "contracts_left_behind"]
+
+
+def test_contracts_with_those_who_stay_are_warnings() -> None:
+    findings, plan = look(excluded=(BOB, CAROL))
+    assert [(item.id, item.severity) for item in findings] == [
+        ("shared_contracts", "warning"),
+        ("contracts_left_behind", "warning"),
+    ]
+    assert "1 parties that do not move: Bob::1220aaaaaaaa… (1)" in findings[0].message
+    assert "Bob::1220aaaaaaaa… (1), Carol::1220aaaaaaaa… (1)" in findings[1].message
+    assert plan["contracts"] == 2
+
+
+def test_contracts_with_parties_of_other_participants() -> None:
+    findings, _plan = look({"contracts": [contract("1", ALICE, EVE)], "parties": [LocalParty(EVE, False)]})
+    assert [item.id for item in findings] == ["shared_contracts"] and "Eve::1220eeeeeeee… (1)" in findings[0].message
+
+
+@pytest.mark.parametrize(("free", "short"), [(4 * 4096, False), (4 * 4096 - 1, True)])
+def test_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, short: bool) -> None:
+    asked: list[str] = []
+
+    def usage(folder: str) -> SimpleNamespace:
+        asked.append(folder)
+        return SimpleNamespace(free=free)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    findings, _plan = look(folder=str(tmp_path / "not" / "yet"))
+    assert [item.id for item in findings] == (["disk_space"] if short else [])
+    assert asked == [str(tmp_path)]
+
+
+def test_users_without_the_built_in_one() -> None:
+    assert look({"people": [User("participant_admin"), User("a"), User("b")]})[1]["users"] == 2
+
+
+@pytest.mark.parametrize("error_id", ["unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED", "no_reflection"])
+def test_trouble_with_the_connection_ends_it(monkeypatch: pytest.MonkeyPatch, error_id: str) -> None:
+    def broken(_fake: Fake) -> str:
+        raise CantonError("no", error_id)
+
+    monkeypatch.setattr(Fake, "pruning_schedule", broken)
+    with pytest.raises(CantonError) as caught:
+        look()
+    assert caught.value.error_id == error_id
+
+
+def test_a_check_that_is_refused_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_fake: Fake) -> str:
+        raise CantonError("The node refused it", "redacted", "Look at the log.")
+
+    monkeypatch.setattr(Fake, "pruning_schedule", broken)
+    assert look()[0] == [Finding("redacted", "error", "The node refused it", "Look at the log.")]

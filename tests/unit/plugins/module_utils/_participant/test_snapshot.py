@@ -1,0 +1,303 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The snapshot's bytes: whatever the chunk borders, and whatever happened to them on the disk."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import itertools
+import json
+import os
+import random
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.plugins.samples import (
+    ALICE,
+    BOB,
+    CAROL,
+    NEW,
+    NEW_SYNC,
+    OLD,
+    OLD_SYNC,
+    contract,
+    read_record,
+    snapshot,
+    varint,
+)
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import snapshot as module
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import (
+    Counter,
+    IdDigest,
+    Manifest,
+    Receipt,
+    SnapshotFiles,
+    SnapshotReader,
+    private_file,
+    tally,
+    watch,
+)
+
+CONTRACTS = [contract("00a1", ALICE, on=NEW_SYNC), contract("00b1", ALICE, BOB, on=NEW_SYNC)]
+RAW = snapshot(CONTRACTS)
+
+
+def manifest(raw: bytes = RAW) -> Manifest:
+    found = tally(CONTRACTS, [ALICE, BOB])
+    return Manifest(
+        source=OLD,
+        target=NEW,
+        offset=7,
+        renames={OLD_SYNC: NEW_SYNC},
+        bytes=len(raw),
+        sha256=hashlib.sha256(raw).hexdigest(),
+        contracts=found.contracts,
+        digest=found.digest,
+        parties=found.parties,
+        packages=found.packages,
+        exported_at="2026-01-01T00:00:00.000+00:00",
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> SnapshotFiles:
+    found = SnapshotFiles(str(tmp_path / "node1"))
+    Path(found.data).write_bytes(RAW)
+    found.write_manifest(manifest())
+    return found
+
+
+def check(files: SnapshotFiles, raw: bytes) -> None:
+    Path(files.data).write_bytes(raw)
+    files.check(manifest(), read_record)
+
+
+def splits(raw: bytes, random_source: random.Random) -> Iterator[bytes]:
+    borders = sorted(random_source.choices(range(len(raw) + 1), k=random_source.randint(0, 40)))
+    return (raw[start:end] for start, end in itertools.pairwise([0, *borders, len(raw)]))
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_chunk_borders_do_not_matter() -> None:
+    chance = random.Random(20260101)
+    records = [chance.randbytes(chance.choice([0, 1, 127, 128, 300, 20_000])) for _unused in range(30)]
+    raw = gzip.compress(b"".join(varint(len(item)) + item for item in records))
+    for chunks in [
+        [raw],
+        [raw[at : at + 1] for at in range(len(raw))],
+        *(splits(raw, chance) for _unused in range(50)),
+    ]:
+        found: list[bytes] = []
+        reader = SnapshotReader(found.append)
+        for chunk in chunks:
+            reader.feed(chunk)
+        assert reader.finish() == hashlib.sha256(raw).hexdigest() and reader.bytes == len(raw)
+        assert found == records
+
+
+def test_memory_is_bounded_by_steps_not_by_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small chunk may unpack to much more than a chunk: it is unpacked in steps, records leaving between them."""
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1024)
+    sizes: list[int] = []
+    reader = SnapshotReader(lambda _record: sizes.append(len(reader._buffer)))
+    reader.feed(gzip.compress(b"".join(varint(500) + bytes(500) for _unused in range(2000))))
+    assert len(sizes) == 2000 and max(sizes) < 4096
+
+
+@pytest.mark.parametrize("length", range(len(RAW)))
+def test_cut_anywhere(length: int) -> None:
+    reader = SnapshotReader(lambda _record: None)
+    reader.feed(RAW[:length])
+    with pytest.raises(CantonError) as caught:
+        reader.finish()
+    assert caught.value.error_id == "snapshot_damaged" and "ends before its end" in caught.value.message
+
+
+@pytest.mark.parametrize("raw", [b"\x05ab", b"\x80", varint(300) + bytes(299)])
+def test_last_record_is_cut(raw: bytes) -> None:
+    reader = SnapshotReader(lambda _record: None)
+    reader.feed(gzip.compress(raw))
+    with pytest.raises(CantonError, match="its last record is cut") as caught:
+        reader.finish()
+    assert caught.value.error_id == "snapshot_damaged"
+
+
+def test_impossible_length() -> None:
+    with pytest.raises(CantonError, match="impossible length"):
+        SnapshotReader(lambda _record: None).feed(gzip.compress(b"\xff" * 20))
+
+
+@pytest.mark.parametrize("chunks", [[b"x"], [RAW]])
+def test_something_follows(chunks: list[bytes]) -> None:
+    for whole in ([RAW + chunks[0]], [RAW, *chunks]):
+        reader = SnapshotReader(lambda _record: None)
+        with pytest.raises(CantonError, match="something follows its end"):
+            for chunk in whole:
+                reader.feed(chunk)
+
+
+@pytest.mark.parametrize("length", [len(RAW) - 1, 10, 0])
+def test_watch_lets_a_cut_stream_not_end_cleanly(length: int) -> None:
+    passed: list[bytes] = []
+    with pytest.raises(CantonError, match="damaged"):
+        passed.extend(watch([RAW[:length]], read_record, Counter([ALICE])))
+    assert b"".join(passed) == RAW[:length]
+
+
+# -- checking a file against its manifest -----------------------------------------------------------------------------
+
+
+def test_whole_file(files: SnapshotFiles) -> None:
+    files.check(manifest(), read_record)
+    assert files.read_manifest() == manifest()
+    assert files.contract_ids(read_record) == {"00a1", "00b1"}
+
+
+@pytest.mark.parametrize("raw", [RAW[:-1], RAW[:20], b"", RAW + b"x", RAW + RAW, b"PK" + RAW[2:], snapshot([])])
+def test_damaged_file(files: SnapshotFiles, raw: bytes) -> None:
+    with pytest.raises(CantonError) as caught:
+        check(files, raw)
+    assert caught.value.error_id == "snapshot_damaged"
+    assert "export again" in caught.value.hint
+
+
+@pytest.mark.parametrize("change", [0x01, 0x80, 0xFF])
+def test_one_byte_changed_anywhere(files: SnapshotFiles, change: int) -> None:
+    for position in range(len(RAW)):
+        raw = RAW[:position] + bytes([RAW[position] ^ change]) + RAW[position + 1 :]
+        with pytest.raises(CantonError) as caught:
+            check(files, raw)
+        assert caught.value.error_id == "snapshot_damaged", position
+
+
+def test_manifest_of_other_contracts(files: SnapshotFiles) -> None:
+    raw = snapshot([CONTRACTS[0], contract("00b2", ALICE, BOB, on=NEW_SYNC)])
+    Path(files.data).write_bytes(raw)
+    with pytest.raises(CantonError, match="its contracts are not those of its manifest"):
+        files.check(manifest(raw), read_record)
+
+
+def test_file_that_is_not_there(files: SnapshotFiles) -> None:
+    os.unlink(files.data)
+    with pytest.raises(CantonError) as caught:
+        files.check(manifest(), read_record)
+    assert caught.value.error_id == "snapshot_missing" and files.data in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"version": 2}, "its version is 2, not 1"),
+        ({"version": None}, "its version is None"),
+        ({"version": 1, "surprise": 1}, "not those of a manifest"),
+        ([], "not a JSON object"),
+        ("{", "not JSON"),
+    ],
+)
+def test_manifest_that_cannot_be_used(files: SnapshotFiles, values: Any, why: str) -> None:
+    Path(files.manifest).write_text(values if isinstance(values, str) else json.dumps(values))
+    with pytest.raises(CantonError) as caught:
+        files.read_manifest()
+    assert caught.value.error_id == "manifest_unreadable"
+    assert why in caught.value.message and "export again" in caught.value.hint
+
+
+def test_receipt(files: SnapshotFiles) -> None:
+    assert files.read_receipt() is None
+    receipt = Receipt(NEW, "00", 12, "now")
+    files.write_receipt(receipt)
+    assert files.read_receipt() == receipt
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def test_private_file_appears_whole_with_its_mode(tmp_path: Path) -> None:
+    path, old_mask = tmp_path / "f", os.umask(0)
+    (tmp_path / "f.part").write_text("left over")
+    (tmp_path / "f.part").chmod(0o666)
+    try:
+        with private_file(str(path)) as handle:
+            handle.write(b"whole")
+            assert not path.exists()
+    finally:
+        os.umask(old_mask)
+    assert path.read_bytes() == b"whole" and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [item.name for item in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("failure", [CantonError("cut"), KeyboardInterrupt(), ValueError()])
+def test_private_file_leaves_nothing_behind(tmp_path: Path, failure: BaseException) -> None:
+    (tmp_path / "f").write_text("before")
+    with pytest.raises(type(failure)) as caught, private_file(str(tmp_path / "f")) as handle:
+        handle.write(b"half")
+        raise failure
+    assert caught.value is failure
+    assert [item.read_text() for item in tmp_path.iterdir()] == ["before"]
+
+
+@pytest.mark.parametrize(
+    ("number", "error_id", "remedy"),
+    [
+        (errno.ENOSPC, "file_enospc", "Free space"),
+        (errno.EDQUOT, "file_edquot", "quota"),
+        (errno.EIO, "file_eio", "file system"),
+    ],
+)
+def test_disk_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error_id: str, remedy: str) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CantonError) as caught, private_file(str(tmp_path / "f")) as handle:
+        handle.write(b"half")
+    assert caught.value.error_id == error_id and remedy in caught.value.hint
+    assert os.strerror(number) in caught.value.message and not list(tmp_path.iterdir())
+
+
+def test_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CantonError) as caught, private_file(str(tmp_path / "no" / "f")):
+        pass
+    assert caught.value.error_id == "file_enoent" and "Create the folder" in caught.value.hint
+
+
+# -- counting ---------------------------------------------------------------------------------------------------------
+
+
+def digest(*identifiers: str) -> str:
+    found = IdDigest()
+    for identifier in identifiers:
+        found.add(identifier)
+    return found.value
+
+
+def test_digest_knows_no_order_and_every_id() -> None:
+    assert len({digest(*order) for order in itertools.permutations(["a", "b", "c"])}) == 1
+    different = [digest(), digest("a"), digest("a", "a"), digest("a", "b"), digest("a", "b", "c"), digest("ab")]
+    assert len(set(different)) == len(different)
+    assert digest("a") == hashlib.sha256(b"a").hexdigest()
+
+
+def test_tally() -> None:
+    found = tally([*CONTRACTS, contract("00c1", CAROL, package="other")], [ALICE, BOB])
+    assert found.contracts == 3
+    assert {party: item["contracts"] for party, item in found.parties.items()} == {ALICE: 2, BOB: 1}
+    assert found.synchronizers == {NEW_SYNC: 2, OLD_SYNC: 1} and found.packages == {"pkg-main": 2, "other": 1}
+
+
+def test_contracts_in_the_middle_of_a_reassignment_are_refused() -> None:
+    with pytest.raises(CantonError) as caught:
+        tally([replace(CONTRACTS[0], incomplete=True)], [ALICE])
+    assert caught.value.error_id == "incomplete_reassignment" and "00a1" in caught.value.message

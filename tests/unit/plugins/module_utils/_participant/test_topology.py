@@ -1,0 +1,253 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.samples import (
+    ALICE,
+    BOB,
+    CAROL,
+    NEW,
+    NEW_NAMESPACE,
+    NEW_SYNC,
+    OLD,
+    OLD_NAMESPACE,
+    OLD_SYNC,
+    hosting,
+    key,
+    synchronizer,
+)
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import topology
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    AUTHORIZED,
+    Delegation,
+    Host,
+    Hosting,
+)
+
+ELSEWHERE = "other::1220" + "e" * 64
+WANTED = {party: hosting(party, NEW) for party in (ALICE, BOB, CAROL)}
+
+
+def refused(call: Any) -> CantonError:
+    with pytest.raises(CantonError) as caught:
+        call()
+    return caught.value
+
+
+def test_short_names() -> None:
+    assert topology.short(ALICE) == "Alice::1220aaaaaaaa…"
+    assert topology.short("Alice::1220") == "Alice::1220" and topology.short("Alice") == "Alice"
+    assert topology.some("bca") == "a, b, c" and topology.some("abcdefg") == "a, b, c, d, e and 2 more"
+
+
+# -- which parties can move -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (hosting(ALICE, OLD), None),
+        (hosting(ALICE, OLD, permission="observation"), None),
+        (hosting(OLD, OLD), "admin party"),
+        (hosting("Dan::1220dd", OLD), "decentralised"),
+        (replace(hosting(ALICE, OLD), signing_keys=b"key"), "external party"),
+        (hosting("Eve::1220ee", OLD), "another namespace"),
+        (hosting(ALICE, OLD, ELSEWHERE), "hosted by 2 participants"),
+        (hosting(ALICE, OLD, threshold=2), "threshold is 2"),
+        (Hosting(ALICE, 1, (Host(OLD, "submission", onboarding=True),)), "still being onboarded"),
+    ],
+)
+def test_why_not_movable(item: Hosting, reason: str | None) -> None:
+    found = topology.why_not_movable(item, OLD, {OLD_NAMESPACE}, {"1220dd"})
+    assert found is None if reason is None else found is not None and reason in found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "excluded", "movable", "refused_parties"),
+    [
+        (None, [], [ALICE, BOB, CAROL], []),
+        (None, [BOB, "unknown"], [ALICE, CAROL], []),
+        ([BOB, ALICE], [], [BOB, ALICE], []),
+        ([BOB, OLD], [], [BOB], [OLD]),
+        ([BOB, "No::1220"], [], [BOB], ["No::1220"]),
+        ([BOB, ALICE], [ALICE], [BOB], []),
+    ],
+)
+def test_select_parties(
+    wanted: list[str] | None, excluded: list[str], movable: list[str], refused_parties: list[str]
+) -> None:
+    found = topology.select_parties(old_participant(), OLD, OLD_SYNC, wanted, excluded)  # type: ignore[arg-type]
+    assert list(found.movable) == movable and list(found.refused) == refused_parties
+
+
+def test_all_refusals_at_once() -> None:
+    parties = {f"P{number}::{OLD_NAMESPACE}": "it has a reason" for number in range(7)}
+    error = refused(lambda: topology.refuse_unmovable(topology.PartySelection({}, parties)))
+    assert error.error_id == "parties_not_movable"
+    assert error.message.startswith("7 of the parties") and "and 2 more" in error.message
+    assert "P0::1220aaaaaaaa…: it has a reason" in error.message and "Exclude them" in error.hint
+    assert error.details["refused"] == parties
+
+
+def test_hosted_on_keeps_the_permission() -> None:
+    assert topology.hosted_on(hosting(ALICE, OLD, permission="confirmation"), NEW) == Hosting(
+        ALICE, 1, (Host(NEW, "confirmation"),)
+    )
+
+
+# -- hosting them -----------------------------------------------------------------------------------------------------
+
+
+def host(target: Fake, seconds: float = 1.0) -> list[str]:
+    return topology.host_parties(target, NEW_SYNC, WANTED, 8, seconds)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("standing", "missing"),
+    [
+        ([], [ALICE, BOB, CAROL]),
+        ([hosting(BOB, NEW)], [ALICE, CAROL]),
+        ([*WANTED.values(), hosting("Eve::1220ee", ELSEWHERE)], []),
+    ],
+)
+def test_missing_hostings(standing: list[Hosting], missing: list[str]) -> None:
+    target = new_participant(hosted={NEW_SYNC: standing})
+    assert list(topology.missing_hostings(target, NEW_SYNC, WANTED)) == missing  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "standing", [hosting(BOB, ELSEWHERE), hosting(BOB, NEW, ELSEWHERE), hosting(BOB, NEW, permission="observation")]
+)
+def test_parties_that_are_hosted_differently(standing: Hosting) -> None:
+    target = new_participant(hosted={NEW_SYNC: [standing]})
+    error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, WANTED))  # type: ignore[arg-type]
+    assert error.error_id == "hosted_elsewhere" and error.details["parties"] == [BOB]
+    assert "Bob::1220aaaaaaaa…" in error.message
+
+
+def test_hosting() -> None:
+    target = new_participant(hosted={})
+    assert host(target) == []
+    assert target.changes == [("host", [ALICE, BOB, CAROL])]
+
+
+def test_lost_hostings_are_sent_again_and_only_those() -> None:
+    target = new_participant(hosted={}, lose=2)
+    assert host(target) == [ALICE, BOB]
+    assert target.changes == [("host", [ALICE, BOB, CAROL]), ("host", [ALICE, BOB])]
+
+
+def test_hostings_that_are_lost_for_good() -> None:
+    target = new_participant(hosted={}, lose=1_000_000)
+    error = refused(lambda: host(target, seconds=0.05))
+    assert error.error_id == "parties_not_effective"
+    assert "3 of 3 parties are accepted by the target participant but not effective" in error.message
+    assert "run again" in error.hint and 1 < len(target.changes) < 20
+
+
+@pytest.mark.parametrize(
+    "error", [CantonError("there", topology.ALREADY_EXISTS), CantonError("gone", "unreachable", retryable=True)]
+)
+def test_errors_that_do_not_matter_when_the_list_shows_the_party(error: CantonError) -> None:
+    target = new_participant(hosted={}, host_errors={BOB: error})
+
+    def shows_it_nonetheless(store: str, participant: str = "") -> list[Hosting]:
+        return [*target.hosted.get(store, []), WANTED[BOB]]
+
+    target.hostings = shows_it_nonetheless  # type: ignore[method-assign]
+    assert host(target) == []
+
+
+@pytest.mark.parametrize(
+    ("error_id", "kms"),
+    [("redacted", True), ("TOPOLOGY_UNAUTHORIZED_TRANSACTION", True), ("TOPOLOGY_STORE_NOT_FOUND", False)],
+)
+def test_hosting_that_is_refused(error_id: str, kms: bool) -> None:
+    error = CantonError("The node refused it", error_id, "Look there.", details={"trace_id": "0a1b"})
+    target = new_participant(hosted={}, host_errors={BOB: error, CAROL: error})
+    found = refused(lambda: host(target))
+    assert found.error_id == error_id and found.details == {"trace_id": "0a1b"}
+    assert found.message == "2 of 3 parties could not be hosted. First error: The node refused it"
+    assert ("kms:Sign" in found.hint) is kms and "Look there." in found.hint
+
+
+# -- delegation -------------------------------------------------------------------------------------------------------
+
+
+def connected_target(**values: Any) -> Fake:
+    return new_participant(known=[synchronizer("newsync")], **values)
+
+
+def delegate(source: Fake, target: Fake) -> None:
+    target_key = topology.namespace_key(target, NEW)  # type: ignore[arg-type]
+    topology.delegate(source, target, OLD_NAMESPACE, target_key, NEW_SYNC, 0.01)  # type: ignore[arg-type]
+
+
+def state(source: Fake, target: Fake) -> topology.DelegationState:
+    return topology.delegation_state(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
+
+
+def test_delegation_root_certificate_first() -> None:
+    source, target = old_participant(), connected_target()
+    assert state(source, target) == topology.DelegationState(False, False, False)
+    delegate(source, target)
+    assert state(source, target).complete
+    assert source.changes == [("authorize", NEW_NAMESPACE)]
+    assert target.changes == [("load", [OLD_NAMESPACE, NEW_NAMESPACE])]
+
+
+def test_delegation_that_the_source_has_signed_already() -> None:
+    source, target = old_participant(keys=[]), connected_target()
+    source.delegated[AUTHORIZED].append(Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1))
+    topology.refuse_without_root_key(source, OLD_NAMESPACE, state(source, target))  # type: ignore[arg-type]
+    delegate(source, target)
+    assert state(source, target).complete and source.changes == []
+
+
+def test_delegation_that_does_not_reach_the_synchronizer() -> None:
+    error = refused(lambda: delegate(old_participant(), new_participant()))
+    assert error.error_id == "delegation_not_effective" and "does not list it" in error.message
+
+
+def test_source_without_root_certificate() -> None:
+    error = refused(lambda: delegate(old_participant(delegated={}), connected_target()))
+    assert error.error_id == "certificate_missing" and "no root certificate" in error.message
+
+
+def test_keys_that_are_kept_elsewhere() -> None:
+    source, target = old_participant(keys=[key("1220ff")]), connected_target()
+    before = state(source, target)
+    errors = [
+        refused(lambda: topology.namespace_key(source, OLD)),  # type: ignore[arg-type]
+        refused(lambda: topology.refuse_without_root_key(source, OLD_NAMESPACE, before)),  # type: ignore[arg-type]
+    ]
+    assert [error.error_id for error in errors] == ["namespace_key_missing"] * 2
+    assert all("1220aaaaaaaa…" in error.message and "Bring" in error.hint.title() for error in errors)
+
+
+@pytest.mark.parametrize("place", ["source", "target", "synchronizer"])
+def test_delegation_that_was_removed_once(place: str) -> None:
+    source, target = old_participant(), connected_target()
+    removed = [Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)]
+    {"source": source, "target": target, "synchronizer": target}[place].removed = {
+        NEW_SYNC if place == "synchronizer" else AUTHORIZED: removed
+    }
+    error = refused(
+        lambda: topology.refuse_removed_delegation(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
+    )
+    assert error.error_id == "delegation_was_removed"
+    assert "was removed once" in error.message and "another namespace key" in error.hint
+
+
+def test_another_key_s_removal_does_not_matter() -> None:
+    source = old_participant(removed={AUTHORIZED: [Delegation(OLD_NAMESPACE, "1220ff", "all", 2)]})
+    topology.refuse_removed_delegation(source, new_participant(), OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]

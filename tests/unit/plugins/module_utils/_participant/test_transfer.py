@@ -1,0 +1,202 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Export, import and proof between two participants made of lists, and what they refuse before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from unit.plugins.fakes import new_participant, old_participant
+from unit.plugins.module_utils._participant.support import MOVED, Setting, refused
+from unit.plugins.samples import ALICE, BOB, CAROL, OLD_SYNC, PACKAGE, contract, synchronizer
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import SnapshotFiles
+
+# -- it works, and again changes nothing ------------------------------------------------------------------------------
+
+
+def test_export_import_verify(at: Setting) -> None:
+    predicted = at.export(check=True)
+    assert at.files() == set()
+    done = at.export()
+    assert (predicted.before, predicted.after) == (done.before, done.after) and done.changed
+    assert done.result["contracts"] == 3 and done.result["offset"] == 10
+    assert not at.export().changed
+    assert at.load(check=True).changed and at.imports() == 0
+    assert at.load().changed and at.there() == MOVED
+    assert not at.load().changed and at.imports() == 1
+    assert not at.verify().changed
+    assert at.files() == {"node1.acs.gz", "node1.manifest.json", "node1.receipt.json"}
+    assert all((at.folder / name).stat().st_mode & 0o777 == 0o600 for name in at.files())
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+def test_transfer_in_one(at: Setting, pipe: bool) -> None:
+    assert at.transfer(check=True, pipe=pipe).changed and at.imports() == 0 and at.files() == set()
+    assert at.transfer(pipe=pipe).changed and at.there() == MOVED
+    assert not at.transfer(pipe=pipe).changed and at.imports() == 1
+    assert bool(at.files()) is not pipe
+
+
+def test_verified_contracts_may_live_on(at: Setting) -> None:
+    """The proof is about the offset of the import; a real ledger API answers for that offset."""
+    at.transfer()
+    receipt = SnapshotFiles(str(at.folder / "node1")).read_receipt()
+    assert receipt is not None and receipt.offset == at.target.end
+
+
+def test_lost_receipt_is_written_again_without_an_import(at: Setting) -> None:
+    at.transfer()
+    os.unlink(at.folder / "node1.receipt.json")
+    assert not at.load(check=True).changed and "node1.receipt.json" not in at.files()
+    assert not at.load().changed and "node1.receipt.json" in at.files() and at.imports() == 1
+
+
+@pytest.mark.parametrize("name", ["node1.acs.gz", "node1.manifest.json"])
+def test_damaged_or_lost_export_is_made_again(at: Setting, name: str) -> None:
+    at.export()
+    os.unlink(at.folder / name)
+    assert at.export().changed
+    (at.folder / "node1.acs.gz").write_bytes(b"damaged")
+    assert at.export().changed and not at.export().changed
+
+
+def test_export_is_made_again_when_contracts_changed(at: Setting) -> None:
+    at.export()
+    at.source.contracts.append(contract("00a9", ALICE))
+    at.source.end += 1
+    done = at.export()
+    assert done.changed and done.result["contracts"] == 4
+
+
+def test_export_of_other_parties_is_made_again(at: Setting) -> None:
+    at.export()
+    at.parties = [ALICE, BOB, CAROL]
+    assert at.export().result["contracts"] == 4
+
+
+def test_no_contracts_at_all(at: Setting) -> None:
+    at.source.contracts = []
+    assert at.export().result["contracts"] == 0
+    at.load()
+    assert not at.load().changed
+
+
+# -- refusals before anything is sent ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "error_id", "cause", "remedy"),
+    [
+        ({"hosted": {OLD_SYNC: []}}, "unknown_parties", "does not host 2 of the parties", "Correct the list"),
+        ({"known": [synchronizer("oldsync")]}, "still_connected", "still connected to oldsync", "quiet_timeout"),
+        ({"flying": [4]}, "in_flight", "with 4 submissions", "Connect it again"),
+        (
+            {"contracts": [contract("00x", ALICE, on="third::1220")]},
+            "contracts_on_other_synchronizers",
+            "1 on third::1220",
+            "reassign",
+        ),
+        (
+            {"contracts": [replace(contract("00x", ALICE), incomplete=True)]},
+            "incomplete_reassignment",
+            "Contract 00x",
+            "roll back",
+        ),
+    ],
+)
+@pytest.mark.parametrize("pipe", [True, False])
+def test_source_that_cannot_be_exported(
+    at: Setting, values: dict[str, Any], error_id: str, cause: str, remedy: str, pipe: bool
+) -> None:
+    at.source = old_participant(**values)
+    error = refused(lambda: at.transfer(pipe=pipe))
+    assert error.error_id == error_id
+    assert cause in error.message and remedy in error.hint
+    assert at.source.changes == at.target.changes == [] and at.files() == set()
+
+
+UNREADY = [
+    ({"hosted": {}}, "parties_not_hosted", "does not host 2 of the parties", "participant_party"),
+    ({"dar_contents": {}}, "packages_missing", PACKAGE, "participant_package"),
+    ({"vetted": {}}, "packages_not_vetted", PACKAGE, "Vet them"),
+    (
+        {"known": [synchronizer("newsync", connected=False), synchronizer("third")]},
+        "still_connected",
+        "third",
+        "Disconnect",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "error_id", "cause", "remedy"), UNREADY)
+@pytest.mark.parametrize("pipe", [True, False])
+@pytest.mark.parametrize("check", [True, False])
+def test_target_that_is_not_ready(
+    at: Setting, values: dict[str, Any], error_id: str, cause: str, remedy: str, pipe: bool, check: bool
+) -> None:
+    at.export()
+    at.target = new_participant(**values)
+    error = refused(lambda: at.transfer(pipe=pipe, check=check))
+    assert error.error_id == error_id
+    assert cause in error.message and remedy in error.hint
+    assert at.target.changes == []
+
+
+def test_rename_that_is_meant_for_another_synchronizer(at: Setting) -> None:
+    at.target.known.append(synchronizer("other", connected=False))
+    at.export()
+    error = refused(lambda: transfer.ensure_imported(replace(at.task(source=False), target_synchronizer="other")))
+    assert error.error_id == "synchronizer_not_renamed" and at.imports() == 0
+    assert "another synchronizer than other::" in error.message
+
+
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_snapshot_of_another_pair(at: Setting, end: str) -> None:
+    at.export()
+    other = f"stranger::1220{'f' * 64}"
+    if end == "source":
+        at.source.uid = other
+        at.source.hosted = {
+            OLD_SYNC: [
+                replace(item, hosts=(replace(item.hosts[0], participant=other),)) for item in at.source.hosted[OLD_SYNC]
+            ]
+        }
+    else:
+        at.target.uid = other
+    for call in (at.export, at.transfer, *([at.load, at.verify] if end == "target" else [])):
+        error = refused(call)
+        assert error.error_id == "snapshot_of_another_pair" and "path of its own" in error.hint
+    assert at.imports() == 0
+
+
+@pytest.mark.parametrize("call", ["load", "verify"])
+def test_nothing_was_exported(at: Setting, call: str) -> None:
+    error = refused(getattr(at, call))
+    assert error.error_id == "snapshot_missing" and "Export first" in error.hint
+
+
+def test_damaged_snapshot_is_not_sent(at: Setting) -> None:
+    at.export()
+    path = at.folder / "node1.acs.gz"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert refused(at.load).error_id == "snapshot_damaged" and at.imports() == 0
+
+
+def test_verify_needs_a_receipt(at: Setting) -> None:
+    at.export()
+    assert refused(at.verify).error_id == "receipt_missing"
+
+
+def test_export_after_import_of_what_has_changed(at: Setting) -> None:
+    at.transfer()
+    at.source.contracts.append(contract("00a9", ALICE))
+    at.source.end += 1
+    error = refused(at.export)
+    assert error.error_id == "exported_after_import" and "was imported already" in error.message

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""kms_key_info against an AWS KMS inside the test process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from unit.plugins.module_utils._kms.support import CONNECTION, aws_in_process, refuse
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.modules import kms_key_info
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
+    with aws_in_process(monkeypatch) as found:
+        monkeypatch.setattr(kms_key_info, "connect", lambda _params: found)
+        yield found
+
+
+def run(names: list[str] | None = None, tags: dict[str, Any] | None = None) -> Outcome:
+    return kms_key_info.ensure({**CONNECTION, "names": names, "tags": tags}, False)
+
+
+def found_by(outcome: Outcome) -> list[dict[str, Any]]:
+    shown = outcome.result["keys"]
+    assert isinstance(shown, list)
+    return shown
+
+
+def test_named_keys_come_in_their_order(keys: AwsKeys) -> None:
+    signing = keys.create("ec_p256", "sign_verify", "", {})
+    encryption = keys.create("rsa_2048", "encrypt_decrypt", "", {})
+    keys.add_alias(signing, "alias/canton/signing")
+    outcome = run([encryption, "alias/nothing", "alias/canton/signing"])
+    assert [key["arn"] for key in found_by(outcome)] == [encryption, signing]
+    assert outcome.result["missing"] == ["alias/nothing"]
+    assert not outcome.changed
+
+
+def test_all_keys_with_a_tag(keys: AwsKeys) -> None:
+    keys.create("ec_p256", "sign_verify", "", {"CreatedBy": "someone"})
+    mine = keys.create("ec_p256", "sign_verify", "namespace-key", {"CreatedBy": "Canton", "n": "1"})
+    (key,) = found_by(run(tags={"CreatedBy": "Canton", "n": 1}))
+    assert (key["arn"], key["description"]) == (mine, "namespace-key")
+    assert len(found_by(run())) == 2
+
+
+def test_keys_that_may_not_be_seen_are_told(keys: AwsKeys) -> None:
+    arn = keys.create("ec_p256", "sign_verify", "", {})
+    refuse(keys, "DescribeKey", "AccessDeniedException")
+    outcome = run()
+    assert found_by(outcome) == []
+    assert arn in outcome.warnings[0]
+    assert "kms:DescribeKey" in outcome.warnings[0]
+
+
+def test_named_key_that_may_not_be_seen_is_an_error(keys: AwsKeys) -> None:
+    arn = keys.create("ec_p256", "sign_verify", "", {})
+    refuse(keys, "DescribeKey", "AccessDeniedException")
+    with pytest.raises(CantonError, match="kms:DescribeKey"):
+        run([arn])
+
+
+def test_throttling_is_not_taken_for_a_missing_permission(keys: AwsKeys) -> None:
+    keys.create("ec_p256", "sign_verify", "", {})
+    refuse(keys, "DescribeKey", "ThrottlingException")
+    with pytest.raises(CantonError, match="lower forks"):
+        run()
+
+
+def test_module_from_arguments_to_json(keys: AwsKeys, capfd: pytest.CaptureFixture[str]) -> None:
+    arn = keys.create("symmetric", "encrypt_decrypt", "", {})
+    with patch_module_args({"names": [arn], "region": "eu-central-1"}), pytest.raises(SystemExit):
+        kms_key_info.main()
+    result = json.loads(capfd.readouterr().out)
+    assert result["changed"] is False
+    assert result["keys"][0]["spec"] == "symmetric"
+    assert result["keys"][0]["fingerprint"] is None

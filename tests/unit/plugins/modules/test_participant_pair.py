@@ -1,0 +1,166 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The modules between two participants, each as check, run and run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.plugins.fakes import new_participant
+from unit.plugins.modules.support import SOURCE, TARGET, Participants
+from unit.plugins.samples import (
+    ALICE,
+    BOB,
+    CAROL,
+    NEW_NAMESPACE,
+    NEW_SYNC,
+    OLD,
+    OLD_NAMESPACE,
+    OLD_SYNC,
+    PACKAGE,
+    hosting,
+    synchronizer,
+)
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    AUTHORIZED,
+    Delegation,
+    Right,
+    User,
+)
+from ansible_collections.ledgerops.canton.plugins.modules import (
+    participant_acs_transfer,
+    participant_migration_info,
+    participant_namespace_delegation,
+    participant_package,
+    participant_party,
+    participant_user,
+)
+
+BOTH: dict[str, Any] = {"source_synchronizer": "oldsync", "target_synchronizer": "newsync"}
+
+
+@pytest.fixture
+def connected(participants: Participants) -> Participants:
+    """The target has nothing yet and is connected."""
+    participants.target = new_participant(known=[synchronizer("newsync")], hosted={}, dar_contents={}, vetted={})
+    return participants
+
+
+def test_delegation(connected: Participants) -> None:
+    values = connected.thrice(participant_namespace_delegation, synchronizer="newsync")
+    assert (values["namespace"], values["target_key"]) == (OLD_NAMESPACE, NEW_NAMESPACE)
+    assert values["delegation"] == {"source": True, "target": True, "synchronizer": True}
+    assert connected.source.changes == [("authorize", NEW_NAMESPACE)]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_delegation_that_was_removed(connected: Participants, check: bool) -> None:
+    connected.source.removed = {AUTHORIZED: [Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)]}
+    values = connected.between(participant_namespace_delegation, check, synchronizer="newsync")
+    assert values["failed"] and values["error_id"] == "delegation_was_removed"
+    assert connected.source.changes == connected.target.changes == []
+
+
+def test_parties(connected: Participants) -> None:
+    values = connected.thrice(participant_party, **BOTH, exclude=[BOB])
+    assert values["parties"] == values["hosted"] == [ALICE, CAROL] and values["sent_again"] == []
+    assert connected.target.changes == [("host", [ALICE, CAROL])]
+
+
+def test_parties_that_cannot_be_moved(connected: Participants) -> None:
+    connected.source.hosted[OLD_SYNC].append(hosting("Eve::1220", OLD))
+    values = connected.between(participant_party, **BOTH)
+    assert values["error_id"] == "parties_not_movable" and set(values["refused"]) == {"Eve::1220"}
+    assert connected.target.changes == []
+
+
+def test_packages(connected: Participants, tmp_path: Path) -> None:
+    (tmp_path / "extra.dar").write_bytes(b"pkg-extra")
+    values = connected.thrice(participant_package, **BOTH, files=[str(tmp_path / "extra.dar")])
+    assert values["uploaded"] == values["vetted"] == [PACKAGE, "pkg-extra"]
+    assert values["diff"]["before"] == {"missing": ["app 1.0.0", "extra.dar"], "unvetted": ["app 1.0.0", "extra.dar"]}
+
+
+def test_packages_that_nothing_brings(connected: Participants) -> None:
+    connected.source.vetted = {OLD_SYNC: {PACKAGE, "lost"}}
+    values = connected.between(participant_package, **BOTH)
+    assert values["unreachable_packages"] == ["lost"] and "lost" in str(values["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (participant_namespace_delegation, {"synchronizer": "newsync"}),
+        (participant_party, BOTH),
+        (participant_package, BOTH),
+    ],
+)
+def test_topology_needs_a_connection(participants: Participants, module: Any, options: dict[str, Any]) -> None:
+    participants.target = new_participant(hosted={}, dar_contents={}, vetted={})
+    values = participants.between(module, **options)
+    assert values["failed"] and values["error_id"] == "not_connected"
+    assert participants.target.changes == participants.source.changes == []
+
+
+def test_users(participants: Participants) -> None:
+    rights = frozenset({Right("can_act_as", ALICE), Right("participant_admin")})
+    participants.source.people = [User("app", ALICE, rights=rights), User("other"), User("skipped")]
+    participants.target.people = [User("other", deactivated=True)]
+    values = participants.thrice(participant_user, skip_users=["skipped"])
+    assert (values["created"], values["updated"], values["left_out"]) == (
+        ["app"],
+        ["other"],
+        ["app: participant_admin"],
+    )
+    assert [user.id for user in participants.target.people] == ["other", "app"]
+
+
+def test_migration_info(participants: Participants, tmp_path: Path) -> None:
+    values = participants.between(participant_migration_info, **BOTH, path=str(tmp_path))
+    assert values["can_migrate"] is True and values["findings"] == [] and values["plan"]["parties"] == 3
+    warned = participants.between(participant_migration_info, **BOTH, exclude=[CAROL])
+    assert warned["can_migrate"] is True and [item["id"] for item in warned["findings"]] == ["contracts_left_behind"]
+    participants.source.schedule = "0 0 * * *"
+    refused = participants.between(participant_migration_info, **BOTH)
+    assert refused["can_migrate"] is False and refused["changed"] is False
+    assert set(refused["findings"][0]) == {"id", "severity", "message", "remedy"}
+
+
+def transfer(participants: Participants, state: str, path: Path | None, **options: Any) -> dict[str, Any]:
+    files = {} if path is None else {"path": str(path / "node1")}
+    values = {"target": {"endpoint": TARGET}, "target_synchronizer": "newsync", **files, **options}
+    return participants.run(participant_acs_transfer, state=state, **values)
+
+
+def test_transfer(participants: Participants, tmp_path: Path) -> None:
+    source = {"source": {"endpoint": SOURCE}, "source_synchronizer": "oldsync", "parties": [ALICE]}
+    exported = transfer(participants, "exported", tmp_path, **source)
+    imported = transfer(participants, "imported", tmp_path)
+    verified = transfer(participants, "verified", tmp_path)
+    assert (exported["changed"], imported["changed"], verified["changed"]) == (True, True, False)
+    assert [values["contracts"] for values in (exported, imported, verified)] == [2, 2, 2]
+    assert imported["sha256"] == exported["sha256"] and verified["target_offset"] == imported["target_offset"] == 11
+    assert not transfer(participants, "transferred", tmp_path, **source)["changed"]
+    assert participants.target.changes == [("import", NEW_SYNC)]
+
+
+@pytest.mark.parametrize(
+    ("state", "options", "missing"),
+    [
+        ("exported", {"source": {"endpoint": SOURCE}, "parties": [ALICE]}, "source_synchronizer"),
+        ("exported", {"source_synchronizer": "oldsync", "parties": [ALICE]}, "source"),
+        ("transferred", {"source": {"endpoint": SOURCE}, "source_synchronizer": "oldsync"}, "parties"),
+        ("imported", {}, "path"),
+        ("verified", {}, "path"),
+    ],
+)
+def test_transfer_without_what_it_needs(
+    participants: Participants, state: str, options: dict[str, Any], missing: str
+) -> None:
+    values = transfer(participants, state, None, **options)
+    assert values["failed"] and "missing" in values["msg"] and missing in values["msg"]
