@@ -1,0 +1,382 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sandbox answers like the real nodes whose answers were recorded.
+
+The recordings lie outside of the checkout: in `shared/recordings` beside it, or where LEDGEROPS_RECORDINGS points.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from wire.replay import Replay
+
+from sandbox import topology_file, wire
+from sandbox.client import CallFailed, Participant
+from sandbox.network import Network
+from sandbox.release import release
+
+RECORDINGS = Path(os.environ.get("LEDGEROPS_RECORDINGS", Path(__file__).resolve().parents[3] / "shared" / "recordings"))
+pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings in {RECORDINGS}")
+
+READ = "topology.admin.v30.TopologyManagerReadService"
+WRITE = "topology.admin.v30.TopologyManagerWriteService"
+CONNECTIVITY = "admin.participant.v30.SynchronizerConnectivityService"
+REPAIR = "admin.participant.v30.ParticipantRepairService"
+USERS = "v2.admin.UserManagementService"
+PARTIES = "v2.admin.PartyManagementService"
+VAULT = "crypto.admin.v30.VaultService"
+
+# More than the recorded nodes ever waited: what is queued at that time stays queued.
+_NEVER_MS = 600_000
+# Bob, the second party, came into effect after the lists that follow his hosting and before the disconnect.
+_BOB_MS = 2_000
+_SETTLE_SECONDS = 0.6
+
+
+def recording(name: str) -> list[dict[str, Any]]:
+    lines = (RECORDINGS / f"canton-3.5-{name}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+class Stage:
+    """One network, and the recordings that are played to it in turn. `names`: node of the recordings -> participant."""
+
+    def __init__(self, network: Network, names: dict[str, str]) -> None:
+        self.network = network
+        self.messages = wire.messages(release("3.5"))
+        self.replay = Replay(self.messages)
+        self.names = names
+        self.differences: list[str] = []
+        participants = network.info()["participants"]
+        self._clients = {node: Participant(participants[name]) for node, name in names.items()}
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def call(self, node: str, rpc: str, request: Any = None) -> Any:
+        client = self._clients[node]
+        return (client.ledger if rpc.startswith(("com.daml.", "v2.")) else client.admin)(rpc, request)
+
+    def _exchange(self, node: str, rpc: str, request: Any) -> dict[str, Any]:
+        try:
+            return {"response": self.call(node, rpc, request)}
+        except CallFailed as error:
+            answer = {"code": error.code, "details": error.text}
+            return {"error": answer if error.details is None else {**answer, "status_details": error.details}}
+
+    def uid(self, node: str) -> str:
+        return str(self.network.info()["participants"][self.names[node]]["uid"])
+
+    def synchronizer(self, name: str) -> str:
+        return str(self.network.info()["synchronizers"][name]["id"])
+
+    def knob(self, node: str, key: str, value: Any) -> None:
+        self.network.set(self.names[node], key, value)
+
+    def play(self, name: str, directions: dict[int, Callable[[Stage], None]]) -> None:
+        """`directions` are what the recorder did, unrecorded, before a line: pauses, and calls by other means."""
+        for number, step in enumerate(recording(name)):
+            if number in directions:
+                directions[number](self)
+            if "rpc" in step:
+                self._step(f"{name} {number} {step['rpc'].rpartition('.')[2]} ({step.get('note', '')})", step)
+
+    def _step(self, title: str, step: dict[str, Any]) -> None:
+        node = step["node"]
+        request = self.replay.request(node, step["request"])
+        if step["rpc"].endswith("/ImportAcs"):
+            self._put_snapshot(step["request"], request)
+        answer = self._exchange(node, step["rpc"], request)
+        recorded = _recorded_answer(step)
+        recorded, answer = _without_system_packages(recorded), _without_system_packages(answer)
+        self.differences += [f"{title} {each}" for each in self.replay.differences(node, recorded, answer)]
+
+    # --- snapshots
+
+    def _put_snapshot(self, recorded: list[Any], request: list[Any]) -> None:
+        """The sandbox's own export in place of the recorded snapshot, cut, altered and divided in the same way."""
+        pieces = [base64.b64decode(each["acs_snapshot"]) for each in recorded]
+        whole = b"".join(pieces)
+        snapshot = self.replay.damaged(whole)
+        named = self.replay.synchronizers_in(whole) if snapshot is None else set()
+        if named:
+            snapshot = self._export({self.replay.text(each) for each in named})
+            self.differences += self.replay.pair_snapshots("old", whole, snapshot)
+        for piece, message in zip(pieces, request, strict=True):
+            sent, snapshot = (snapshot[: len(piece)], snapshot[len(piece) :]) if snapshot else (piece, None)
+            message["acs_snapshot"] = base64.b64encode(sent).decode()
+        if snapshot:
+            last = base64.b64decode(request[-1]["acs_snapshot"])
+            request[-1]["acs_snapshot"] = base64.b64encode(last + snapshot).decode()
+
+    def _export(self, targets: set[str]) -> bytes:
+        (target,) = targets
+        end = self.call("old", "v2.StateService/GetLedgerEnd")["offset"]
+        renames = {self.synchronizer("old"): {"target_synchronizer_id": target}}
+        parties = [f"{name}::{self.uid('old').partition('::')[2]}" for name in ("Alice", "Bob")]
+        request = {"ledger_offset": end, "party_ids": parties, "contract_synchronizer_renames": renames}
+        return b"".join(base64.b64decode(each["chunk"]) for each in self.call("old", f"{REPAIR}/ExportAcs", request))
+
+    # --- what several directions need
+
+    def host(self, *parties: str) -> None:
+        for party in parties:
+            hosting = {"participant_uid": self.uid("new"), "permission": "PARTICIPANT_PERMISSION_SUBMISSION"}
+            mapping = {"party_to_participant": {"party": party, "threshold": 1, "participants": [hosting]}}
+            store = {"synchronizer": {"id": self.synchronizer("new")}}
+            proposal = {"change": "TOPOLOGY_CHANGE_OP_ADD_REPLACE", "mapping": mapping}
+            request = {"proposal": proposal, "must_fully_authorize": True, "store": store}
+            self.call("new", f"{WRITE}/Authorize", request)
+        time.sleep(_SETTLE_SECONDS)
+
+    def disconnect(self) -> None:
+        self.call("new", f"{CONNECTIVITY}/DisconnectAllSynchronizers")
+
+    def reconnect(self) -> None:
+        self.call("new", f"{CONNECTIVITY}/ReconnectSynchronizer", {"synchronizer_alias": "newsync"})
+
+
+def _recorded_answer(step: dict[str, Any]) -> dict[str, Any]:
+    """Code and text stand twice in a recorded error: beside its details and in them."""
+    if "response" in step:
+        return {"response": step["response"]}
+    error = dict(step["error"])
+    if "status_details" in error:
+        assert error["status_details"]["message"] == error["details"]
+        error["status_details"] = error["status_details"]["details"]
+    return {"error": error}
+
+
+def _without_system_packages(answer: Any) -> Any:
+    """A real node brings some thirty packages of the Daml standard library with its system DAR, the sandbox a few: of
+    lists of packages only those that are no system packages are compared, by their ids."""
+    if isinstance(answer, dict):
+        pruned = {key: _without_system_packages(value) for key, value in answer.items()}
+        for key in ("packages", "package_descriptions"):
+            if key in pruned:
+                pruned[key] = [each for each in pruned[key] if each["package_id"] == _IOU]
+        return pruned
+    if isinstance(answer, list):
+        return [_without_system_packages(each) for each in answer]
+    return answer
+
+
+# The only package that was uploaded; the sandbox holds the very same DAR.
+_IOU = "6d9833be39d7021b96b6e2cd73b2826b4d6d50e120aa0ca0a85a5e65b70ebc44"
+
+
+def _settle(_unused: Stage) -> None:
+    time.sleep(_SETTLE_SECONDS)
+
+
+# --- the networks
+
+
+def _iou_dar(directory: Path) -> Path:
+    target = directory / "iou.dar"
+    answers = (each for each in recording("migration") if each.get("rpc", "").endswith("PackageService/GetDar"))
+    target.write_bytes(base64.b64decode(next(answers)["response"]["payload"]))
+    return target
+
+
+def _two_participants(directory: Path) -> Network:
+    topology = {
+        "synchronizers": {"old": {}, "new": {}},
+        "participants": {
+            "participantOld": {
+                "connections": [{"synchronizer": "old", "alias": "oldsync"}],
+                "parties": ["Alice", "Bob"],
+                "dars": [{"file": str(_iou_dar(directory))}],
+                "contracts": [{"count": 20, "dar": "iou", "signatories": ["Alice"], "observers": ["Bob"]}],
+            },
+            "participantNew": {"crypto": "kms", "connections": [{"synchronizer": "new", "alias": "newsync"}]},
+        },
+    }
+    return Network(topology_file.check(topology), directory / "state", directory / "logs")
+
+
+_NAMES = {"old": "participantOld", "new": "participantNew"}
+
+
+def _report(stage: Stage) -> None:
+    stage.close()
+    assert not stage.differences, "\n".join([f"{len(stage.differences)} differences:", *stage.differences])
+
+
+# --- a migration: reading, mistakes, every step of it, filters
+
+
+def _as_before_the_migration(stage: Stage) -> None:
+    """The recorder had tried the user and the annotation before."""
+    alice, bob = (f"{name}::{stage.uid('old').partition('::')[2]}" for name in ("Alice", "Bob"))
+    rights = [{"can_act_as": {"party": alice}}, {"can_read_as": {"party": bob}}]
+    stage.call("old", f"{USERS}/CreateUser", {"user": {"id": "alice-app", "primary_party": alice}, "rights": rights})
+    details = {"party": alice, "local_metadata": {"annotations": {"desk": "1"}}}
+    update = {"party_details": details, "update_mask": "localMetadata.annotations"}
+    stage.call("old", f"{PARTIES}/UpdatePartyDetails", update)
+
+
+def _bob_in_a_while(stage: Stage) -> None:
+    stage.knob("new", "sequencing_ms", _BOB_MS)
+
+
+def _others_never(stage: Stage) -> None:
+    """The two parties that follow were still on their way at the disconnect, and so were lost."""
+    stage.knob("new", "sequencing_ms", _NEVER_MS)
+
+
+def _until_bob_is_sequenced(stage: Stage) -> None:
+    time.sleep(_BOB_MS / 1000)
+    deadline = time.monotonic() + 30
+    query = {"base_query": {"store": {"synchronizer": {"id": stage.synchronizer("new")}}, "head_state": {}}}
+    while len(stage.call("new", f"{READ}/ListPartyToParticipant", query)["results"]) < 2:
+        assert time.monotonic() < deadline, "Bob was not hosted"
+        time.sleep(0.05)
+
+
+def _as_usual(stage: Stage) -> None:
+    stage.knob("new", "sequencing_ms", 100)
+
+
+def _parties_of_the_filters(stage: Stage) -> None:
+    stage.host(*(f"X1-{number}::{stage.uid('new').partition('::')[2]}" for number in range(13)))
+
+
+def test_a_migration(tmp_path: Path) -> None:
+    with _two_participants(tmp_path) as network:
+        stage = Stage(network, _NAMES)
+        stage.play("read", {})
+        stage.play("refusals", {12: _settle})
+        migration: dict[int, Callable[[Stage], None]] = {
+            1: _as_before_the_migration,
+            26: _settle,
+            30: _bob_in_a_while,
+            31: _others_never,
+            36: _until_bob_is_sequenced,
+            58: _as_usual,
+            60: _settle,
+        }
+        stage.play("migration", migration)
+        stage.play("filters", {1: _parties_of_the_filters})
+        _report(stage)
+
+
+# --- taking steps back, in another network
+
+
+def _delegated(stage: Stage) -> None:
+    """The state in which that recording begins: the delegation is in force on the new synchronizer."""
+    _teach(stage, recording("rollback")[1]["request"])
+    delegation = {
+        "namespace": stage.uid("old").partition("::")[2],
+        "target_key": _namespace_key(stage),
+        "can_sign_all_but_namespace_delegations": {},
+    }
+    request = {
+        "proposal": {"change": "TOPOLOGY_CHANGE_OP_ADD_REPLACE", "mapping": {"namespace_delegation": delegation}},
+        "must_fully_authorize": True,
+        "store": {"authorized": {}},
+    }
+    stage.call("old", f"{WRITE}/Authorize", request)
+    query = {"base_query": {"store": {"authorized": {}}, "head_state": {}}, "include_mappings": ["nsd"]}
+    items = stage.call("old", f"{READ}/ListAllV2", query)["result"]["items"]
+    transactions = [stage.replay.transaction(base64.b64decode(item["transaction"])) for item in items]
+    stage.call("new", f"{WRITE}/AddTransactions", {"transactions": transactions, "store": {"authorized": {}}})
+    time.sleep(_SETTLE_SECONDS)
+
+
+def _teach(stage: Stage, first: dict[str, Any]) -> None:
+    """Nothing was learned yet when the first request is sent."""
+    hosting = first["proposal"]["mapping"]["party_to_participant"]
+    pairs = {
+        hosting["party"]: stage.uid("old"),
+        hosting["participants"][0]["participant_uid"]: stage.uid("new"),
+        first["store"]["synchronizer"]["id"]: stage.synchronizer("new"),
+    }
+    for recorded, actual in pairs.items():
+        stage.replay.tokens[recorded.partition("::")[2]] = actual.partition("::")[2]
+    removal = next(each for each in recording("rollback") if each.get("note") == "remove the delegation on old")
+    target = removal["request"]["proposal"]["mapping"]["namespace_delegation"]["target_key"]["public_key"]
+    key = _namespace_key(stage)
+    stage.replay.bytes[base64.b64decode(target)] = base64.b64decode(key["public_key"])
+
+
+def _namespace_key(stage: Stage) -> dict[str, Any]:
+    """The public key of the new node's namespace."""
+    filters = {"filters": {"fingerprint": stage.uid("new").partition("::")[2]}}
+    (found,) = stage.call("new", f"{VAULT}/ListMyKeys", filters)["private_keys_metadata"]
+    key: dict[str, Any] = found["public_key_with_name"]["public_key"]["signing_public_key"]
+    return key
+
+
+def test_taking_steps_back(tmp_path: Path) -> None:
+    with _two_participants(tmp_path) as network:
+        dar = {"dars": [{"bytes": base64.b64encode(_iou_dar(tmp_path).read_bytes()).decode()}]}
+        stage = Stage(network, _NAMES)
+        stage.call("new", "admin.participant.v30.PackageService/UploadDar", dar)
+        directions: dict[int, Callable[[Stage], None]] = {
+            1: _delegated,
+            3: Stage.disconnect,
+            11: Stage.reconnect,
+            21: _settle,
+            25: _settle,
+        }
+        stage.play("rollback", directions)
+        _report(stage)
+
+
+# --- identity of a KMS participant
+
+
+def _keys_in_the_kms(stage: Stage) -> None:
+    kms = stage.network.info()["kms"]
+    client = boto3.client(
+        "kms",
+        endpoint_url=kms["endpoint"],
+        region_name=kms["region"],
+        aws_access_key_id=kms["aws_access_key_id"],
+        aws_secret_access_key=kms["aws_secret_access_key"],
+    )
+    for step in recording("identity"):
+        recorded = step.get("request", {}).get("kms_key_id")
+        if recorded:
+            encryption = step["rpc"].endswith("RegisterKmsEncryptionKey")
+            spec: Any
+            usage: Any
+            spec, usage = ("RSA_2048", "ENCRYPT_DECRYPT") if encryption else ("ECC_NIST_P256", "SIGN_VERIFY")
+            made = client.create_key(KeySpec=spec, KeyUsage=usage)
+            stage.replay.tokens[recorded] = made["KeyMetadata"]["KeyId"]
+
+
+def _until_initialised(stage: Stage) -> None:
+    deadline = time.monotonic() + 30
+    status = "admin.participant.v30.ParticipantStatusService/ParticipantStatus"
+    while "status" not in stage.call("manual", status):
+        assert time.monotonic() < deadline, "the node did not initialise itself"
+        time.sleep(0.1)
+
+
+def test_identity_of_a_kms_participant(tmp_path: Path) -> None:
+    topology = {
+        "synchronizers": {"new": {}},
+        "participants": {
+            "participantMan": {"crypto": "kms", "identity": "manual"},
+            "participantPrv": {"key_spec": "ec_p256", "preview_commands": True},
+        },
+    }
+    with Network(topology_file.check(topology), tmp_path / "state", tmp_path / "logs") as network:
+        stage = Stage(network, {"manual": "participantMan", "jce-p256": "participantPrv"})
+        directions: dict[int, Callable[[Stage], None]] = {1: _keys_in_the_kms, 17: _until_initialised}
+        stage.play("identity", directions)
+        _report(stage)
