@@ -1,0 +1,253 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A network that runs as a program of its own, and real ansible-playbook runs whose results can be looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox import network as supervisor
+from sandbox.client import Participant
+from sandbox.store import Store
+
+_HERE = Path(__file__).parent
+_TESTS = _HERE.parent
+ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+_READY_SECONDS = 120
+_STOP_SECONDS = 30
+_PLAYBOOK_SECONDS = 300
+# what says how the network runs, not what it holds
+_RUNNING = {"network", "participants", "knobs", "sqlite_sequence"}
+
+Task = dict[str, Any]
+
+
+class Sandbox:
+    """A network started by ``python -m sandbox up``; ``stop`` ends it, by its process id."""
+
+    def __init__(self, topology: Mapping[str, Any], folder: Path) -> None:
+        self.state = folder / "network"
+        self.log = folder / "network.log"
+        file = folder / "topology.yml"
+        file.write_text(yaml.safe_dump(dict(topology)), encoding="utf-8")
+        ready = folder / "ready"
+        command = [sys.executable, "-m", "sandbox", "up", str(file), "--state", str(self.state)]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "--ready-file", str(ready)],
+                env={**os.environ, "PYTHONPATH": str(_TESTS)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            self._await(ready)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _await(self, ready: Path) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not ready.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the network did not start:\n{self.log.read_text(encoding='utf-8')[-4000:]}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.wait(timeout=_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            # its participants see that their supervisor is gone and end too
+            self._process.kill()
+            self._process.wait()
+
+    def info(self) -> dict[str, Any]:
+        """``network.json``: ports, ids, certificates."""
+        found: dict[str, Any] = json.loads((self.state / "network.json").read_text(encoding="utf-8"))
+        return found
+
+    def uid(self, name: str) -> str:
+        return str(self.info()["participants"][name]["uid"])
+
+    def party(self, owner: str, name: str) -> str:
+        """The id of a party in the namespace of participant ``owner``."""
+        return f"{name}::{self.uid(owner).partition('::')[2]}"
+
+    def synchronizer(self, name: str) -> str:
+        return str(self.info()["synchronizers"][name]["id"])
+
+    def connection(self, name: str) -> dict[str, Any]:
+        """The options of the modules that reach a participant."""
+        node = self.info()["participants"][name]
+        options: dict[str, Any] = {
+            "endpoint": f"127.0.0.1:{node['admin_port']}",
+            "ledger_endpoint": f"127.0.0.1:{node['ledger_port']}",
+        }
+        if node["admin_token"]:
+            options["token"] = node["admin_token"]
+        return {**options, **(node["tls"] or {})}
+
+    def set(self, name: str, key: str, value: Any) -> None:
+        """Turn a knob."""
+        Store(supervisor.database(self.state)).set_knob(name, key, value)
+
+    def command(self, command: str, name: str) -> None:
+        """``stop``, ``start`` or ``kill`` a participant."""
+        supervisor.send(self.state, command, name)
+
+    @contextmanager
+    def client(self, name: str) -> Iterator[Participant]:
+        """Both APIs of a participant, without any module in between."""
+        client = Participant(self.info()["participants"][name])
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def contents(self) -> dict[str, str]:
+        """A digest of everything that participants and synchronizers hold, by kind: topology, keys, packages, contracts,
+        users, connections, ledger ends. Two equal ones mean that nothing was changed in between, not even something
+        that no module reads."""
+        with sqlite3.connect(supervisor.database(self.state), timeout=30) as db:
+            names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            found = {name: _digest(db.execute(f'SELECT * FROM "{name}"')) for name in names if name not in _RUNNING}
+        db.close()
+        return found
+
+
+def _digest(rows: Iterable[tuple[Any, ...]]) -> str:
+    hashed = hashlib.sha256()
+    for row in sorted(map(repr, rows)):
+        hashed.update(row.encode())
+    return hashed.hexdigest()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an ansible-playbook run came to: one entry a task and host, in order (see ``callbacks/recorder.py``)."""
+
+    returncode: int
+    output: str
+    entries: list[dict[str, Any]]
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        return [entry["result"] for entry in self.entries]
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        return [entry["result"] for entry in self.entries if entry["outcome"] not in ("ok", "skipped")]
+
+    @property
+    def changed(self) -> list[bool]:
+        return [bool(result.get("changed")) for result in self.results]
+
+    def result(self, task: str) -> dict[str, Any]:
+        """The result of the one task with this name."""
+        (found,) = [entry["result"] for entry in self.entries if entry["task"] == task]
+        return dict(found)
+
+
+class Ansible:
+    """Runs ansible-playbook; every run gets a folder of its own below ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runs = 0
+        (folder / "ansible.cfg").touch()
+
+    def tasks(
+        self,
+        tasks: Sequence[Task],
+        check: bool = False,
+        diff: bool = False,
+        env: Mapping[str, str] | None = None,
+        flags: Sequence[str] = (),
+        prefix: Sequence[str] = (),
+        succeeds: bool = True,
+    ) -> Run:
+        """Run tasks on the local host. ``prefix``: a command to run ansible-playbook with."""
+        play = {
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            "vars": {"ansible_python_interpreter": sys.executable},
+            "tasks": list(tasks),
+        }
+        file = self._fresh() / "play.yml"
+        file.write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
+        options = [*(["--check"] if check else []), *(["--diff"] if diff else []), *flags]
+        return self.playbook(["-i", "localhost,", *options, str(file)], env, prefix, succeeds)
+
+    def playbook(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        succeeds: bool = True,
+    ) -> Run:
+        """Run ansible-playbook with these arguments; fails when it does not end as ``succeeds`` says."""
+        record = self._fresh() / "results.jsonl"
+        done = subprocess.run(
+            [*prefix, str(ANSIBLE_PLAYBOOK), *arguments],
+            env={**self.environment(record), **(env or {})},
+            cwd=record.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_PLAYBOOK_SECONDS,
+            check=False,
+        )
+        assert (done.returncode == 0) is succeeds, done.stdout
+        return Run(done.returncode, done.stdout, recorded(record))
+
+    def environment(self, record: Path) -> dict[str, str]:
+        """The environment of a run whose results go to ``record``; nothing of the user's own settings gets in."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CANTON_", "AWS_"))}
+        settings = {
+            "ANSIBLE_HOME": str(self._folder / "home"),
+            "ANSIBLE_REMOTE_TMP": str(self._folder / "home" / "remote"),
+            "ANSIBLE_CONFIG": str(self._folder / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "callbacks"),
+            "ANSIBLE_CALLBACKS_ENABLED": "recorder",
+            "RECORDER_FILE": str(record),
+        }
+        return {**kept, **settings}
+
+    def _fresh(self) -> Path:
+        self._runs += 1
+        folder = self._folder / f"run{self._runs}"
+        folder.mkdir()
+        return folder
+
+
+def recorded(record: Path) -> list[dict[str, Any]]:
+    """What the recorder wrote, also when the run was killed."""
+    if not record.exists():
+        return []
+    return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+
+
+def task(module: str, name: str = "", **options: Any) -> Task:
+    """A task of a module of this collection."""
+    return {"name": name or module, f"ledgerops.canton.{module}": options}

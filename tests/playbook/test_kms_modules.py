@@ -1,0 +1,207 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""kms_key and kms_key_info through real ansible-playbook, against a KMS endpoint on the loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from moto.server import ThreadedMotoServer
+
+ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+ACCESS_KEY = "AKIAPLAYBOOKTESTPLAY"
+SECRET_KEY = "playbook-test-secret-playbook-test"
+PURPOSES = ["namespace", "sequencer_authentication", "protocol", "encryption", "wrapper"]
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
+
+
+class Playbook:
+    """Runs a list of tasks on the local host and returns what each of them registered."""
+
+    def __init__(self, directory: Path, endpoint_url: str) -> None:
+        self.directory = directory
+        self.defaults = {
+            "region": "eu-central-1",
+            "endpoint_url": endpoint_url,
+            "access_key": ACCESS_KEY,
+            "secret_key": SECRET_KEY,
+        }
+        self.output = ""
+
+    def run(self, *tasks: dict[str, Any], flags: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        named = [{"name": f"Task {n}", **task, "register": f"result_{n}"} for n, task in enumerate(tasks)]
+        answer = self.directory / "results.json"
+        answer.unlink(missing_ok=True)
+        keep = {
+            "name": "Keep the results",
+            "ansible.builtin.copy": {
+                "content": "{{ [" + ", ".join(task["register"] for task in named) + "] | to_json }}",
+                "dest": str(answer),
+                "mode": "0600",
+            },
+            "check_mode": False,
+            "diff": False,
+        }
+        play = {
+            "name": "Keys",
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {"group/ledgerops.canton.kms": self.defaults},
+            "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+            "tasks": [*named, keep],
+        }
+        file = self.directory / "play.yml"
+        file.write_text(yaml.safe_dump([play]), encoding="utf-8")
+        done = subprocess.run(
+            [str(ANSIBLE_PLAYBOOK), "-i", "localhost,", *flags, str(file)],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        self.output = done.stdout + done.stderr
+        assert done.returncode == 0, self.output
+        results = json.loads(answer.read_text(encoding="utf-8"))
+        assert isinstance(results, list)
+        return results
+
+    def environment(self) -> dict[str, str]:
+        settings = {
+            "ANSIBLE_HOME": str(self.directory / "home"),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "AWS_CONFIG_FILE": "/nonexistent",
+            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        return {**{name: value for name, value in os.environ.items() if not name.startswith("AWS_")}, **settings}
+
+
+@pytest.fixture(scope="module")
+def endpoint_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def playbook(tmp_path: Path, endpoint_url: str) -> Playbook:
+    return Playbook(tmp_path, endpoint_url)
+
+
+def kms_key(**options: Any) -> dict[str, Any]:
+    return {"ledgerops.canton.kms_key": options}
+
+
+def kms_key_info(**options: Any) -> dict[str, Any]:
+    return {"ledgerops.canton.kms_key_info": options}
+
+
+def test_check_run_and_run_again(playbook: Playbook) -> None:
+    create = {
+        **kms_key(alias="run/{{ item }}", purpose="{{ item }}", tags={"host": "p1"}, probe=True),
+        "loop": PURPOSES,
+    }
+    (predicted,) = playbook.run(create, flags=("--check", "--diff"))
+    assert '+    "spec": "ec_p256"' in playbook.output
+    (none_yet,) = playbook.run(kms_key_info(tags={"host": "p1"}))
+    assert none_yet["keys"] == []
+
+    (made,) = playbook.run(create, flags=("--diff",))
+    assert [item["changed"] for item in made["results"]] == [True] * len(PURPOSES)
+    assert [item["diff"] for item in made["results"]] == [item["diff"] for item in predicted["results"]]
+    assert [set(item["key"]) for item in made["results"]] == [set(item["key"]) for item in predicted["results"]]
+    assert [item["probe"] for item in made["results"]] == ["sign_verify"] * 3 + ["encrypt_decrypt"] * 2
+    for item in made["results"][:4]:
+        assert item["key"]["fingerprint"].startswith("1220")
+        assert load_pem_public_key(item["key"]["public_key_pem"].encode())
+
+    again, info = playbook.run(create, kms_key_info(names=[f"alias/run/{purpose}" for purpose in PURPOSES]))
+    assert [item["changed"] for item in again["results"]] == [False] * len(PURPOSES)
+    assert [item["key"] for item in again["results"]] == [item["key"] for item in made["results"]]
+    assert info["keys"] == [item["key"] for item in made["results"]]
+    assert info["changed"] is False
+
+
+def test_changes_deletion_and_return(playbook: Playbook) -> None:
+    alias = "change/namespace"
+    results = playbook.run(
+        kms_key(alias=alias, purpose="namespace", tags={"a": "1"}),
+        kms_key(alias=alias, description="changed", tags={"b": "2"}, enabled=False),
+        kms_key(alias=alias, description="changed", tags={"b": "2"}, enabled=False),
+        kms_key(alias=alias, state="absent", pending_window=7),
+        kms_key(alias=alias, state="absent", pending_window=7),
+        kms_key(alias=alias, purpose="namespace", cancel_deletion=True, probe=True),
+        flags=("--diff",),
+    )
+    assert [result["changed"] for result in results] == [True, True, False, True, False, True]
+    assert results[1]["diff"]["before"]["tags"] == {"a": "1"}
+    assert results[1]["diff"]["after"]["tags"] == {"b": "2"}
+    assert [result["key"]["state"] for result in results[1:]] == [
+        "disabled",
+        "disabled",
+        "pending_deletion",
+        "pending_deletion",
+        "enabled",
+    ]
+    assert results[5]["key"]["arn"] == results[0]["key"]["arn"]
+    assert results[5]["probe"] == "sign_verify"
+
+
+def test_bad_input_gets_one_clear_message_each(playbook: Playbook) -> None:
+    alias = "bad/namespace"
+    nobody = {"access_key": "{{ omit }}", "secret_key": "{{ omit }}"}
+    cases = {
+        "key_spec_mismatch": kms_key(alias=alias, purpose="encryption"),
+        "key_spec_unfit": kms_key(alias="bad/other", purpose="encryption", spec="ec_p256"),
+        "key_spec_missing": kms_key(alias="bad/other"),
+        "key_not_found": kms_key(key_id=UNKNOWN_ID, purpose="namespace"),
+        "region_mismatch": kms_key(key_id=f"arn:aws:kms:us-east-1:111122223333:key/{UNKNOWN_ID}"),
+        "alias_invalid": kms_key(alias="no spaces please", purpose="namespace"),
+        "NoCredentialsError": kms_key(alias=alias, **nobody),
+        "ProfileNotFound": kms_key(alias=alias, profile="nobody", **nobody),
+        "NoRegionError": kms_key(alias=alias, region="{{ omit }}"),
+        "endpoint_invalid": kms_key(alias=alias, endpoint_url="kms.example.com"),
+        "EndpointConnectionError": kms_key_info(names=[UNKNOWN_ID], endpoint_url="http://127.0.0.1:1"),
+    }
+    failing = [{**task, "ignore_errors": True} for task in cases.values()]
+    made, disabled, *results, info = playbook.run(
+        kms_key(alias=alias, purpose="namespace", enabled=False),
+        {**kms_key(alias=alias, purpose="namespace"), "ignore_errors": True},
+        *failing,
+        kms_key_info(names=[f"alias/{alias}", "alias/bad/other"]),
+    )
+    assert made["key"]["state"] == "disabled"
+    assert disabled["error_id"] == "key_disabled"
+    assert [result.get("error_id") for result in results] == list(cases)
+    for result in [disabled, *results]:
+        assert result["failed"]
+        assert result["hint"] in result["msg"]
+        assert result["hint"]
+    assert "Traceback" not in playbook.output
+    assert info["missing"] == ["alias/bad/other"]
+    assert [key["state"] for key in info["keys"]] == ["disabled"]
+
+
+def test_credentials_are_nowhere_in_the_output(playbook: Playbook) -> None:
+    playbook.run(
+        kms_key(alias="quiet/namespace", purpose="namespace"),
+        {**kms_key(alias="quiet/namespace", purpose="encryption"), "ignore_errors": True},
+        flags=("-vvvv", "--diff"),
+    )
+    assert "quiet/namespace" in playbook.output
+    assert SECRET_KEY not in playbook.output
+    assert ACCESS_KEY not in playbook.output

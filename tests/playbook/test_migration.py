@@ -1,0 +1,207 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole playbook: predicted, run, run again; in phases over mutual TLS while the source lives on; retired."""
+
+from __future__ import annotations
+
+import base64
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playbook.harness import Ansible, Run, Sandbox
+from playbook.migration import (
+    NEW_ALIAS,
+    OLD_ALIAS,
+    SOURCE,
+    TARGET,
+    Migration,
+    assert_migrated,
+    both,
+    connections,
+    contracts,
+    dars,
+    hostings,
+    party_notes,
+    state,
+    summary,
+    topology,
+    users,
+)
+
+from sandbox.client import Participant
+from sandbox.dars import make_dar
+from sandbox.requests import namespace
+
+TOKEN = "operator-token-that-nobody-may-see"
+
+
+@dataclass(frozen=True)
+class Story:
+    """A migration that was predicted and then made, with what the nodes held before and what runs came to."""
+
+    migration: Migration
+    before: dict[str, Any]
+    exported: dict[str, dict[str, str]]
+    predicted: Run
+    unchanged: bool
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def story(network: Callable[[Any], Sandbox], ansible: Ansible, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    migration = Migration(network(topology()), ansible, tmp_path_factory.mktemp("plain"))
+    before, raw = state(migration), migration.net.contents()
+    predicted = migration.run("--check", "--diff")
+    unchanged = migration.net.contents() == raw and state(migration) == before and not migration.journal.exists()
+    with both(migration) as (source, _target):
+        exported = contracts(source, sorted(hostings(source, migration.net.synchronizer("east"))))
+    return Story(migration, before, exported, predicted, unchanged, migration.run("--diff"))
+
+
+def test_check_mode_predicts_and_changes_nothing(story: Story) -> None:
+    assert story.unchanged
+    predicted, made = changed_tasks(story.predicted), changed_tasks(story.run)
+    assert {
+        "Bring | Copy packages and vet them",
+        "Bring | Delegate the namespace",
+        "Bring | Host the parties",
+    } <= predicted
+    assert "Cutover | Take the source off its synchronizer when nothing is in flight" in predicted
+    # what no node can show before: a snapshot, and that the target has to come back
+    assert made - predicted <= {
+        "Cutover | Export the contracts",
+        "Cutover | Import the contracts and prove it",
+        "Cutover | Connect the target",
+    }
+    # in check mode cutover finds again what prepare would have brought
+    assert predicted - made <= {task for task in predicted if task.startswith("Cutover | Look ")}
+
+
+def changed_tasks(run: Run) -> set[str]:
+    return {entry["task"].partition(" : ")[2] for entry in run.entries if entry["result"].get("changed")}
+
+
+def test_everything_arrives(story: Story) -> None:
+    assert_migrated(story.migration)
+    net = story.migration.net
+    with both(story.migration) as (_source, target):
+        theirs = contracts(target, sorted(story.exported))
+    assert {party: set(ids) for party, ids in theirs.items()} == {
+        party: set(ids) for party, ids in story.exported.items()
+    }
+    assert {each for ids in story.exported.values() for each in ids.values()} == {net.synchronizer("east")}
+    after = state(story.migration)
+    permissions = {party.partition("::")[0]: each["hosts"][0][1] for party, each in after["target"]["hostings"].items()}
+    assert permissions["Notary"] == "PARTICIPANT_PERMISSION_CONFIRMATION"
+    assert permissions["Auditor"] == "PARTICIPANT_PERMISSION_OBSERVATION"
+    assert permissions["Ada"] == "PARTICIPANT_PERMISSION_SUBMISSION"
+    assert ["SOURCE", "target key", "can_sign_all_but_namespace_delegations", 1] in after["target"]["delegations"]
+    ours = {key: value for key, value in after["source"].items() if key not in ("connections", "own delegations")}
+    assert ours == {key: value for key, value in story.before["source"].items() if key in ours} | {
+        "delegations": ours["delegations"]
+    }
+
+
+def test_summary_says_what_the_nodes_show(story: Story) -> None:
+    said = summary(story.run)
+    net = story.migration.net
+    every = {each for ids in story.exported.values() for each in ids}
+    manifest = json.loads(story.migration.file("manifest.json").read_text(encoding="utf-8"))
+    with both(story.migration) as (source, target):
+        assert said["source"] == source.uid
+        assert said["target"] == target.uid
+        assert said["delegation"] == f"{namespace(source.uid)} to key {namespace(target.uid)}"
+        assert int(said["parties"]) == len(hostings(target, net.synchronizer("west"))) == len(story.exported)
+        assert int(said["users"]) == len(users(target)) == 3
+    assert int(said["contracts"]) == len(every) == manifest["contracts"] > 250
+    assert said["digest"] == manifest["digest"]
+    assert {party: each["contracts"] for party, each in manifest["parties"].items()} == {
+        party: len(ids) for party, ids in story.exported.items()
+    }
+    assert float(said["ping"]) > 0
+    moments = [json.loads(story.migration.file(f"{name}.json").read_text())["at"] for name in ("cutover", "connected")]
+    assert float(said["downtime"]) == pytest.approx(moments[1] - moments[0], abs=0.06)
+
+
+def test_second_run_changes_nothing(story: Story) -> None:
+    assert_private(story.migration)
+    story.migration.run_again_changes_nothing()
+
+
+def assert_private(migration: Migration) -> None:
+    assert stat.S_IMODE(migration.journal.stat().st_mode) == 0o700
+    files = list(migration.journal.iterdir())
+    assert {file.name for file in files} == {
+        f"{migration.name}.{ending}"
+        for ending in ("acs.gz", "manifest.json", "receipt.json", "cutover.json", "connected.json")
+    }
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def retire(migration: Migration, succeeds: bool = True) -> Run:
+    """The entry point that no run of the playbook reaches."""
+    play = migration.folder / "retire.yml"
+    include = {"ansible.builtin.include_role": {"name": "ledgerops.canton.kms_migration", "tasks_from": "retire"}}
+    play.write_text(yaml.safe_dump([{"hosts": "kms_migration", "gather_facts": False, "tasks": [include]}]))
+    return migration.ansible.playbook(["-i", str(migration.inventory()), str(play)], succeeds=succeeds)
+
+
+def live_on(source: Participant) -> str:
+    """What an operator may do on the source between prepare and cutover; the id of the new party."""
+    late = source.ledger("v2.admin.PartyManagementService/AllocateParty", {"party_id_hint": "Latecomer"})
+    party = str(late["party_details"]["party"])
+    note = {"party": party, "local_metadata": {"annotations": {"since": "prepare"}}}
+    change = {"party_details": note, "update_mask": "localMetadata.annotations"}
+    source.ledger("v2.admin.PartyManagementService/UpdatePartyDetails", change)
+    data = base64.b64encode(make_dar("notes", "1.0.0", 2)).decode()
+    upload = {"dars": [{"bytes": data}], "vet_all_packages": True, "synchronize_vetting": True}
+    source.admin("admin.participant.v30.PackageService/UploadDar", upload)
+    user = {"id": "late-app", "primary_party": party, "metadata": {"annotations": {"team": "late"}}}
+    rights = [{"can_act_as": {"party": party}}]
+    source.ledger("v2.admin.UserManagementService/CreateUser", {"user": user, "rights": rights})
+    return party
+
+
+def test_phases_one_after_another_over_mutual_tls(
+    network: Callable[[Any], Sandbox], ansible: Ansible, tmp_path: Path
+) -> None:
+    net = network(topology(contracts=80, clients=3, tls="mutual", admin_token=TOKEN))
+    migration = Migration(net, ansible, tmp_path)
+    runs = [migration.run("-vvvv", "--diff", "--tags", "preflight,prepare")]
+    with both(migration) as (source, target):
+        assert connections(source) == {OLD_ALIAS: {"connected": True, "manual_connect": False}}
+        assert connections(target)[NEW_ALIAS]["connected"]
+        party = live_on(source)
+    assert not migration.journal.exists()
+    refused = retire(migration, succeeds=False)
+    assert "Run the migration to its end" in refused.failures[-1]["msg"]
+    runs.append(migration.run("-vvvv", "--diff", "--tags", "cutover"))
+    runs.append(migration.run("-vvvv", "--diff", "--tags", "verify"))
+    assert int(summary(runs[-1])["users"]) == 4
+
+    assert_migrated(migration)
+    with both(migration) as (_source, target):
+        assert party in hostings(target, net.synchronizer("west"))
+        assert party_notes(target, [party])[party]["annotations"] == {"since": "prepare"}
+        assert "notes" in [name for name, _main in dars(target)]
+        assert "late-app" in users(target)
+    assert_private(migration)
+    migration.run_again_changes_nothing()
+
+    runs.append(retire(migration))
+    with both(migration) as (source, _target):
+        assert connections(source) == {OLD_ALIAS: {"connected": False, "manual_connect": True}}
+    assert not any(retire(migration).changed)
+
+    for run in runs:
+        assert TOKEN not in run.output + json.dumps(run.entries)
+    for file in migration.journal.iterdir():
+        assert TOKEN.encode() not in file.read_bytes()
+    assert {SOURCE, TARGET} == set(net.info()["participants"])
