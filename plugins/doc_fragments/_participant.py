@@ -86,6 +86,7 @@ requirements:
 notes:
   - The module runs wherever both APIs can be reached and the libraries are installed, most often the controller itself
     (C(connection=local) with C(ansible_python_interpreter={{ ansible_playbook_python }})).
+  - It speaks to Canton 2.8 to 2.10, 3.4 and 3.5. What Canton 2 calls a domain is a synchronizer here.
 """
 
     SOURCE = r"""
@@ -317,4 +318,5 @@ requirements:
 notes:
   - The module runs wherever both APIs can be reached and the libraries are installed, most often the controller itself
     (C(connection=local) with C(ansible_python_interpreter={{ ansible_playbook_python }})).
+  - It speaks to Canton 2.8 to 2.10, 3.4 and 3.5. What Canton 2 calls a domain is a synchronizer here.
 """

@@ -10,12 +10,14 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Endpoint, check_dependencies
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import check_dependencies
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     Participant,
     open_participant,
+    refuse_unlike,
 )
 
 Params = dict[str, t.Any]
@@ -67,13 +69,20 @@ def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], 
     )
 
 
-def run_pair(spec: Spec, ensure: t.Callable[[Params, Participant, Participant, bool], Outcome], **rules: t.Any) -> None:
-    """Run a module that speaks to two participants."""
+def run_pair(
+    spec: Spec,
+    ensure: t.Callable[[Params, Participant, Participant, bool], Outcome],
+    any_release: bool = False,
+    **rules: t.Any,
+) -> None:
+    """Run a module that speaks to two participants; they have to be of one major release unless ``any_release``."""
     module = _module({**pair_spec(), **spec}, **rules)
 
     def act() -> Outcome:
         source = _open(module.params["source"], "source participant")
         target = _open(module.params["target"], "target participant")
+        if not any_release:
+            refuse_unlike(source, target)
         return ensure(module.params, source, target, module.check_mode)
 
     _run(module, act, check_dependencies)
@@ -88,6 +97,8 @@ def run_transfer(
     def act() -> Outcome:
         source = _open(module.params["source"], "source participant") if module.params["source"] else None
         target = _open(module.params["target"], "target participant")
+        if source is not None:
+            refuse_unlike(source, target)
         return ensure(module.params, source, target, module.check_mode)
 
     _run(module, act, check_dependencies)

@@ -61,6 +61,11 @@ options:
       - Alias or id of the target's synchronizer, to which the contracts are assigned.
     type: str
     required: true
+  target_protocol_version:
+    description:
+      - Protocol version of the target's synchronizer. Canton 2 writes it into the snapshot.
+      - It is read from the target where the target tells it, which Canton 2.8 does not in every case.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -102,9 +107,9 @@ parties:
   returned: always
   type: dict
 offset:
-  description: Offset of the source's ledger at which the contracts were exported.
+  description: Offset of the source's ledger at which the contracts were exported, a number or, for Canton 2, a text.
   returned: always
-  type: int
+  type: raw
 bytes:
   description: Size of the compressed snapshot. Not known in check mode before an export.
   returned: when known
@@ -118,9 +123,9 @@ exported_at:
   returned: when known
   type: str
 target_offset:
-  description: Offset of the target's ledger at which the contracts were proven.
+  description: Offset of the target's ledger at which the contracts were proven, a number or, for Canton 2, a text.
   returned: when imported
-  type: int
+  type: raw
 imported_at:
   description: Time of the proof of the import, UTC.
   returned: when imported
@@ -143,6 +148,7 @@ SPEC = {
     "parties": {"type": "list", "elements": "str"},
     "source_synchronizer": {"type": "str"},
     "target_synchronizer": {"type": "str", "required": True},
+    "target_protocol_version": {"type": "int"},
 }
 
 
@@ -155,6 +161,7 @@ def ensure(params: Params, source: Participant | None, target: Participant, chec
         source_synchronizer=params["source_synchronizer"],
         target_synchronizer=params["target_synchronizer"],
         check=check,
+        protocol_version=params["target_protocol_version"],
     )
     states = {
         "exported": transfer.ensure_exported,

@@ -37,10 +37,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 identity:
-  description: Id, namespace, release and state of the participant.
+  description:
+    - Id, namespace, release and state of the participant.
+    - C(kms_backed) is null for Canton 2, whose API does not tell where a key lies.
+    - C(hosts_offline) is true for Canton 2, which hosts parties and vets packages while it is disconnected.
   returned: when gathered
   type: dict
-  sample: {uid: "participant1::1220c0ffee", namespace: "1220c0ffee", version: 3.5.10, initialized: true, active: true, kms_backed: true}
+  sample: {uid: "participant1::1220c0ffee", namespace: "1220c0ffee", version: 3.5.10, initialized: true, active: true, kms_backed: true, hosts_offline: false}
 synchronizers:
   description: Registered synchronizers.
   returned: when gathered

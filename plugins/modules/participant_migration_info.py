@@ -42,6 +42,16 @@ options:
     type: list
     elements: str
     default: []
+  target_protocol_version:
+    description:
+      - Protocol version of the target's synchronizer, where the target does not tell it (Canton 2.8).
+    type: int
+  skip_users:
+    description:
+      - Ids of users that are not copied.
+    type: list
+    elements: str
+    default: []
   require_kms:
     description:
       - Whether every key of the target has to live in a KMS.
@@ -115,6 +125,8 @@ SPEC = {
     "target_synchronizer": {"type": "str", "required": True},
     "parties": {"type": "list", "elements": "str"},
     "exclude": {"type": "list", "elements": "str", "default": []},
+    "target_protocol_version": {"type": "int"},
+    "skip_users": {"type": "list", "elements": "str", "default": []},
     "require_kms": {"type": "bool", "default": True},
     "path": {"type": "path"},
 }
@@ -128,6 +140,8 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
         excluded=params["exclude"],
         require_kms=params["require_kms"],
         folder=params["path"],
+        protocol_version=params["target_protocol_version"],
+        skipped_users=params["skip_users"],
     )
     findings, plan = preflight.examine(source, target, wish)
     return Outcome(
@@ -140,7 +154,7 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
 
 
 def main() -> None:
-    run_pair(SPEC, ensure)
+    run_pair(SPEC, ensure, any_release=True)
 
 
 if __name__ == "__main__":

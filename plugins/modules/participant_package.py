@@ -15,6 +15,7 @@ description:
   - Compares the DARs of two participants, uploads what the target lacks and vets on the target's synchronizer
     what the source vets on its own.
   - Built-in administrative workflows are left alone. Files can be given in place of the source's DARs.
+  - A Canton 2 target vets while it is disconnected. Its own store is the proof until it is connected.
   - An import of contracts needs their packages in the target's store, and every transaction needs them vetted.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
@@ -117,7 +118,7 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
     payloads = {os.path.basename(path): read_file(path) for path in params["files"]}
     plan = packages.plan_copy(source, source_uid, source_store, target, target_uid, store, params["exclude"], payloads)
     if plan.changes and not check:
-        synchronizers.connected_id(target, params["target_synchronizer"], "where the packages have to be vetted")
+        synchronizers.refuse_away(target, params["target_synchronizer"], "where the packages have to be vetted")
         packages.copy(plan, source, target, target_uid, store, params["wait_timeout"])
     uploaded, vetted = [dar.main for dar in plan.upload], [dar.main for dar in plan.vet]
     outcome = Outcome(

@@ -16,6 +16,7 @@ description:
     one of them.
   - Parties are those that the source hosts on its synchronizer, less O(exclude), or exactly O(parties). The
     source's admin party never moves.
+  - A Canton 2 target takes parties while it is disconnected. Its own store is the proof until it is connected.
   - Parties that the source's namespace cannot authorise alone (of another namespace, decentralised, external,
     hosted by several participants) are refused, all at once and with the reason.
 extends_documentation_fragment:
@@ -120,7 +121,7 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
     missing = topology.missing_hostings(target, store, wanted)
     again: list[str] = []
     if missing and not check:
-        synchronizers.connected_id(target, params["target_synchronizer"], "where the parties have to be hosted")
+        synchronizers.refuse_away(target, params["target_synchronizer"], "where the parties have to be hosted")
         again = topology.host_parties(target, store, missing, params["parallel"], params["wait_timeout"])
     return Outcome(
         before={"not_hosted": sorted(missing)},

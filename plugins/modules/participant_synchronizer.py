@@ -49,6 +49,7 @@ options:
       - With O(state=disconnected), seconds to wait until no submission and no transaction is in flight. V(0) does
         not look.
       - When something is still in flight after that time, nothing is disconnected and the task fails.
+      - Canton 2.8 cannot tell what is in flight. It is given the whole time, and a warning says so.
     type: float
     default: 0
   sequencers:
@@ -147,21 +148,28 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
                 manual_connect=item.manual_connect if manual is None else manual,
             )
         after.append(item)
+    warnings = []
     if not check:
         for old, new in zip(before, after):
-            bring_about(params, participant, old, new)
+            warnings.append(bring_about(params, participant, old, new))
         after = participant.synchronizers()
-    return Outcome(show(before), show(after), result(after))
+    return Outcome(show(before), show(after), result(after), [text for text in warnings if text])
 
 
-def bring_about(params: Params, participant: Participant, old: Synchronizer, new: Synchronizer) -> None:
+def bring_about(params: Params, participant: Participant, old: Synchronizer, new: Synchronizer) -> str:
+    """Make ``new`` of ``old``; what has to be said about it, or nothing."""
+    warning = ""
     if old.connected and not new.connected and params["quiet_timeout"] > 0:
-        synchronizers.wait_until_quiet(participant, old, params["quiet_timeout"])
+        warning = synchronizers.wait_until_quiet(participant, old, params["quiet_timeout"])
     # The restart behaviour first: a node that restarts in between then comes back in the wanted state.
     if old.manual_connect != new.manual_connect:
         participant.set_manual_connect(old.alias, new.manual_connect)
     if old.connected != new.connected:
         synchronizers.set_connected(participant, old.alias, new.connected, params["wait_timeout"])
+    if new.connected:
+        known = synchronizers.find(participant, new.alias)
+        synchronizers.wait_until_settled(participant, known, params["wait_timeout"])
+    return warning
 
 
 def ensure_registered(params: Params, participant: Participant, check: bool) -> Outcome:

@@ -10,11 +10,8 @@ It knows TLS, tokens, deadlines, retries, reflection and Canton's errors; it doe
 from __future__ import annotations
 
 import random
-import socket
-import ssl
 import time
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import (
     PROTOBUF_IMPORT_ERROR,
@@ -22,8 +19,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors 
     Message,
     declare,
     file_name_and_dependencies,
-    missing,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import translate
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
 
 try:
@@ -37,7 +35,6 @@ MAX_MESSAGE_BYTES = 128 * 1024 * 1024  # topology lists and DARs go far over grp
 KEEPALIVE_MS = 40_000  # Canton closes connections that ping more often than every 20 s (admin-api-3 part E)
 BACKOFF_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 READY_POLL_SECONDS = 0.5
-REDACTED = "An error occurred. Please contact the operator"
 
 _reflection = declare(
     "ledgerops.reflection.declared",
@@ -59,40 +56,6 @@ _reflection = declare(
         },
     },
 )
-_rpc = declare(
-    "ledgerops.rpc.declared",
-    {
-        "Status": {"code": (1, "int32"), "message": (2, "string"), "details": (3, "*Any")},
-        "Any": {"type_url": (1, "string"), "value": (2, "bytes")},
-        "ErrorInfo": {"reason": (1, "string"), "domain": (2, "string"), "metadata": (3, "map")},
-        "RequestInfo": {"request_id": (1, "string")},
-    },
-)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where one API is and how to speak to it. ``timeout`` and ``ready_timeout`` are seconds."""
-
-    address: str
-    label: str = "participant"
-    tls: bool = False
-    ca_cert: str | None = None
-    client_cert: str | None = None
-    client_key: str | None = None
-    server_name: str | None = None
-    token: str | None = None
-    token_file: str | None = None
-    timeout: float = 60.0
-    ready_timeout: float = 60.0
-    descriptors_file: str | None = None
-
-    def where(self) -> str:
-        return f"the {self.label} at {self.address}"
-
-    def at_start(self) -> str:
-        """The same at the beginning of a sentence."""
-        return f"The {self.label} at {self.address}"
 
 
 def check_dependencies() -> None:
@@ -109,6 +72,8 @@ class Api:
     def __init__(self, endpoint: Endpoint) -> None:
         check_dependencies()
         self.endpoint = endpoint
+        # Set by a dialect: whether the node is only starting, asked when it does not offer this RPC.
+        self.starting: t.Callable[[str], bool] | None = None
         self._channel = _open(endpoint)
         self._descriptors: Descriptors | None = None
 
@@ -125,6 +90,11 @@ class Api:
             else:
                 self._descriptors = _retrying(self._reflect)
         return self._descriptors
+
+    @property
+    def services(self) -> t.Collection[str]:
+        """Full names of the services that the node lists."""
+        return self.descriptors.services
 
     def has_rpc(self, rpc: str) -> bool:
         return self.descriptors.has_rpc(rpc)
@@ -145,6 +115,10 @@ class Api:
         return _retrying(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)))
 
     repeatable = read
+
+    def once(self, rpc: str, **fields: t.Any) -> Message:
+        """A unary call as it is: no retry, no waiting for a node that starts."""
+        return self._unary(rpc, fields)
 
     def write(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
         """A unary call that is sent once: when the answer is lost, the caller has to look at the node."""
@@ -234,40 +208,15 @@ class Api:
             except CantonError as exc:
                 if exc.error_id != "not_offered" or self.endpoint.descriptors_file:
                     raise
-                if time.monotonic() >= deadline or not self._is_starting(rpc):
+                if time.monotonic() >= deadline or self.starting is None or not self._starts(rpc, self.starting):
                     raise
             self._descriptors = None
             time.sleep(READY_POLL_SECONDS)
 
-    def _is_starting(self, rpc: str) -> bool:
-        """Whether this node's status says that it is not ready. A node that waits for an operator is an error of its own."""
-        status_rpc = "com.digitalasset.canton.admin.participant.v30.ParticipantStatusService/ParticipantStatus"
-        if rpc == status_rpc:
-            return False
-        try:
-            status = self._unary(status_rpc, {})
-        except CantonError as exc:
-            # Only the status service itself may be late; any other trouble is told as it is.
-            if exc.error_id == "not_offered":
-                return (
-                    "com.digitalasset.canton" in " ".join(self.descriptors.services) and not self._serves_ledger_api()
-                )
-            raise
-        if status.HasField("not_initialized"):
-            waiting_for = status.not_initialized.waiting_for_external_input
-            if waiting_for in (1, 2):
-                raise CantonError(
-                    f"{self.endpoint.at_start()} waits for its identity and serves only a part of its API",
-                    error_id="not_initialized",
-                    hint="Initialise it first (identity and node topology), then run this again.",
-                )
-            return True
-        # An initialised node may still be bringing services up: give it time until its own list has the service.
+    def _starts(self, rpc: str, starting: t.Callable[[str], bool]) -> bool:
+        # What the node described before may be outdated by now.
         self._descriptors = None
-        return rpc.partition("/")[0] not in self.descriptors.services
-
-    def _serves_ledger_api(self) -> bool:
-        return any(service.startswith("com.daml.ledger.api.") for service in self.descriptors.services)
+        return starting(rpc)
 
     def _metadata(self) -> tuple[tuple[str, str], ...] | None:
         token = self.endpoint.token
@@ -378,224 +327,3 @@ def _pem(path: str | None, option: str) -> bytes | None:
             error_id="tls_file_unreadable",
             hint="Name a PEM file that the user who runs the module can read.",
         ) from exc
-
-
-# -- errors -----------------------------------------------------------------------------------------------------------
-
-
-def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endpoint: Endpoint) -> CantonError:
-    """A gRPC status as one sentence that names the node, Canton's own error id and what to do (admin-api-3 part D)."""
-    name = code.name if code is not None else "UNKNOWN"
-    reason, metadata, request_id = _status_details(trailers.get("grpc-status-details-bin"))
-    error_id = reason or _id_from_text(text)
-    short_rpc = rpc.rpartition(".")[2]
-    details: dict[str, object] = {"grpc_code": name, "rpc": rpc, "address": endpoint.address}
-    trace = metadata.get("tid") or request_id
-    if trace:
-        details["trace_id"] = trace
-    if name == "UNAVAILABLE" and not error_id:
-        return _unreachable(text, endpoint, details)
-    if name == "UNIMPLEMENTED" and not text.startswith(REDACTED):
-        error = missing(endpoint.at_start(), "RPC " + rpc, rpc)
-        error.details.update(details)
-        return error
-    if name == "UNAUTHENTICATED":
-        return CantonError(
-            f"{endpoint.at_start()} did not accept the credentials ({short_rpc})",
-            "UNAUTHENTICATED",
-            "Give a valid token (token or token_file); an expired one is refused in the same way, and a node takes no token "
-            "that lives longer than its max-token-lifetime.",
-            details=details,
-        )
-    if name == "PERMISSION_DENIED":
-        return CantonError(
-            f"{endpoint.at_start()} denies {short_rpc} to this token",
-            "PERMISSION_DENIED",
-            "Use a token with admin rights on this API.",
-            details=details,
-        )
-    if text.startswith(REDACTED):
-        return CantonError(
-            f"{endpoint.at_start()} refused {short_rpc} ({name}) and keeps the reason to itself",
-            error_id or "redacted",
-            _where_to_look(text, trace),
-            details=details,
-        )
-    if name == "DEADLINE_EXCEEDED":
-        return CantonError(
-            f"{endpoint.at_start()} did not answer {short_rpc} within {endpoint.timeout:g} s",
-            error_id or name,
-            "Raise timeout, or look whether the node is overloaded. The call may still have taken effect: running again is safe.",
-            details=details,
-        )
-    cause = _cause(text, error_id)
-    if metadata.get("reason") and metadata["reason"] not in cause:
-        cause = f"{cause} ({metadata['reason']})"
-    retryable = name == "UNAVAILABLE"
-    if trace:
-        cause = f"{cause}, trace id {trace}"
-    return CantonError(
-        f"{endpoint.at_start()} refused {short_rpc}: {cause}", error_id or name, retryable=retryable, details=details
-    )
-
-
-def _status_details(raw: bytes | None) -> tuple[str, dict[str, str], str]:
-    reason, metadata, request_id = "", {}, ""
-    if raw:
-        for item in _rpc("Status").FromString(raw).details:
-            kind = item.type_url.rpartition("/")[2]
-            if kind == "google.rpc.ErrorInfo":
-                info = _rpc("ErrorInfo").FromString(item.value)
-                reason, metadata = info.reason, dict(info.metadata)
-            elif kind == "google.rpc.RequestInfo":
-                request_id = _rpc("RequestInfo").FromString(item.value).request_id
-    return reason, metadata, request_id
-
-
-def _id_from_text(text: str) -> str:
-    head = text.partition("(")[0]
-    return head if head and head == head.upper() and "_" in head and " " not in head else ""
-
-
-def _cause(text: str, error_id: str) -> str:
-    """The text after ``ERROR_ID(category,trace): ``; texts may name parties and contracts by id, never payloads."""
-    head, separator, rest = text.partition("): ")
-    return rest if separator and error_id and head.startswith(error_id + "(") else text
-
-
-def _where_to_look(text: str, trace: str) -> str:
-    tid = trace or text.partition(" with tid ")[2].strip().rstrip(".")
-    if tid and tid != "<no-tid>":
-        return f"Search the node's log for the trace id {tid}: the reason stands there."
-    return "Search the node's log at this moment for this RPC: it gave no trace id; the reason stands only there."
-
-
-def _unreachable(text: str, endpoint: Endpoint, details: dict[str, object]) -> CantonError:
-    found, remedy, passing = _diagnose(endpoint)
-    return CantonError(
-        f"Cannot speak to {endpoint.where()}: {found or text}",
-        "unreachable",
-        remedy,
-        retryable=passing,
-        details=details,
-    )
-
-
-Diagnosis = tuple[str, str, bool]  # what was found, what to do, whether it may pass by itself
-LOOK_AT_THE_LOG: Diagnosis = ("", "The port is open; look at the node's log, and run again.", True)
-
-
-def _diagnose(endpoint: Endpoint) -> Diagnosis:
-    """Look at the port with plain sockets: gRPC itself only says that it could not connect."""
-    host, _colon, port = endpoint.address.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdigit():
-        return "the address is not host:port", "Write the endpoint as host:port, for example 10.0.0.5:5012.", False
-    try:
-        with socket.create_connection((host, int(port)), timeout=3) as plain:
-            return _diagnose_tls(plain, host, endpoint) if endpoint.tls else _diagnose_plain(plain)
-    except socket.gaierror:
-        return (
-            f"the host name {host} is not known",
-            "Check the name and the resolver on the host that runs the module.",
-            False,
-        )
-    except ConnectionRefusedError:
-        return (
-            "nothing listens on this port",
-            "Check host and port (admin API and ledger API have a port each), and that the node is running.",
-            True,
-        )
-    except socket.timeout:
-        return "the connection attempt timed out", "Check host, port and firewalls between here and the node.", True
-    except OSError as exc:
-        return (
-            f"the connection failed ({exc.strerror or exc})",
-            "Check host, port and network between here and the node.",
-            True,
-        )
-
-
-def _diagnose_tls(plain: socket.socket, host: str, endpoint: Endpoint) -> Diagnosis:
-    try:
-        context = ssl.create_default_context(cafile=endpoint.ca_cert)
-        context.set_alpn_protocols(["h2"])  # without it a gRPC server hangs up
-        if endpoint.client_cert and endpoint.client_key:
-            context.load_cert_chain(endpoint.client_cert, endpoint.client_key)
-        with context.wrap_socket(plain, server_hostname=endpoint.server_name or host) as secure:
-            return _diagnose_after_handshake(secure)
-    except ssl.SSLCertVerificationError as exc:
-        return (
-            f"its certificate is not trusted ({exc.verify_message})",
-            "Give the CA that signed the node's certificate in ca_cert, and connect by a name that the certificate holds (or set server_name).",
-            False,
-        )
-    except ssl.SSLError as exc:
-        if (exc.reason or "").upper() in (
-            "WRONG_VERSION_NUMBER",
-            "RECORD_LAYER_FAILURE",
-            "HTTP_REQUEST",
-            "PACKET_LENGTH_TOO_LONG",
-        ):
-            return (
-                "it does not speak TLS",
-                "Set tls to false for this endpoint, or connect to the port that has TLS.",
-                False,
-            )
-        return f"the TLS handshake failed ({exc.reason or exc})", "Check ca_cert, client_cert and client_key.", False
-    except socket.timeout:
-        return (
-            "it does not answer a TLS handshake",
-            "Set tls to false for this endpoint, or connect to the port that has TLS.",
-            False,
-        )
-    except ConnectionResetError:
-        return (
-            "it does not speak TLS, or dropped the handshake",
-            "Set tls to false, or check client_cert and client_key.",
-            False,
-        )
-    except OSError as exc:
-        return (
-            f"the TLS files cannot be used ({exc.strerror or exc})",
-            "Check ca_cert, client_cert and client_key.",
-            False,
-        )
-
-
-def _diagnose_after_handshake(secure: ssl.SSLSocket) -> Diagnosis:
-    """With TLS 1.3 a node that wants a client certificate says so only after the handshake, or just hangs up."""
-    found, remedy = (
-        "it wants a client certificate that it trusts",
-        "Give client_cert and client_key (the node uses mutual TLS).",
-    )
-    secure.settimeout(1)
-    try:
-        greeting = secure.recv(1)
-    except ssl.SSLError as exc:
-        return (found, remedy, False) if "CERTIFICATE" in (exc.reason or "").upper() else LOOK_AT_THE_LOG
-    except ConnectionResetError:
-        greeting = b""
-    except OSError:
-        return LOOK_AT_THE_LOG
-    # A node that is stopping hangs up as well: that passes, so it is tried again.
-    return LOOK_AT_THE_LOG if greeting else (found, remedy, True)
-
-
-def _diagnose_plain(plain: socket.socket) -> Diagnosis:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        with context.wrap_socket(plain):
-            pass
-    except ssl.SSLError as exc:
-        if "CERTIFICATE" not in (exc.reason or "").upper():
-            return LOOK_AT_THE_LOG
-    except OSError:
-        return LOOK_AT_THE_LOG
-    return (
-        "it speaks TLS and was addressed in plaintext",
-        "Set tls to true, with ca_cert when its CA is not a public one.",
-        False,
-    )

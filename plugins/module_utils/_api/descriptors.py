@@ -23,18 +23,9 @@ else:
 Message = t.Any
 Fields = dict[str, tuple[int, str]]
 
-# Release lines that offer what a node may lack (admin-api-3 "Largest differences", admin-api-2).
-OFFERED_BY = {
-    "com.digitalasset.canton.topology.admin.v30.TopologyManagerReadService/ListAllV2": "3.5",
-    "com.digitalasset.canton.admin.participant.v30.ImportAcsRequest.synchronizer_id": "3.5",
-    "com.digitalasset.canton.admin.participant.v30.ListRegisteredSynchronizersRequest.all_statuses": "3.5",
-}
-
 
 def offered_by(name: str) -> str:
-    """The release line or lines that have the RPC or field ``name`` (``package.Service/Method`` or ``package.Message.field``)."""
-    if name in OFFERED_BY:
-        return "Canton " + OFFERED_BY[name]
+    """The release lines that have the RPC or message ``name`` (``package.Service/Method`` or ``package.Message``)."""
     if ".v30." in name or name.startswith("com.daml.ledger.api.v2."):
         return "Canton 3.4 and 3.5"
     return "Canton 2.8 to 2.10"

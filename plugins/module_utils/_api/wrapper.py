@@ -2,15 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The formats that travel inside ``bytes`` fields, which reflection does not know.
+"""The formats that travel inside ``bytes`` fields and files, which reflection does not know.
 
-Every persisted Canton message is wrapped with its proto version (admin-api-3 B5), and an ACS snapshot is a gzip of
-length-delimited wrapped ``ActiveContract`` (part F).
+Every persisted Canton message is wrapped with its proto version (admin-api-3 B5, admin-api-2 B). An ACS snapshot is a
+gzip of length-delimited wrapped ``ActiveContract``: in Canton 3 around one of the ledger API (part F), in Canton 2
+around a serialized contract (admin-api-2 A5). A dalf, a package as a DAR holds it, is an ``Archive``.
 """
 
 from __future__ import annotations
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import declare
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message, declare
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
 _canton = declare(
@@ -18,21 +21,38 @@ _canton = declare(
     {
         "UntypedVersionedMessage": {"data": (1, "bytes"), "version": (2, "int32")},
         "ActiveContract": {"active_contract": (1, "bytes")},
+        "RepairContract": {"domain_id": (2, "string"), "contract": (3, "bytes")},
+        # Versions 0, 1 and 2 of it agree in these fields.
+        "SerializableContract": {"contract_id": (1, "string"), "metadata": (3, "ContractMetadata")},
+        "ContractMetadata": {
+            "non_maintainer_signatories": (1, "*string"),
+            "non_signatory_stakeholders": (2, "*string"),
+            "maintainers": (4, "*string"),
+        },
+        "SignedTopologyTransaction": {"transaction": (1, "bytes")},
+        "Archive": {"hash": (4, "string")},
     },
 )
 
 PROTO_VERSION = 30
+V0 = (0,)
+CONTRACT_VERSIONS = (0, 1, 2)  # protocol versions 3, 4 and 5, 6 and later
 
 
-def unwrap(raw: bytes, what: str) -> bytes:
-    """Take the inner bytes out of a versioned wrapper; ``what`` names the thing in the error."""
+def _open(raw: bytes, what: str) -> Message:
     try:
-        message = _canton("UntypedVersionedMessage").FromString(raw)
+        return _canton("UntypedVersionedMessage").FromString(raw)
     except Exception as exc:
         raise CantonError(f"The versioned wrapper around {what} cannot be read", error_id="wrapper_unreadable") from exc
-    if message.version != PROTO_VERSION:
+
+
+def unwrap(raw: bytes, what: str, versions: t.Collection[int] = (PROTO_VERSION,)) -> bytes:
+    """Take the inner bytes out of a versioned wrapper; ``what`` names the thing in the error."""
+    message = _open(raw, what)
+    if message.version not in versions:
+        readable = ", ".join(map(str, versions))
         raise CantonError(
-            f"{what} comes in proto version {message.version}; this collection reads version {PROTO_VERSION}",
+            f"{what} comes in proto version {message.version}; this collection reads version {readable}",
             error_id="wrapper_version",
             hint="Use a release of the collection that knows this version of Canton.",
         )
@@ -41,8 +61,30 @@ def unwrap(raw: bytes, what: str) -> bytes:
 
 def unwrap_active_contract(record: bytes) -> bytes:
     """The ledger API's serialized ``ActiveContract`` inside one record of an ACS snapshot."""
-    inner = unwrap(record, "a contract record")
+    return bytes(_read("ActiveContract", unwrap(record, "a contract record"), "A contract record").active_contract)
+
+
+def unwrap_repair_contract(record: bytes) -> tuple[str, Message]:
+    """Domain id and ``SerializableContract`` (id and stakeholders of it) inside one record of a snapshot of Canton 2."""
+    outer = _read("RepairContract", unwrap(record, "a contract record", V0), "A contract record")
+    inner = unwrap(outer.contract, "a contract", CONTRACT_VERSIONS)
+    return outer.domain_id, _read("SerializableContract", inner, "A contract record")
+
+
+def topology_version(signed: bytes) -> int:
+    """The proto version of the transaction inside a wrapped ``SignedTopologyTransaction`` of Canton 2."""
+    inner = unwrap(signed, "a stored topology transaction", V0)
+    transaction = _read("SignedTopologyTransaction", inner, "A stored topology transaction").transaction
+    return int(_open(transaction, "a topology transaction").version)
+
+
+def package_id(dalf: bytes) -> str:
+    """The id that an ``Archive`` gives its package."""
+    return str(_read("Archive", dalf, "A package").hash)
+
+
+def _read(name: str, raw: bytes, what: str) -> Message:
     try:
-        return bytes(_canton("ActiveContract").FromString(inner).active_contract)
+        return _canton(name).FromString(raw)
     except Exception as exc:
-        raise CantonError("A contract record cannot be read", error_id="wrapper_unreadable") from exc
+        raise CantonError(f"{what} cannot be read", error_id="wrapper_unreadable") from exc

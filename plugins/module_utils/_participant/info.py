@@ -25,12 +25,17 @@ def identity(participant: Participant) -> dict[str, t.Any]:
         **dataclasses.asdict(found),
         "protocol_versions": list(found.protocol_versions),
         "namespace": found.namespace,
-        "kms_backed": bool(keys) and all(key.kms_key_id for key in keys),
+        # None: the API of Canton 2 does not tell where a key lies
+        "kms_backed": bool(keys) and all(key.kms_key_id for key in keys) if participant.SHOWS_KMS_KEYS else None,
+        "hosts_offline": participant.HOSTS_OFFLINE,
     }
 
 
 def synchronizers(participant: Participant) -> list[dict[str, t.Any]]:
-    return [{**dataclasses.asdict(item), "id": item.id} for item in participant.synchronizers()]
+    return [
+        {**dataclasses.asdict(item), "id": item.id, "protocol_version": participant.protocol_version(item)}
+        for item in participant.synchronizers()
+    ]
 
 
 def keys(participant: Participant) -> list[dict[str, t.Any]]:

@@ -45,7 +45,7 @@ def plan_copy(
     """What the target lacks of the source's DARs and of their vetting; the built-in ones are left alone (admin-api-3 C6)."""
     present = {dar.main for dar in target.dars()}
     vetted_there = source.vetted_packages(source_store, source_uid)
-    vetted_here = target.vetted_packages(target_store, target_uid)
+    vetted_here = target.vetted_packages(target.proof_store(target_store), target_uid)
     upload, vet = [], []
     brought: set[str] = set()
     to_be_vetted: set[str] = set()
@@ -97,7 +97,8 @@ def _prove(
             error_id="dar_not_listed",
             hint="Look at the node's log, then run again.",
         )
-    if not wait_for(lambda: vetted <= target.vetted_packages(store, target_uid), seconds):
+    proof = target.proof_store(store)
+    if not wait_for(lambda: vetted <= target.vetted_packages(proof, target_uid), seconds):
         raise CantonError(
             f"The {target.label} does not show all the packages as vetted within {seconds:g} s",
             error_id="packages_not_vetted",

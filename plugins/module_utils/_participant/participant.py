@@ -9,17 +9,23 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api, Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
 if t.TYPE_CHECKING:
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v0 import V0
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
 
-    Participant = V30
+    Participant = t.Union[V0, V30]
 else:
     Participant = object
 
+# A point in the ledger as the ledger API tells it: a number in Canton 3, an opaque text in Canton 2. Falsy: the beginning.
+Offset = t.Union[int, str]
+
 AUTHORIZED = "authorized"  # the node's own topology store; every other store is named by its logical synchronizer id
-BUILTIN_DAR_PREFIX = "canton-builtin-admin-workflow"  # admin-api-3 C6
+BUILTIN_DAR_PREFIXES = ("canton-builtin-admin-workflow", "AdminWorkflows")  # admin-api-3 C6, admin-api-2 C Packages
 ADMIN_USER = "participant_admin"  # exists on every node and cannot be created (admin-api-3 C11)
 
 
@@ -44,7 +50,8 @@ class Identity:
 
 @dataclass(frozen=True)
 class Synchronizer:
-    """A registered synchronizer. ``physical_id`` is empty before the first connect (admin-api-3 C7)."""
+    """A registered synchronizer (a domain in Canton 2). ``physical_id`` is empty before the first connect (admin-api-3 C7);
+    in Canton 2 there is no other id than the logical one."""
 
     alias: str
     physical_id: str
@@ -56,11 +63,6 @@ class Synchronizer:
     def id(self) -> str:
         """The logical id: identifier and namespace, without protocol version and serial."""
         return "::".join(self.physical_id.split("::")[:2])
-
-    @property
-    def protocol_version(self) -> int | None:
-        number = self.physical_id.rpartition("::")[2].partition("-")[0]
-        return int(number) if number.isdigit() else None
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,15 @@ class Dar:
 
     @property
     def builtin(self) -> bool:
-        return self.name.startswith(BUILTIN_DAR_PREFIX)
+        return self.name.startswith(BUILTIN_DAR_PREFIXES)
 
 
 @dataclass(frozen=True)
 class ActiveContract:
-    """One entry of the active contract set. ``incomplete`` means an unfinished reassignment (admin-api-3 C11)."""
+    """One entry of the active contract set. ``incomplete`` means an unfinished reassignment (admin-api-3 C11).
+
+    ``synchronizer`` and ``package_id`` are empty where the source of the entry does not say them (Canton 2).
+    """
 
     contract_id: str
     synchronizer: str
@@ -177,12 +182,13 @@ class IdentityProvider:
 
 @dataclass(frozen=True)
 class LocalParty:
-    """What the ledger API keeps about a party on one node (admin-api-3 C11)."""
+    """What the ledger API keeps about a party on one node (admin-api-3 C11). Only Canton 2 has display names."""
 
     party: str
     is_local: bool
     annotations: tuple[tuple[str, str], ...] = ()
     identity_provider: str = ""
+    display_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,8 +199,21 @@ class Pong:
     reason: str = ""
 
 
-def open_participant(admin: Endpoint, ledger: Endpoint | None) -> V30:
-    """The participant behind these endpoints. Nothing is sent before the first call."""
+def open_participant(admin: Endpoint, ledger: Endpoint | None) -> Participant:
+    """The participant behind these endpoints, in the dialect that its admin API speaks: it describes itself."""
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v0 import V0
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
 
-    return V30(Api(admin), Api(ledger) if ledger else None)
+    api = Api(admin)
+    dialect = V0 if V0.is_spoken_by(api.services) else V30
+    return dialect(api, Api(ledger) if ledger else None)
+
+
+def refuse_unlike(source: Participant, target: Participant) -> None:
+    """Nothing of a participant of Canton 2 can move to one of Canton 3, or back (procedure 0)."""
+    if source.MAJOR != target.MAJOR:
+        raise CantonError(
+            f"The {source.label} runs Canton {source.MAJOR} and the {target.label} Canton {target.MAJOR}: neither contracts nor topology can move between them",
+            error_id="release_lines",
+            hint="Migrate within one major release; from Canton 2 to 3 only the applications can carry their data.",
+        )

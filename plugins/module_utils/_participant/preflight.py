@@ -19,9 +19,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Identity,
     Participant,
     Synchronizer,
+    refuse_unlike,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import Tally, tally
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import read_users
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import plan_copy
 
 KMS_SPECS = {"signing": ("ec_p256", "ec_p384", "ec_secp256k1"), "encryption": ("rsa_2048",)}
 BYTES_PER_CONTRACT = 4096  # on disk, compressed; generous: small contracts take a few hundred bytes (recordings)
@@ -39,6 +40,8 @@ class Wish:
     excluded: t.Collection[str]
     require_kms: bool
     folder: str | None
+    protocol_version: int | None = None
+    skipped_users: t.Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,13 @@ def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[
     if ours.uid == theirs.uid:
         exam.error("same_participant", "Source and target are the same participant", "Correct the endpoints.")
         return exam.findings, exam.plan
-    _check_known_bugs(exam, ours, theirs)
+    if source.MAJOR != target.MAJOR:
+        exam.attempt(refuse_unlike, source, target)
+        return exam.findings, exam.plan
+    _check_known_bugs(exam, theirs)
     _check_keys(exam)
     exam.attempt(_check_pruning, exam)
-    pair = exam.attempt(_check_synchronizers, exam)
+    pair = exam.attempt(_check_synchronizers, exam, ours)
     if pair is None:
         return exam.findings, exam.plan
     old, new = pair
@@ -125,13 +131,7 @@ def _check_node(exam: Examination, participant: Participant, identity: Identity)
     return True
 
 
-def _check_known_bugs(exam: Examination, source: Identity, target: Identity) -> None:
-    if source.version.split(".")[0] != target.version.split(".")[0]:
-        exam.error(
-            "release_lines",
-            f"Contracts cannot move from Canton {source.version} to {target.version}",
-            "Migrate within one major release first.",
-        )
+def _check_known_bugs(exam: Examination, target: Identity) -> None:
     match = re.match(r"3\.4\.(\d+)", target.version)
     if match and int(match.group(1)) <= 8:
         exam.error(
@@ -143,6 +143,13 @@ def _check_known_bugs(exam: Examination, source: Identity, target: Identity) -> 
 
 def _check_keys(exam: Examination) -> None:
     if not exam.wish.require_kms:
+        return
+    if not exam.target.SHOWS_KMS_KEYS:
+        exam.warn(
+            "kms_not_visible",
+            "The API of Canton 2 does not tell whether the target's keys lie in a KMS",
+            "Make sure of it in the target's configuration (crypto.provider = kms, enterprise edition).",
+        )
         return
     keys = exam.target.own_keys()
     outside = [key for key in keys if not key.kms_key_id]
@@ -162,6 +169,12 @@ def _check_keys(exam: Examination) -> None:
 
 
 def _check_pruning(exam: Examination) -> None:
+    if not exam.source.SHOWS_PRUNING:
+        exam.warn(
+            "pruning_not_visible",
+            "The API of Canton 2 does not tell whether the source prunes on a schedule",
+            "Clear the pruning schedule of the source for the time of the migration, if it has one.",
+        )
     cron = exam.source.pruning_schedule()
     if cron:
         exam.error(
@@ -171,7 +184,7 @@ def _check_pruning(exam: Examination) -> None:
         )
 
 
-def _check_synchronizers(exam: Examination) -> tuple[Synchronizer, Synchronizer] | None:
+def _check_synchronizers(exam: Examination, source: Identity) -> tuple[Synchronizer, Synchronizer] | None:
     found = []
     for participant, wanted in (
         (exam.source, exam.wish.source_synchronizer),
@@ -190,12 +203,7 @@ def _check_synchronizers(exam: Examination) -> tuple[Synchronizer, Synchronizer]
             "Connect the target to the synchronizer that its KMS keys are meant for, and name that.",
         )
         return None
-    if old.protocol_version and new.protocol_version and new.protocol_version < old.protocol_version:
-        exam.error(
-            "protocol_version",
-            f"The target's synchronizer runs protocol version {new.protocol_version}, the source's {old.protocol_version}",
-            "Move to a synchronizer of the same or a later protocol version: newer contract ids are refused by an older one.",
-        )
+    _check_protocol_versions(exam, source, old, new)
     others = [item.alias for item in exam.target.synchronizers() if item.connected and item.id != new.id]
     if others:
         exam.error(
@@ -204,6 +212,32 @@ def _check_synchronizers(exam: Examination) -> tuple[Synchronizer, Synchronizer]
             "Disconnect it there for the time of the migration, and connect it again afterwards.",
         )
     return old, new
+
+
+def _check_protocol_versions(exam: Examination, source: Identity, old: Synchronizer, new: Synchronizer) -> None:
+    ours = exam.source.protocol_version(old)
+    theirs = exam.wish.protocol_version or exam.target.protocol_version(new)
+    if ours and theirs and theirs < ours:
+        exam.error(
+            "protocol_version",
+            f"The target's synchronizer runs protocol version {theirs}, the source's {ours}",
+            "Move to a synchronizer of the same or a later protocol version: newer contract ids are refused by an older one.",
+        )
+    if exam.source.MAJOR > 2:
+        return
+    # Canton 2 writes the target's protocol version into the snapshot, and has to know how (procedure 1).
+    if theirs is None:
+        exam.error(
+            "protocol_version_unknown",
+            f"The target does not tell the protocol version of {new.alias}, which Canton 2 writes into the snapshot",
+            "Set target_protocol_version (role: kms_migration_target_protocol_version) to that of the domain.",
+        )
+    elif source.protocol_versions and theirs not in source.protocol_versions:
+        exam.error(
+            "protocol_version_unsupported",
+            f"The source does not know protocol version {theirs} of {new.alias} and cannot export for it",
+            "Upgrade the source to a release that supports it, or move to a domain of a version that it supports.",
+        )
 
 
 def _check_delegation(exam: Examination, source: Identity, target: Identity, new: Synchronizer) -> None:
@@ -263,12 +297,19 @@ def _check_contracts(exam: Examination, source: Identity, old: Synchronizer, mov
         contracts=found.contracts,
         estimated_downtime_seconds=round(IMPORT_SECONDS + found.contracts * IMPORT_SECONDS_PER_CONTRACT),
     )
-    elsewhere = {item: number for item, number in found.synchronizers.items() if item != old.id}
+    elsewhere = {item: number for item, number in found.synchronizers.items() if item not in ("", old.id)}
     for synchronizer, number in elsewhere.items():
         exam.error(
             "contracts_on_other_synchronizers",
             f"{number} contracts of these parties live on {topology.short(synchronizer)}, not on {old.alias}",
             "Reassign them to the synchronizer that is moved from, or exclude their parties.",
+        )
+    others = [item.alias for item in exam.source.synchronizers() if item.physical_id and item.id != old.id]
+    if others and not exam.source.SHOWS_SYNCHRONIZERS_OF_CONTRACTS:
+        exam.warn(
+            "synchronizers_of_contracts_not_visible",
+            f"The source knows {', '.join(sorted(others))} too, and Canton 2 does not tell on which domain a contract lives",
+            f"Contracts on other domains than {old.alias} make the export fail, with nothing lost: transfer them to it before.",
         )
     if torn:
         listed = ", ".join(f"{topology.short(party)} ({number})" for party, number in sorted(torn.items())[:5])
@@ -319,5 +360,5 @@ def _check_disk(exam: Examination, contracts: int) -> None:
 
 
 def _check_users(exam: Examination) -> None:
-    users = read_users(exam.source, [provider.id for provider in exam.source.identity_providers()])
-    exam.plan["users"] = max(0, len(users) - 1)
+    """Planning the copy refuses what the copy would refuse half-way."""
+    exam.plan["users"] = len(plan_copy(exam.source, exam.target, exam.wish.skipped_users, admin_rights=False).users)

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import ActiveContract
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import ActiveContract, Offset
 
 CHUNK_BYTES = 2 * 1024 * 1024  # the node's and the console's own chunk size (perf 2)
 MANIFEST_VERSION = 1
@@ -172,7 +172,7 @@ class Manifest:
 
     source: str
     target: str
-    offset: int
+    offset: Offset
     renames: dict[str, str]
     bytes: int
     sha256: str
@@ -181,6 +181,7 @@ class Manifest:
     parties: dict[str, dict[str, t.Any]]
     packages: dict[str, int]
     exported_at: str
+    protocol_version: int | None = None
     version: int = MANIFEST_VERSION
 
     def tally(self) -> Tally:
@@ -194,7 +195,7 @@ class Receipt:
 
     target: str
     sha256: str
-    offset: int
+    offset: Offset
     imported_at: str
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant, Synchronizer
@@ -52,6 +54,12 @@ def connected_id(participant: Participant, wanted: str, why: str) -> str:
     return found.id
 
 
+def refuse_away(participant: Participant, wanted: str, why: str) -> None:
+    """Refuse what a node of Canton 3 can write only while it is connected; Canton 2 writes it and pushes it later."""
+    if not participant.HOSTS_OFFLINE:
+        connected_id(participant, wanted, why)
+
+
 def refuse_connected(participant: Participant, why: str) -> None:
     """Refuse when any synchronizer is connected (admin-api-3 C8)."""
     connected = sorted(item.alias for item in participant.synchronizers() if item.connected)
@@ -63,13 +71,16 @@ def refuse_connected(participant: Participant, why: str) -> None:
         )
 
 
-def wait_until_quiet(participant: Participant, item: Synchronizer, seconds: float) -> None:
-    """Wait until nothing is in flight on a connected synchronizer, or refuse (admin-api-3 C10)."""
-    counts = []
+def wait_until_quiet(participant: Participant, item: Synchronizer, seconds: float) -> str:
+    """Wait until nothing is in flight on a connected synchronizer, or refuse (admin-api-3 C10).
+
+    A node that cannot count (Canton 2.8) is given the whole time; the answer is a warning that says so, or nothing.
+    """
+    counts: list[int | None] = []
 
     def quiet() -> bool:
         counts.append(participant.in_flight(item.id))
-        return counts[-QUIET_POLLS:] == [0] * QUIET_POLLS
+        return counts[-1] is None or counts[-QUIET_POLLS:] == [0] * QUIET_POLLS
 
     if not wait_for(quiet, seconds):
         raise CantonError(
@@ -77,6 +88,13 @@ def wait_until_quiet(participant: Participant, item: Synchronizer, seconds: floa
             error_id="in_flight",
             hint="Stop the applications that submit to it, wait for the confirmation and mediator time-outs, and run again.",
         )
+    if counts[-1] is not None:
+        return ""
+    time.sleep(seconds)
+    return (
+        f"The {participant.label} cannot tell what is in flight on {item.alias} (Canton 2.8): it was given {seconds:g} s to come to rest. "
+        "That has to be at least the participant response and mediator reaction time-outs together, 60 s by default"
+    )
 
 
 def set_connected(participant: Participant, alias: str, connected: bool, seconds: float) -> None:
@@ -96,4 +114,14 @@ def set_connected(participant: Participant, alias: str, connected: bool, seconds
             f"but does not show it within {seconds:g} s",
             error_id="synchronizer_state",
             hint="Look at the node's log for this synchronizer, then run again.",
+        )
+
+
+def wait_until_settled(participant: Participant, item: Synchronizer, seconds: float) -> None:
+    """Wait until a synchronizer has what was hosted and vetted while its participant was away (procedure 3, step 6)."""
+    if not wait_for(lambda: participant.settled(item.id), seconds):
+        raise CantonError(
+            f"The {participant.label} is connected to {item.alias}, which does not show all its hostings and vettings within {seconds:g} s",
+            error_id="topology_not_pushed",
+            hint="Look at the node's log for refused topology transactions, then run again.",
         )

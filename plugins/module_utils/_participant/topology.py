@@ -219,16 +219,19 @@ def hosted_on(mapping: Hosting, participant: str) -> Hosting:
 
 
 def missing_hostings(target: Participant, store: str, wanted: t.Mapping[str, Hosting]) -> dict[str, Hosting]:
-    """Those of ``wanted`` that the synchronizer's store does not hold; refuses when another mapping stands in the way."""
-    missing: dict[str, Hosting] = {}
-    elsewhere: list[str] = []
+    """Those of ``wanted`` that are not shown as they are to be proven; refuses when another mapping stands in the way.
+
+    They are proven by the synchronizer's store, or, as long as a Canton 2 target is away from it, by the target's own.
+    """
     in_force = {item.party: item for item in target.hostings(store) if item.party in wanted}
-    for party, mapping in wanted.items():
-        standing = in_force.get(party)
-        if standing is None:
-            missing[party] = mapping
-        elif standing.hosts != mapping.hosts:
-            elsewhere.append(party)
+    proof = target.proof_store(store)
+    shown = in_force if proof == store else {item.party: item for item in target.hostings(proof)}
+    missing = {party: mapping for party, mapping in wanted.items() if party not in shown}
+    elsewhere = [
+        party
+        for party, mapping in wanted.items()
+        if any(item[party].hosts != mapping.hosts for item in (in_force, shown) if party in item)
+    ]
     if elsewhere:
         raise CantonError(
             f"{len(elsewhere)} of the parties are hosted differently on the target's synchronizer: {some(elsewhere)}",
@@ -283,6 +286,7 @@ def _cannot_host(error: CantonError, failed: int, asked: int) -> CantonError:
         "redacted",
         "TOPOLOGY_UNAUTHORIZED_TRANSACTION",
         "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
+        "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
     ):
         hint = (
             "Most often the delegation of the namespace is missing on this synchronizer, or a KMS key of the target cannot sign "

@@ -14,7 +14,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Offset, Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import (
     Counter,
     Manifest,
@@ -33,12 +33,16 @@ VISIBLE_SECONDS = 60.0  # the target's index may lag behind an import that has a
 
 @dataclasses.dataclass(frozen=True)
 class Move:
-    """What is to be moved: between whom, which parties, and which synchronizer becomes which (logical ids)."""
+    """What is to be moved: between whom, which parties, and which synchronizer becomes which (logical ids).
+
+    ``protocol_version`` is that of the synchronizer that contracts move to, as far as it is known.
+    """
 
     source: str
     target: str
     parties: tuple[str, ...]
     renames: dict[str, str]
+    protocol_version: int | None = None
 
 
 def now() -> str:
@@ -49,13 +53,16 @@ def now() -> str:
 
 
 def _elsewhere(found: Tally, expected: t.Collection[str]) -> str:
-    """How many contracts are on which synchronizers that are not ``expected``, to be read; empty when there are none."""
+    """How many contracts are on which synchronizers that are not ``expected``, to be read; empty when there are none.
+
+    The ledger API of Canton 2 does not name them: there the snapshot's records do, which pass here as well.
+    """
     return ", ".join(
-        f"{number} on {short(item)}" for item, number in found.synchronizers.items() if item not in expected
+        f"{number} on {short(item)}" for item, number in found.synchronizers.items() if item and item not in expected
     )
 
 
-def reference(source: Participant, move: Move, offset: int) -> Tally:
+def reference(source: Participant, move: Move, offset: Offset) -> Tally:
     """The contracts of the parties as the source's ledger API shows them: what an export has to contain (procedure 2, step 12)."""
     found = tally(source.active_contracts(move.parties, offset), move.parties)
     listed = _elsewhere(found, move.renames)
@@ -74,7 +81,8 @@ def current_export(source: Participant, move: Move, files: SnapshotFiles) -> Man
     if manifest is None:
         return None
     refuse_other_pair(manifest, move.source, move.target)
-    if set(manifest.parties) != set(move.parties) or manifest.renames != move.renames:
+    asked = (set(move.parties), move.renames, move.protocol_version)
+    if (set(manifest.parties), manifest.renames, manifest.protocol_version) != asked:
         return None
     try:
         files.check(manifest, source.read_record)
@@ -109,12 +117,12 @@ def export(source: Participant, move: Move, files: SnapshotFiles) -> Manifest:
 
 
 def checked_export(
-    source: Participant, move: Move, offset: int, expected: Tally
+    source: Participant, move: Move, offset: Offset, expected: Tally
 ) -> t.Generator[bytes, None, tuple[int, str]]:
     """The export's chunks as they come; raises after the last one unless stream and contracts are what they must be."""
     counter = Counter(move.parties)
     size_and_hash = yield from watch(
-        source.export_contracts(move.parties, offset, move.renames), source.read_record, counter
+        source.export_contracts(move.parties, offset, move.renames, move.protocol_version), source.read_record, counter
     )
     refuse_difference(expected, counter.tally(), move, "the export", "the source's ledger API")
     return size_and_hash
@@ -128,7 +136,7 @@ def _follow(stream: t.Generator[bytes, None, tuple[int, str]], take: t.Callable[
             return t.cast("tuple[int, str]", end.value)
 
 
-def _manifest(move: Move, offset: int, found: Tally, size: int, sha256: str) -> Manifest:
+def _manifest(move: Move, offset: Offset, found: Tally, size: int, sha256: str) -> Manifest:
     return Manifest(
         source=move.source,
         target=move.target,
@@ -141,6 +149,7 @@ def _manifest(move: Move, offset: int, found: Tally, size: int, sha256: str) -> 
         parties=found.parties,
         packages=found.packages,
         exported_at=now(),
+        protocol_version=move.protocol_version,
     )
 
 
@@ -175,7 +184,8 @@ def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -
             error_id="synchronizer_not_renamed",
             hint="Export again with target_synchronizer set to the synchronizer that is meant.",
         )
-    hosted = {item.party for item in target.hostings(store, manifest.target)}
+    proof = target.proof_store(store)
+    hosted = {item.party for item in target.hostings(proof, manifest.target)}
     unhosted = [party for party in manifest.parties if party not in hosted]
     if unhosted:
         raise CantonError(
@@ -190,16 +200,16 @@ def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -
             error_id="packages_missing",
             hint="Copy the DARs first with ledgerops.canton.participant_package.",
         )
-    unvetted = set(manifest.packages) - target.vetted_packages(store, manifest.target)
+    unvetted = set(manifest.packages) - target.vetted_packages(proof, manifest.target)
     if unvetted:
         raise CantonError(
             f"The {target.label} has not vetted {len(unvetted)} packages of the contracts on this synchronizer: {', '.join(sorted(unvetted)[:3])}",
             error_id="packages_not_vetted",
-            hint="Vet them with ledgerops.canton.participant_package while the target is connected.",
+            hint="Vet them first with ledgerops.canton.participant_package.",
         )
 
 
-def target_tally(target: Participant, manifest: Manifest, offset: int) -> Tally:
+def target_tally(target: Participant, manifest: Manifest, offset: Offset) -> Tally:
     return tally(target.active_contracts(manifest.parties, offset), manifest.parties)
 
 
@@ -214,24 +224,30 @@ def already_imported(target: Participant, manifest: Manifest, files: SnapshotFil
     return None
 
 
-def holds_all(target: Participant, manifest: Manifest, offset: int) -> bool:
-    return target_tally(target, manifest, offset) == manifest.tally()
+def holds_all(target: Participant, manifest: Manifest, offset: Offset) -> bool:
+    return is_all_of(target_tally(target, manifest, offset), manifest)
+
+
+def is_all_of(found: Tally, manifest: Manifest) -> bool:
+    """Whether these are the contracts of the manifest, of the same packages, and on no other synchronizer than meant."""
+    misplaced = _elsewhere(found, set(manifest.renames.values()))
+    return found.same_contracts(manifest.tally()) and found.packages == manifest.packages and not misplaced
 
 
 def send(target: Participant, manifest: Manifest, files: SnapshotFiles, store: str) -> Receipt:
     """Send a checked snapshot and prove by the target's ledger API that every contract is there."""
-    target.import_contracts(files.chunks(), store, workflow_prefix(manifest))
+    target.import_contracts(files.chunks(), store, workflow_prefix(manifest), sorted(manifest.parties))
     return prove(target, manifest, files)
 
 
 def workflow_prefix(manifest: Manifest) -> str:
     """The same at every repetition of one migration, so that its transactions can be recognised."""
-    return "kms-migration-" + manifest.sha256[:12]
+    return "kms-migration-" + manifest.digest[:12]
 
 
 def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None) -> Receipt:
     """OK of an import proves nothing (recordings 3): compare the contracts, and wait a little for the target's index."""
-    ends: list[int] = []
+    ends: list[Offset] = []
 
     def visible() -> bool:
         ends.append(target.ledger_end())
@@ -259,7 +275,7 @@ def verify(target: Participant, manifest: Manifest, files: SnapshotFiles) -> Rec
     return receipt
 
 
-def difference(target: Participant, manifest: Manifest, offset: int, files: SnapshotFiles | None) -> CantonError:
+def difference(target: Participant, manifest: Manifest, offset: Offset, files: SnapshotFiles | None) -> CantonError:
     """Name the first contract ids that differ; the ids are held in memory only for this error."""
     found = target_tally(target, manifest, offset)
     details: dict[str, object] = {"expected": manifest.contracts, "found": found.contracts, "offset": offset}
@@ -294,7 +310,7 @@ def pipe(source: Participant, target: Participant, move: Move, store: str, draft
     def chunks() -> t.Iterator[bytes]:
         measured.append((yield from checked_export(source, move, draft.offset, draft.tally())))
 
-    target.import_contracts(chunks(), store, workflow_prefix(draft))
+    target.import_contracts(chunks(), store, workflow_prefix(draft), sorted(draft.parties))
     size, sha256 = measured[0]
     return dataclasses.replace(draft, bytes=size, sha256=sha256)
 
@@ -305,6 +321,7 @@ def move_between(
     parties: t.Sequence[str],
     source_synchronizer: str,
     target_synchronizer: str,
+    protocol_version: int | None = None,
 ) -> Move:
     """A move of parties that the source really hosts: of an unknown party a node exports nothing and answers OK (recordings 4)."""
     uid = source.identity().uid
@@ -321,7 +338,7 @@ def move_between(
         raise CantonError(
             "No party was given to move", error_id="no_parties", hint="List the parties whose contracts move."
         )
-    return Move(uid, target_uid, tuple(sorted(set(parties))), {source_id: target_synchronizer})
+    return Move(uid, target_uid, tuple(sorted(set(parties))), {source_id: target_synchronizer}, protocol_version)
 
 
 # -- what the module asks for -----------------------------------------------------------------------------------------
@@ -338,14 +355,22 @@ class Task:
     source_synchronizer: str | None
     target_synchronizer: str
     check: bool
+    protocol_version: int | None = None
 
     def ends(self) -> tuple[Participant, Move]:
         """The source and the move; the module's spec sees to it that both are given."""
         if self.source is None or self.source_synchronizer is None:
             raise CantonError("This state needs source and source_synchronizer", "source_missing", "Give both options.")
         store = synchronizers.known_id(self.target, self.target_synchronizer)
-        target_uid = self.target.identity().uid
-        return self.source, move_between(self.source, target_uid, self.parties, self.source_synchronizer, store)
+        known = self.target.protocol_version(synchronizers.find(self.target, self.target_synchronizer))
+        return self.source, move_between(
+            self.source,
+            self.target.identity().uid,
+            self.parties,
+            self.source_synchronizer,
+            store,
+            self.protocol_version or known,
+        )
 
     def files(self) -> SnapshotFiles:
         if self.base is None:
@@ -468,7 +493,7 @@ def ensure_piped(task: Task) -> Outcome:
     draft = _manifest(move, offset, reference(source, move, offset), 0, "")
     end = task.target.ledger_end()
     before = target_tally(task.target, draft, end)
-    if before == draft.tally():
+    if is_all_of(before, draft):
         return Outcome(_shown(draft), _shown(draft), _result(draft, Receipt(move.target, "", end, now())))
     store = synchronizers.known_id(task.target, task.target_synchronizer)
     refuse_busy_source(source, task.source_synchronizer or "")

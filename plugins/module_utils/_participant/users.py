@@ -65,9 +65,16 @@ def plan_copy(source: Participant, target: Participant, skip: t.Collection[str],
                 hint="Make both configurations equal (issuer, JWKS URL, audience, activity), then run again.",
             )
     have = read_users(target, theirs)
+    authenticates = target.knows_authentication()
     for key, user in sorted(read_users(source, [item.id for item in wanted_providers]).items()):
         if user.id == ADMIN_USER or user.id in skip:
             continue
+        if user.primary_party_authentication and not authenticates:
+            raise CantonError(
+                f"User {user.id} of the {source.label} authenticates as its primary party, which the {target.label} cannot do",
+                error_id="user_setting_unknown",
+                hint="Turn primary_party_authentication off, leave the user out (skip_users), or migrate to Canton 3.5 or later.",
+            )
         plan.users.append(user.id)
         rights = (
             user.rights if admin_rights else frozenset(item for item in user.rights if item.kind not in ADMIN_RIGHTS)
@@ -99,7 +106,8 @@ def _plan_annotations(plan: UserPlan, source: Participant, target: Participant, 
         if standing is None or not (wanted.is_local and standing.is_local):
             continue
         annotated = set(wanted.annotations) <= set(standing.annotations)
-        if not annotated or wanted.identity_provider != standing.identity_provider:
+        named = wanted.display_name in ("", standing.display_name)
+        if not (annotated and named) or wanted.identity_provider != standing.identity_provider:
             plan.annotate.append(wanted)
 
 
@@ -122,6 +130,8 @@ def copy(plan: UserPlan, source: Participant, target: Participant, skip: t.Colle
         if known[party.party].identity_provider != party.identity_provider:
             target.assign_party_to_provider(party.party, party.identity_provider)
         target.annotate_party(party.party, dict(party.annotations), party.identity_provider)
+        if party.display_name not in ("", known[party.party].display_name):
+            target.set_display_name(party.party, party.display_name)
     left = plan_copy(source, target, skip, admin_rights)
     if not left.empty:
         names = [user.id for user in left.create + left.update] + [user.id for user, _rights in left.grant]

@@ -14,6 +14,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper impo
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint, spec_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledger_admin import (
+    LedgerAdmin,
+    active_contract,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
     ActiveContract,
@@ -22,14 +26,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Host,
     Hosting,
     Identity,
-    IdentityProvider,
     Key,
-    LocalParty,
+    Offset,
     Pong,
-    Right,
     SignedDelegation,
     Synchronizer,
-    User,
 )
 
 PARTICIPANT = "com.digitalasset.canton.admin.participant.v30."
@@ -38,14 +39,12 @@ VAULT = "com.digitalasset.canton.crypto.admin.v30.VaultService/"
 CRYPTO = "com.digitalasset.canton.crypto.v30."
 PROTOCOL = "com.digitalasset.canton.protocol.v30."
 LEDGER = "com.daml.ledger.api.v2."
+STATUS = PARTICIPANT + "ParticipantStatusService/ParticipantStatus"
 CONNECTIVITY = PARTICIPANT + "SynchronizerConnectivityService/"
 PACKAGES = PARTICIPANT + "PackageService/"
 REPAIR = PARTICIPANT + "ParticipantRepairService/"
 READ = TOPOLOGY + "TopologyManagerReadService/"
 WRITE = TOPOLOGY + "TopologyManagerWriteService/"
-USERS = LEDGER + "admin.UserManagementService/"
-PARTIES = LEDGER + "admin.PartyManagementService/"
-PROVIDERS = LEDGER + "admin.IdentityProviderConfigService/"
 
 SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs are minutes (admin-api-3 C7)
 
@@ -53,43 +52,28 @@ ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
 REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
 PERMISSIONS = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
 WAITING_FOR = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
+OPERATORS_TURN = ("id", "node_topology")
 RESTRICTIONS = {
     "can_sign_all_mappings": "all",
     "can_sign_all_but_namespace_delegations": "all_but_namespace_delegations",
     "can_sign_specific_mapings": "specific",
 }
-RIGHTS_WITHOUT_PARTY = (
-    "participant_admin",
-    "identity_provider_admin",
-    "can_read_as_any_party",
-    "can_execute_as_any_party",
-)
 
 
-class V30:
+class V30(LedgerAdmin):
     """One participant of Canton 3. ``ledger`` may be missing as long as nothing asks the ledger API."""
 
+    MAJOR = 3
+    LEDGER = LEDGER
+    # What its API tells, and when it takes what (Canton 2 differs in all of these)
+    SHOWS_KMS_KEYS = True
+    SHOWS_PRUNING = True
+    SHOWS_SYNCHRONIZERS_OF_CONTRACTS = True
+    HOSTS_OFFLINE = False
+
     def __init__(self, admin: Api, ledger: Api | None) -> None:
-        self.admin = admin
-        self._ledger = ledger
-
-    @property
-    def label(self) -> str:
-        return self.admin.endpoint.label
-
-    @property
-    def has_ledger(self) -> bool:
-        return self._ledger is not None
-
-    @property
-    def ledger(self) -> Api:
-        if self._ledger is None:
-            raise CantonError(
-                f"The {self.label} has no ledger_endpoint, and this task needs the ledger API",
-                error_id="ledger_endpoint_missing",
-                hint="Set ledger_endpoint (host:port of the ledger API).",
-            )
-        return self._ledger
+        super().__init__(admin, ledger)
+        self.admin.starting = self._is_starting
 
     # -- status and identity (A1, A13) ----------------------------------------------------------------------------
 
@@ -107,15 +91,35 @@ class V30:
         return Identity(common.uid, True, status.status.active, common.version, "", versions)
 
     def _status(self) -> Message:
-        return self.admin.read(PARTICIPANT + "ParticipantStatusService/ParticipantStatus")
+        return self.admin.read(STATUS)
 
     def _settled_status(self) -> Message | None:
         status = self._status()
-        waits_for_operator = WAITING_FOR.get(status.not_initialized.waiting_for_external_input) in (
-            "id",
-            "node_topology",
-        )
+        waits_for_operator = WAITING_FOR.get(status.not_initialized.waiting_for_external_input) in OPERATORS_TURN
         return status if status.HasField("status") or waits_for_operator else None
+
+    def _is_starting(self, rpc: str) -> bool:
+        """Whether the status says that the node is not ready yet. One that waits for an operator is an error of its own."""
+        if rpc == STATUS:
+            return False
+        try:
+            status = self.admin.once(STATUS)
+        except CantonError as exc:
+            # Only the status service itself may be late; any other trouble is told as it is.
+            if exc.error_id == "not_offered":
+                names = " ".join(self.admin.services)
+                return "com.digitalasset.canton." in names and "com.daml.ledger.api." not in names
+            raise
+        if not status.HasField("not_initialized"):
+            # An initialised node may still be bringing services up: give it time until its own list has the service.
+            return rpc.partition("/")[0] not in self.admin.services
+        if WAITING_FOR.get(status.not_initialized.waiting_for_external_input) in OPERATORS_TURN:
+            raise CantonError(
+                f"{self.admin.endpoint.at_start()} waits for its identity and serves only a part of its API",
+                error_id="not_initialized",
+                hint="Initialise it first (identity and node topology), then run this again.",
+            )
+        return True
 
     # -- synchronizers (A4) ---------------------------------------------------------------------------------------
 
@@ -131,6 +135,19 @@ class V30:
             )
             for result in self._registered()
         ]
+
+    def protocol_version(self, item: Synchronizer) -> int | None:
+        """The number in the physical id ``identifier::namespace::version-serial``; None before the first connect."""
+        number = "".join(item.physical_id.split("::")[2:]).partition("-")[0]
+        return int(number) if number.isdigit() else None
+
+    def proof_store(self, synchronizer: str) -> str:
+        """The store in which a hosting or a vetting of this node shows that it is in force: always the synchronizer's."""
+        return synchronizer
+
+    def settled(self, synchronizer: str) -> bool:
+        """Whether the synchronizer has what was written while this node was away: nothing is written then (C5)."""
+        return True
 
     def _connected(self) -> dict[str, bool]:
         answer = self.admin.read(CONNECTIVITY + "ListConnectedSynchronizers")
@@ -366,10 +383,10 @@ class V30:
 
     # -- contracts (A6, A7, A19) ----------------------------------------------------------------------------------
 
-    def ledger_end(self) -> int:
+    def ledger_end(self) -> Offset:
         return int(self.ledger.read(LEDGER + "StateService/GetLedgerEnd").offset)
 
-    def active_contracts(self, parties: t.Iterable[str], offset: int) -> t.Iterator[ActiveContract]:
+    def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
         """Contracts that any of ``parties`` is a stakeholder of, as they stood at ``offset``; streamed, without payloads kept."""
         wildcard: dict[str, t.Any] = {"cumulative": [{"wildcard_filter": {}}]}
         filters = dict.fromkeys(parties, wildcard)
@@ -384,12 +401,12 @@ class V30:
             kind = answer.WhichOneof("contract_entry")
             if kind == "active_contract":
                 entry = answer.active_contract
-                yield _active_contract(entry.created_event, entry.synchronizer_id, False)
+                yield active_contract(entry.created_event, entry.synchronizer_id)
             elif kind == "incomplete_unassigned":
-                yield _active_contract(answer.incomplete_unassigned.created_event, "", True)
+                yield active_contract(answer.incomplete_unassigned.created_event, "", True)
             elif kind == "incomplete_assigned":
                 event = answer.incomplete_assigned.assigned_event
-                yield _active_contract(event.created_event, event.target, True)
+                yield active_contract(event.created_event, event.target, True)
 
     def read_record(self, record: bytes) -> ActiveContract:
         """What one record of an ACS snapshot says about its contract (part F)."""
@@ -400,12 +417,15 @@ class V30:
             raise
         except Exception as exc:
             raise CantonError("A contract record cannot be read", error_id="wrapper_unreadable") from exc
-        return _active_contract(entry.created_event, entry.synchronizer_id, False)
+        return active_contract(entry.created_event, entry.synchronizer_id)
 
     def export_contracts(
-        self, parties: t.Sequence[str], offset: int, renames: t.Mapping[str, str]
+        self, parties: t.Sequence[str], offset: Offset, renames: t.Mapping[str, str], protocol_version: int | None
     ) -> t.Iterator[bytes]:
-        """The node's gzip stream of the contracts of ``parties`` at ``offset``; synchronizer ids are logical (C8)."""
+        """The node's gzip stream of the contracts of ``parties`` at ``offset``; synchronizer ids are logical (C8).
+
+        The protocol version is Canton 2's argument: nobody asks for it here.
+        """
         chunks = self.admin.stream(
             REPAIR + "ExportAcs",
             party_ids=list(parties),
@@ -415,8 +435,13 @@ class V30:
         for answer in chunks:
             yield answer.chunk
 
-    def import_contracts(self, chunks: t.Iterable[bytes], synchronizer: str, workflow_prefix: str) -> None:
-        """Send a snapshot. Validation mode; arguments ride in the first message, which 3.5 alone reads (C8)."""
+    def import_contracts(
+        self, chunks: t.Iterable[bytes], synchronizer: str, workflow_prefix: str, parties: t.Sequence[str]
+    ) -> None:
+        """Send a snapshot. Validation mode; 3.5 reads the arguments of the first message, 3.4 wants them in each (C8).
+
+        The parties are Canton 2's argument.
+        """
         arguments: dict[str, t.Any] = {
             "workflow_id_prefix": workflow_prefix,
             "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
@@ -427,8 +452,8 @@ class V30:
             first = later = arguments
         self.admin.upload(REPAIR + "ImportAcs", _requests(chunks, first, later))
 
-    def in_flight(self, synchronizer: str) -> int:
-        """Submissions and transactions that are on their way (C10)."""
+    def in_flight(self, synchronizer: str) -> int | None:
+        """Submissions and transactions that are on their way (C10); None where a node cannot tell (Canton 2.8)."""
         answer = self.admin.read(
             PARTICIPANT + "ParticipantInspectionService/CountInFlight", synchronizer_id=synchronizer
         )
@@ -439,116 +464,8 @@ class V30:
         answer = self.admin.read(PARTICIPANT + "PruningService/GetSchedule")
         return str(answer.schedule.cron) if answer.HasField("schedule") else ""
 
-    # -- users, parties and identity providers of the ledger API (A19) --------------------------------------------
-
-    def identity_providers(self) -> list[IdentityProvider]:
-        answer = self.ledger.read(PROVIDERS + "ListIdentityProviderConfigs")
-        return [
-            IdentityProvider(item.identity_provider_id, item.issuer, item.jwks_url, item.audience, item.is_deactivated)
-            for item in answer.identity_provider_configs
-        ]
-
-    def create_identity_provider(self, provider: IdentityProvider) -> None:
-        self.ledger.write(
-            PROVIDERS + "CreateIdentityProviderConfig",
-            identity_provider_config={
-                "identity_provider_id": provider.id,
-                "is_deactivated": provider.deactivated,
-                "issuer": provider.issuer,
-                "jwks_url": provider.jwks_url,
-                "audience": provider.audience,
-            },
-        )
-
-    def users(self, identity_provider: str) -> list[User]:
-        """Users of one identity provider with their rights; the empty id is the default provider (C11)."""
-        return [
-            self._user(message)
-            for answer in self._pages(USERS + "ListUsers", identity_provider)
-            for message in answer.users
-        ]
-
-    def _user(self, message: Message) -> User:
-        rights = self.ledger.read(
-            USERS + "ListUserRights", user_id=message.id, identity_provider_id=message.identity_provider_id
-        ).rights
-        return User(
-            id=message.id,
-            primary_party=message.primary_party,
-            deactivated=message.is_deactivated,
-            identity_provider=message.identity_provider_id,
-            annotations=_annotations(message.metadata),
-            primary_party_authentication=getattr(message, "primary_party_authentication", False),
-            rights=frozenset(_right(item) for item in rights),
-        )
-
-    def create_user(self, user: User) -> None:
-        self.ledger.write(
-            USERS + "CreateUser", user=self._user_fields(user), rights=[_right_fields(item) for item in user.rights]
-        )
-
-    def update_user(self, user: User) -> None:
-        """Make primary party, activity and annotations of an existing user those of ``user``."""
-        paths = ["primary_party", "is_deactivated", "metadata.annotations"]
-        if self._knows_authentication():
-            paths.append("primary_party_authentication")
-        self.ledger.repeatable(USERS + "UpdateUser", user=self._user_fields(user), update_mask={"paths": paths})
-
-    def _knows_authentication(self) -> bool:
-        return self.ledger.has_field(LEDGER + "admin.User", "primary_party_authentication")
-
-    def _user_fields(self, user: User) -> dict[str, t.Any]:
-        fields: dict[str, t.Any] = {
-            "id": user.id,
-            "primary_party": user.primary_party,
-            "is_deactivated": user.deactivated,
-            "identity_provider_id": user.identity_provider,
-            "metadata": {"annotations": dict(user.annotations)},
-        }
-        if user.primary_party_authentication and self._knows_authentication():
-            fields["primary_party_authentication"] = True
-        return fields
-
-    def grant_rights(self, user: User, rights: t.Iterable[Right]) -> None:
-        self.ledger.repeatable(
-            USERS + "GrantUserRights",
-            user_id=user.id,
-            rights=[_right_fields(item) for item in rights],
-            identity_provider_id=user.identity_provider,
-        )
-
-    def local_parties(self, identity_provider: str = "") -> list[LocalParty]:
-        """Every party that the ledger API knows, local ones marked."""
-        return [
-            LocalParty(item.party, item.is_local, _annotations(item.local_metadata), item.identity_provider_id)
-            for answer in self._pages(PARTIES + "ListKnownParties", identity_provider)
-            for item in answer.party_details
-        ]
-
-    def annotate_party(self, party: str, annotations: t.Mapping[str, str], identity_provider: str) -> None:
-        self.ledger.repeatable(
-            PARTIES + "UpdatePartyDetails",
-            party_details={
-                "party": party,
-                "local_metadata": {"annotations": dict(annotations)},
-                "identity_provider_id": identity_provider,
-            },
-            update_mask={"paths": ["local_metadata.annotations"]},
-        )
-
-    def assign_party_to_provider(self, party: str, identity_provider: str) -> None:
-        self.ledger.repeatable(
-            PARTIES + "UpdatePartyIdentityProviderId", party=party, target_identity_provider_id=identity_provider
-        )
-
-    def _pages(self, rpc: str, identity_provider: str) -> t.Iterator[Message]:
-        token = ""
-        while True:
-            answer = self.ledger.read(rpc, page_token=token, identity_provider_id=identity_provider)
-            yield answer
-            token = answer.next_page_token
-            if not token:
-                return
+    def set_display_name(self, party: str, name: str) -> None:
+        """Only Canton 2 has display names: there is nothing to set, as no party of Canton 3 comes with one."""
 
     # -- ping (A3) ------------------------------------------------------------------------------------------------
 
@@ -618,24 +535,6 @@ def _hosting(item: Message) -> Hosting:
         for host in item.participants
     )
     return Hosting(item.party, item.threshold, hosts, keys)
-
-
-def _active_contract(event: Message, synchronizer: str, incomplete: bool) -> ActiveContract:
-    stakeholders = frozenset(event.signatories) | frozenset(event.observers)
-    return ActiveContract(event.contract_id, synchronizer, event.template_id.package_id, stakeholders, incomplete)
-
-
-def _annotations(metadata: Message) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(metadata.annotations.items()))
-
-
-def _right(item: Message) -> Right:
-    kind = item.WhichOneof("kind")
-    return Right(kind, "" if kind in RIGHTS_WITHOUT_PARTY else getattr(item, kind).party)
-
-
-def _right_fields(right: Right) -> dict[str, t.Any]:
-    return {right.kind: {"party": right.party} if right.party else {}}
 
 
 def _requests(

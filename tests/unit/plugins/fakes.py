@@ -51,7 +51,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 
 @dataclass
 class Fake:
-    """Stores are named as in the real one; ``lose`` swallows that many hostings that were answered with OK."""
+    """Stores are named as in the real one; ``lose`` swallows that many hostings that were answered with OK.
+
+    ``MAJOR`` 2 makes it behave as Canton 2 does: hostings and vettings go to its own store, and from there to the
+    synchronizer when it is connected.
+    """
 
     uid: str
     label: str
@@ -65,9 +69,10 @@ class Fake:
     vetted: dict[str, set[str]] = field(default_factory=dict)
     contracts: list[ActiveContract] = field(default_factory=list)
     end: int = 10
-    flying: list[int] = field(default_factory=lambda: [0])
+    flying: list[int | None] = field(default_factory=lambda: [0])
     providers: list[IdentityProvider] = field(default_factory=list)
     people: list[User] = field(default_factory=list)
+    authenticates: bool = True
     parties: list[LocalParty] = field(default_factory=list)
     schedule: str = ""
     status: Identity | None = None
@@ -78,6 +83,33 @@ class Fake:
     import_breaks: bool = False
     pong: Pong = field(default_factory=lambda: Pong(True, 40, NEW))
     changes: list[Any] = field(default_factory=list)
+    MAJOR: int = 3
+    versions: dict[str, int] = field(default_factory=dict)
+    unsettled: int = 0
+
+    # -- what the dialects differ in --------------------------------------------------------------------------------
+
+    @property
+    def SHOWS_KMS_KEYS(self) -> bool:
+        return self.MAJOR > 2
+
+    SHOWS_PRUNING = SHOWS_SYNCHRONIZERS_OF_CONTRACTS = SHOWS_KMS_KEYS
+
+    @property
+    def HOSTS_OFFLINE(self) -> bool:
+        return self.MAJOR == 2
+
+    def proof_store(self, store: str) -> str:
+        connected = any(item.connected and item.id == store for item in self.known)
+        return store if connected or self.MAJOR > 2 else AUTHORIZED
+
+    def settled(self, _store: str) -> bool:
+        self.unsettled -= 1
+        return self.unsettled < 0
+
+    def protocol_version(self, item: Synchronizer) -> int | None:
+        number = "".join(item.physical_id.split("::")[2:]).partition("-")[0]
+        return int(number) if self.MAJOR > 2 and number else self.versions.get(item.alias)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -122,12 +154,16 @@ class Fake:
         return self.end
 
     def active_contracts(self, parties: Collection[str], _offset: int) -> Iterator[ActiveContract]:
+        for item in self._contracts_of(parties):
+            yield item if self.MAJOR > 2 else replace(item, synchronizer="")
+
+    def _contracts_of(self, parties: Collection[str]) -> Iterator[ActiveContract]:
         return (item for item in list(self.contracts) if item.stakeholders & set(parties))
 
     def read_record(self, raw: bytes) -> ActiveContract:
         return read_record(raw)
 
-    def in_flight(self, _synchronizer: str) -> int:
+    def in_flight(self, _synchronizer: str) -> int | None:
         return self.flying.pop(0) if len(self.flying) > 1 else self.flying[0]
 
     def pruning_schedule(self) -> str:
@@ -135,6 +171,9 @@ class Fake:
 
     def identity_providers(self) -> list[IdentityProvider]:
         return list(self.providers)
+
+    def knows_authentication(self) -> bool:
+        return self.authenticates
 
     def users(self, provider: str) -> list[User]:
         return [user for user in self.people if user.identity_provider == provider]
@@ -177,7 +216,7 @@ class Fake:
             if errors[-1] is None and self.lose > 0:
                 self.lose -= 1
             elif errors[-1] is None:
-                self.hosted.setdefault(store, []).append(item)
+                self.hosted.setdefault(self.proof_store(store), []).append(item)
         return errors
 
     def authorize_delegation(self, namespace: str, target_key: Key) -> None:
@@ -220,6 +259,9 @@ class Fake:
             for item in self.people
         ]
 
+    def set_display_name(self, party: str, name: str) -> None:
+        self.parties = [replace(item, display_name=name) if item.party == party else item for item in self.parties]
+
     def annotate_party(self, party: str, annotations: Mapping[str, str], _provider: str) -> None:
         self.parties = [
             replace(item, annotations=tuple(annotations.items())) if item.party == party else item
@@ -231,14 +273,17 @@ class Fake:
             replace(item, identity_provider=provider) if item.party == party else item for item in self.parties
         ]
 
-    def export_contracts(self, parties: Sequence[str], offset: int, renames: Mapping[str, str]) -> Iterator[bytes]:
+    def export_contracts(
+        self, parties: Sequence[str], offset: int, renames: Mapping[str, str], protocol_version: int | None
+    ) -> Iterator[bytes]:
         self.changes.append(("export", sorted(parties), offset))
-        found = self.active_contracts(parties, offset)
+        self.exported_for = protocol_version
+        found = self._contracts_of(parties)
         raw = snapshot(replace(item, synchronizer=renames.get(item.synchronizer, "?")) for item in found)
         for start in range(0, len(raw), self.chunk_bytes):
             yield raw[start : start + self.chunk_bytes]
 
-    def import_contracts(self, chunks: Iterable[bytes], store: str, _prefix: str) -> None:
+    def import_contracts(self, chunks: Iterable[bytes], store: str, _prefix: str, parties: Sequence[str]) -> None:
         """Like a real one: what names another synchronizer is dropped, and the answer is OK all the same."""
         raw = gzip.decompress(b"".join(chunks))
         self.changes.append(("import", store))

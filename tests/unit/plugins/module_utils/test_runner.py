@@ -15,7 +15,7 @@ from ansible.module_utils.testing import patch_module_args
 from unit.plugins.fakes import Fake, new_participant, old_participant
 
 from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 

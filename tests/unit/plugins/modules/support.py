@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from unit.plugins.fakes import Fake, new_participant, old_participant
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 
 SOURCE, TARGET = "10.0.0.5:5012", "10.0.0.6:5012"
 

@@ -15,8 +15,9 @@ from google.protobuf import any_pb2, descriptor_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api, Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Descriptors
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 
 SERVICE = "demo.Demo"
 SAY, SEND, LISTEN = (f"{SERVICE}/{method}" for method in ("Say", "Send", "Listen"))

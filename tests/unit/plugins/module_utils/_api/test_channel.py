@@ -28,7 +28,9 @@ from unit.plugins.module_utils._api.server import (
     Word,
 )
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
 
 ATTEMPTS = 6
 
@@ -95,17 +97,22 @@ def starting(node: Node, waiting_for: int, polls: int) -> None:
     node.behaviours[STATUS] = status
 
 
+def participant(node: Node, ready_timeout: float) -> Api:
+    """The API of a node with what the dialect of Canton 3 knows about one that starts."""
+    return V30(node.api(ready_timeout=ready_timeout), None).admin
+
+
 @pytest.mark.parametrize("kind", ["read", "write"])
 def test_services_that_come_up_later_are_waited_for(node: Node, kind: str) -> None:
     starting(node, 0, polls=3)
-    api = node.api(ready_timeout=5.0)
+    api = participant(node, ready_timeout=5.0)
     assert getattr(api, kind)(SAY, text="late").text == "late"
     assert node.called(STATUS) == 3
 
 
 def test_waiting_for_a_service_ends(node: Node) -> None:
     starting(node, 0, polls=1_000_000)
-    error = refused(lambda: node.api(ready_timeout=0.1).read(SAY))
+    error = refused(lambda: participant(node, ready_timeout=0.1).read(SAY))
     assert error.error_id == "not_offered" and SAY in error.message
     assert node.called(STATUS) > 1
 
@@ -113,14 +120,14 @@ def test_waiting_for_a_service_ends(node: Node) -> None:
 @pytest.mark.parametrize("waiting_for", [1, 2])
 def test_a_node_that_waits_for_its_operator_is_told_at_once(node: Node, waiting_for: int) -> None:
     starting(node, waiting_for, polls=1_000_000)
-    error = refused(lambda: node.api(ready_timeout=60.0).read(SAY))
+    error = refused(lambda: participant(node, ready_timeout=60.0).read(SAY))
     assert error.error_id == "not_initialized"
     assert "waits for its identity" in error.message and "Initialise" in error.hint
     assert node.called(STATUS) == 1
 
 
 def test_what_a_node_never_had_is_not_waited_for(node: Node) -> None:
-    error = refused(lambda: node.api(ready_timeout=60.0).read("other.Service/Call"))
+    error = refused(lambda: participant(node, ready_timeout=60.0).read("other.Service/Call"))
     assert error.error_id == "not_offered" and "other.Service/Call" in error.message
 
 

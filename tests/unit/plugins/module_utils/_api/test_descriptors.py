@@ -49,10 +49,10 @@ def test_what_a_node_does_not_have(ask: Any, what: str) -> None:
 @pytest.mark.parametrize(
     ("name", "release"),
     [
-        ("com.digitalasset.canton.topology.admin.v30.TopologyManagerReadService/ListAllV2", "Canton 3.5"),
         ("com.digitalasset.canton.topology.admin.v30.TopologyManagerReadService/ListAll", "Canton 3.4 and 3.5"),
         ("com.daml.ledger.api.v2.StateService/GetLedgerEnd", "Canton 3.4 and 3.5"),
         ("com.digitalasset.canton.topology.admin.v0.TopologyManagerReadService/ListAll", "Canton 2.8 to 2.10"),
+        ("com.daml.ledger.api.v1.ActiveContractsService/GetActiveContracts", "Canton 2.8 to 2.10"),
     ],
 )
 def test_which_release_offers_it(name: str, release: str) -> None:

@@ -13,7 +13,8 @@ import grpc
 import pytest
 from unit.plugins.module_utils._api.server import SAY, Node, error_info, request_info, rich_error
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api, Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
 REDACTED = "An error occurred. Please contact the operator and inquire about the request <no-correlation-id> with tid "

@@ -15,8 +15,9 @@ import pytest
 from unit.plugins.module_utils._api.certificates import Certificates
 from unit.plugins.module_utils._api.server import SAY, Node, serve
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api, Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel, failures
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
 Serve = Callable[[grpc.ServerCredentials], Node]
@@ -135,11 +136,11 @@ def test_wrong_port() -> None:
 def test_unreachable_node_is_tried_a_bounded_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
 
-    def diagnose(_endpoint: Endpoint) -> channel.Diagnosis:
+    def diagnose(_endpoint: Endpoint) -> failures.Diagnosis:
         looks.append(1)
         return "nothing", "", True
 
-    monkeypatch.setattr(channel, "_diagnose", diagnose)
+    monkeypatch.setattr(failures, "_diagnose", diagnose)
     unreachable(Api(Endpoint(f"127.0.0.1:{free_port()}")))
     assert len(looks) == len(channel.BACKOFF_SECONDS) + 1
 

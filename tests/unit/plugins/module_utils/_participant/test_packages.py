@@ -16,12 +16,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pack
     copy,
     plan_copy,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import BUILTIN_DAR_PREFIX, Dar
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import BUILTIN_DAR_PREFIXES, Dar
 
 APP, LIB, BUILTIN = (
     Dar(PACKAGE, "app", "1.0.0", "mine"),
     Dar("pkg-lib", "lib", "2.0.0"),
-    Dar("b", BUILTIN_DAR_PREFIX, "1"),
+    Dar("b", BUILTIN_DAR_PREFIXES[0], "1"),
 )
 CONTENTS = {APP: {"dep"}, LIB: {"dep"}, BUILTIN: set[str]()}
 

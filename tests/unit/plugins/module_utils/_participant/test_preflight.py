@@ -84,6 +84,14 @@ def test_after_the_migration() -> None:
     assert findings == [] and set(plan["delegation"].values()) == {True}
 
 
+def test_users_that_could_not_be_copied_are_found_before() -> None:
+    special = User("app", ALICE, primary_party_authentication=True)
+    findings, plan = look({"people": [special, User("other")]}, {"authenticates": False})
+    assert [item.id for item in findings] == ["user_setting_unknown"] and "users" not in plan
+    findings, plan = look({"people": [special, User("other")]}, {"authenticates": False}, skipped_users=["app"])
+    assert findings == [] and plan["users"] == 1
+
+
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "not_initialized": (
         {},
@@ -94,7 +102,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "passive_replica": ({"status": status(OLD, active=False)}, {}, "source participant answers as a passive", "active"),
     "ledger_endpoint_missing": ({"has_ledger": False}, {}, "source participant has no", "ledger API"),
     "same_participant": ({}, {"status": status(OLD)}, "same participant", "endpoints"),
-    "release_lines": ({"status": status(OLD, "2.10.0")}, {}, "from Canton 2.10.0 to 3.5.10", "major release"),
+    "release_lines": ({"MAJOR": 2}, {}, "runs Canton 2 and the target participant Canton 3", "major release"),
     "known_bug_25_013": ({}, {"status": status(NEW, "3.4.8")}, "3.4.8", "3.4.9"),
     "target_not_on_kms": (
         {},

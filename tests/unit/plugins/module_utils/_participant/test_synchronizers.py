@@ -30,7 +30,7 @@ def refused(call: Any) -> CantonError:
 @pytest.mark.parametrize("wanted", ["newsync", NEW_SYNC, NEW_SYNC + "::35-0"])
 def test_find_by_alias_or_id(wanted: str) -> None:
     found = synchronizers.find(participant(), wanted)
-    assert (found.alias, found.id, found.protocol_version) == ("newsync", NEW_SYNC, 35)
+    assert (found.alias, found.id) == ("newsync", NEW_SYNC)
 
 
 @pytest.mark.parametrize("wanted", ["new", "newsync3", NEW_SYNC[:-1], NEW_SYNC + "::34-0"])
@@ -65,6 +65,24 @@ def test_quiet_is_several_looks_in_a_row(monkeypatch: pytest.MonkeyPatch, flying
     found = participant(flying=flying)
     synchronizers.wait_until_quiet(found, found.known[0], 5.0)
     assert found.flying == left
+
+
+def test_a_node_that_cannot_count_is_given_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    found = participant(flying=[None])
+    warning = synchronizers.wait_until_quiet(found, found.known[0], 61.0)
+    assert slept == [61.0] and "cannot tell what is in flight on newsync" in warning
+
+
+def test_settled_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    found = participant(unsettled=3)
+    synchronizers.wait_until_settled(found, found.known[0], 60.0)
+    assert found.unsettled == -1
+    found = participant(unsettled=10**9)
+    error = refused(lambda: synchronizers.wait_until_settled(found, found.known[0], 0.01))
+    assert error.error_id == "topology_not_pushed" and "newsync" in error.message
 
 
 def test_never_quiet() -> None:

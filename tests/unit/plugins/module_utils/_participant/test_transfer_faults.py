@@ -25,9 +25,9 @@ def lossy_export(monkeypatch: pytest.MonkeyPatch, fake: Fake, keep: int) -> None
     whole = fake.contracts
     export = fake.export_contracts
 
-    def cut(parties: Any, offset: int, renames: Any) -> Iterator[bytes]:
+    def cut(*arguments: Any) -> Iterator[bytes]:
         fake.contracts = whole[:keep]
-        yield from export(parties, offset, renames)
+        yield from export(*arguments)
         fake.contracts = whole
 
     monkeypatch.setattr(fake, "export_contracts", cut)
@@ -46,7 +46,9 @@ def test_export_that_lacks_contracts(monkeypatch: pytest.MonkeyPatch, at: Settin
 def test_export_that_forgets_the_rename(monkeypatch: pytest.MonkeyPatch, at: Setting) -> None:
     export = at.source.export_contracts
     monkeypatch.setattr(
-        at.source, "export_contracts", lambda parties, offset, _renames: export(parties, offset, {OLD_SYNC: OLD_SYNC})
+        at.source,
+        "export_contracts",
+        lambda parties, offset, _renames, version: export(parties, offset, {OLD_SYNC: OLD_SYNC}, version),
     )
     error = refused(at.export)
     assert error.error_id == "contracts_on_wrong_synchronizer" and "3 on oldsync::" in error.message

@@ -52,6 +52,16 @@ def test_admin_rights_only_when_asked_for() -> None:
     assert found.create == [APP, GUEST] and found.left_out == []
 
 
+def test_a_target_that_does_not_know_a_setting_of_a_user_is_refused() -> None:
+    origin = source(people=[replace(APP, primary_party_authentication=True), GUEST])
+    target = new_participant(authenticates=False)
+    with pytest.raises(CantonError) as caught:
+        plan(target, origin)
+    assert caught.value.error_id == "user_setting_unknown" and "User app" in str(caught.value)
+    assert plan(target, origin, skip=("app",)).create == [GUEST]
+    assert plan(new_participant(), origin).create[0].primary_party_authentication
+
+
 def test_skipped_users() -> None:
     assert plan(new_participant(), skip=("app",)).create == [GUEST]
 

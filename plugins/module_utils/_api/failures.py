@@ -1,0 +1,245 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What went wrong with a call, in words: Canton's status, or why an address cannot be spoken to."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import declare, missing
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+
+REDACTED = "An error occurred. Please contact the operator"
+
+_rpc = declare(
+    "ledgerops.rpc.declared",
+    {
+        "Status": {"code": (1, "int32"), "message": (2, "string"), "details": (3, "*Any")},
+        "Any": {"type_url": (1, "string"), "value": (2, "bytes")},
+        "ErrorInfo": {"reason": (1, "string"), "domain": (2, "string"), "metadata": (3, "map")},
+        "RequestInfo": {"request_id": (1, "string")},
+    },
+)
+
+
+def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endpoint: Endpoint) -> CantonError:
+    """A gRPC status as one sentence that names the node, Canton's own error id and what to do (admin-api-3 part D)."""
+    name = code.name if code is not None else "UNKNOWN"
+    reason, metadata, request_id = _status_details(trailers.get("grpc-status-details-bin"))
+    error_id = reason or _id_from_text(text)
+    short_rpc = rpc.rpartition(".")[2]
+    details: dict[str, object] = {"grpc_code": name, "rpc": rpc, "address": endpoint.address}
+    trace = metadata.get("tid") or request_id
+    if trace:
+        details["trace_id"] = trace
+    if name == "UNAVAILABLE" and not error_id:
+        return _unreachable(text, endpoint, details)
+    if name == "UNIMPLEMENTED" and not text.startswith(REDACTED):
+        error = missing(endpoint.at_start(), "RPC " + rpc, rpc)
+        error.details.update(details)
+        return error
+    if name == "UNAUTHENTICATED":
+        return CantonError(
+            f"{endpoint.at_start()} did not accept the credentials ({short_rpc})",
+            "UNAUTHENTICATED",
+            "Give a valid token (token or token_file); an expired one is refused in the same way, and a node takes no token "
+            "that lives longer than its max-token-lifetime.",
+            details=details,
+        )
+    if name == "PERMISSION_DENIED":
+        return CantonError(
+            f"{endpoint.at_start()} denies {short_rpc} to this token",
+            "PERMISSION_DENIED",
+            "Use a token with admin rights on this API.",
+            details=details,
+        )
+    if text.startswith(REDACTED):
+        return CantonError(
+            f"{endpoint.at_start()} refused {short_rpc} ({name}) and keeps the reason to itself",
+            error_id or "redacted",
+            _where_to_look(text, trace),
+            details=details,
+        )
+    if name == "DEADLINE_EXCEEDED":
+        return CantonError(
+            f"{endpoint.at_start()} did not answer {short_rpc} within {endpoint.timeout:g} s",
+            error_id or name,
+            "Raise timeout, or look whether the node is overloaded. The call may still have taken effect: running again is safe.",
+            details=details,
+        )
+    cause = _cause(text, error_id)
+    if metadata.get("reason") and metadata["reason"] not in cause:
+        cause = f"{cause} ({metadata['reason']})"
+    retryable = name == "UNAVAILABLE"
+    if trace:
+        cause = f"{cause}, trace id {trace}"
+    return CantonError(
+        f"{endpoint.at_start()} refused {short_rpc}: {cause}", error_id or name, retryable=retryable, details=details
+    )
+
+
+def _status_details(raw: bytes | None) -> tuple[str, dict[str, str], str]:
+    reason, metadata, request_id = "", {}, ""
+    if raw:
+        for item in _rpc("Status").FromString(raw).details:
+            kind = item.type_url.rpartition("/")[2]
+            if kind == "google.rpc.ErrorInfo":
+                info = _rpc("ErrorInfo").FromString(item.value)
+                reason, metadata = info.reason, dict(info.metadata)
+            elif kind == "google.rpc.RequestInfo":
+                request_id = _rpc("RequestInfo").FromString(item.value).request_id
+    return reason, metadata, request_id
+
+
+def _id_from_text(text: str) -> str:
+    head = text.partition("(")[0]
+    return head if head and head == head.upper() and "_" in head and " " not in head else ""
+
+
+def _cause(text: str, error_id: str) -> str:
+    """The text after ``ERROR_ID(category,trace): ``; texts may name parties and contracts by id, never payloads."""
+    head, separator, rest = text.partition("): ")
+    return rest if separator and error_id and head.startswith(error_id + "(") else text
+
+
+def _where_to_look(text: str, trace: str) -> str:
+    tid = trace or text.partition(" with tid ")[2].strip().rstrip(".")
+    if tid and tid != "<no-tid>":
+        return f"Search the node's log for the trace id {tid}: the reason stands there."
+    return "Search the node's log at this moment for this RPC: it gave no trace id; the reason stands only there."
+
+
+def _unreachable(text: str, endpoint: Endpoint, details: dict[str, object]) -> CantonError:
+    found, remedy, passing = _diagnose(endpoint)
+    return CantonError(
+        f"Cannot speak to {endpoint.where()}: {found or text}",
+        "unreachable",
+        remedy,
+        retryable=passing,
+        details=details,
+    )
+
+
+Diagnosis = tuple[str, str, bool]  # what was found, what to do, whether it may pass by itself
+LOOK_AT_THE_LOG: Diagnosis = ("", "The port is open; look at the node's log, and run again.", True)
+
+
+def _diagnose(endpoint: Endpoint) -> Diagnosis:
+    """Look at the port with plain sockets: gRPC itself only says that it could not connect."""
+    host, _colon, port = endpoint.address.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdigit():
+        return "the address is not host:port", "Write the endpoint as host:port, for example 10.0.0.5:5012.", False
+    try:
+        with socket.create_connection((host, int(port)), timeout=3) as plain:
+            return _diagnose_tls(plain, host, endpoint) if endpoint.tls else _diagnose_plain(plain)
+    except socket.gaierror:
+        return (
+            f"the host name {host} is not known",
+            "Check the name and the resolver on the host that runs the module.",
+            False,
+        )
+    except ConnectionRefusedError:
+        return (
+            "nothing listens on this port",
+            "Check host and port (admin API and ledger API have a port each), and that the node is running.",
+            True,
+        )
+    except socket.timeout:
+        return "the connection attempt timed out", "Check host, port and firewalls between here and the node.", True
+    except OSError as exc:
+        return (
+            f"the connection failed ({exc.strerror or exc})",
+            "Check host, port and network between here and the node.",
+            True,
+        )
+
+
+def _diagnose_tls(plain: socket.socket, host: str, endpoint: Endpoint) -> Diagnosis:
+    try:
+        context = ssl.create_default_context(cafile=endpoint.ca_cert)
+        context.set_alpn_protocols(["h2"])  # without it a gRPC server hangs up
+        if endpoint.client_cert and endpoint.client_key:
+            context.load_cert_chain(endpoint.client_cert, endpoint.client_key)
+        with context.wrap_socket(plain, server_hostname=endpoint.server_name or host) as secure:
+            return _diagnose_after_handshake(secure)
+    except ssl.SSLCertVerificationError as exc:
+        return (
+            f"its certificate is not trusted ({exc.verify_message})",
+            "Give the CA that signed the node's certificate in ca_cert, and connect by a name that the certificate holds (or set server_name).",
+            False,
+        )
+    except ssl.SSLError as exc:
+        if (exc.reason or "").upper() in (
+            "WRONG_VERSION_NUMBER",
+            "RECORD_LAYER_FAILURE",
+            "HTTP_REQUEST",
+            "PACKET_LENGTH_TOO_LONG",
+        ):
+            return (
+                "it does not speak TLS",
+                "Set tls to false for this endpoint, or connect to the port that has TLS.",
+                False,
+            )
+        return f"the TLS handshake failed ({exc.reason or exc})", "Check ca_cert, client_cert and client_key.", False
+    except socket.timeout:
+        return (
+            "it does not answer a TLS handshake",
+            "Set tls to false for this endpoint, or connect to the port that has TLS.",
+            False,
+        )
+    except ConnectionResetError:
+        return (
+            "it does not speak TLS, or dropped the handshake",
+            "Set tls to false, or check client_cert and client_key.",
+            False,
+        )
+    except OSError as exc:
+        return (
+            f"the TLS files cannot be used ({exc.strerror or exc})",
+            "Check ca_cert, client_cert and client_key.",
+            False,
+        )
+
+
+def _diagnose_after_handshake(secure: ssl.SSLSocket) -> Diagnosis:
+    """With TLS 1.3 a node that wants a client certificate says so only after the handshake, or just hangs up."""
+    found, remedy = (
+        "it wants a client certificate that it trusts",
+        "Give client_cert and client_key (the node uses mutual TLS).",
+    )
+    secure.settimeout(1)
+    try:
+        greeting = secure.recv(1)
+    except ssl.SSLError as exc:
+        return (found, remedy, False) if "CERTIFICATE" in (exc.reason or "").upper() else LOOK_AT_THE_LOG
+    except ConnectionResetError:
+        greeting = b""
+    except OSError:
+        return LOOK_AT_THE_LOG
+    # A node that is stopping hangs up as well: that passes, so it is tried again.
+    return LOOK_AT_THE_LOG if greeting else (found, remedy, True)
+
+
+def _diagnose_plain(plain: socket.socket) -> Diagnosis:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with context.wrap_socket(plain):
+            pass
+    except ssl.SSLError as exc:
+        if "CERTIFICATE" not in (exc.reason or "").upper():
+            return LOOK_AT_THE_LOG
+    except OSError:
+        return LOOK_AT_THE_LOG
+    return (
+        "it speaks TLS and was addressed in plaintext",
+        "Set tls to true, with ca_cert when its CA is not a public one.",
+        False,
+    )
