@@ -37,7 +37,8 @@ def known_id(participant: Participant, wanted: str) -> str:
         raise CantonError(
             f"The {participant.label} has never been connected to synchronizer {found.alias}, so its id is not known",
             error_id="synchronizer_never_connected",
-            hint="Connect it once with ledgerops.canton.participant_synchronizer.",
+            hint="Connect it once with ledgerops.canton.participant_synchronizer."
+            + ("" if participant.MAJOR > 2 else " Canton 2 also forgets the id while the domain does not answer."),
         )
     return found.id
 

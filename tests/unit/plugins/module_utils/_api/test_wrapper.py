@@ -6,7 +6,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap, unwrap_active_contract
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
+    package_id,
+    topology_version,
+    unwrap,
+    unwrap_active_contract,
+    unwrap_repair_contract,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
 
@@ -21,6 +27,30 @@ def test_unwrap() -> None:
 
 def test_contract_inside_two_wrappings() -> None:
     assert unwrap_active_contract(wrapped(b"\x0a\x03abc")) == b"abc"
+
+
+def test_versions_of_canton_2() -> None:
+    assert unwrap(wrapped(b"inner", 2), "a thing", (0, 1, 2)) == b"inner"
+    with pytest.raises(CantonError, match="a thing comes in proto version 3; this collection reads version 0, 1, 2"):
+        unwrap(wrapped(b"inner", 3), "a thing", (0, 1, 2))
+
+
+def test_version_of_the_transaction_inside_a_signed_one() -> None:
+    inner = wrapped(b"anything", 3)
+    assert topology_version(wrapped(b"\x0a" + bytes([len(inner)]) + inner, 0)) == 3
+
+
+@pytest.mark.parametrize("raw", [wrapped(b"\x12\x01", 0), wrapped(b"\x1a\x07" + wrapped(b"\xff\xff", 1), 0)])
+def test_repair_contract_that_cannot_be_read(raw: bytes) -> None:
+    with pytest.raises(CantonError) as caught:
+        unwrap_repair_contract(raw)
+    assert caught.value.error_id == "wrapper_unreadable"
+
+
+def test_package_id() -> None:
+    assert package_id(b"\x1a\x03lf2\x22\x02ab") == "ab"
+    with pytest.raises(CantonError, match="A package cannot be read"):
+        package_id(b"\x22\xff")
 
 
 @pytest.mark.parametrize(

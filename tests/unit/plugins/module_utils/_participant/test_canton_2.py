@@ -108,8 +108,9 @@ def test_contracts_on_other_domains_cannot_be_seen_before() -> None:
 
 
 def test_canton_2_and_3_do_not_mix() -> None:
-    for source, target in ((old(), new_participant()), (old_participant(), new())):
-        assert refused(lambda: refuse_unlike(source, target)).error_id == "release_lines"  # noqa: B023
+    pairs: list[tuple[Any, Any]] = [(old(), new_participant()), (old_participant(), new())]
+    for source, target in pairs:
+        assert refused(lambda source=source, target=target: refuse_unlike(source, target)).error_id == "release_lines"
         assert [item.id for item in look(source, target)] == ["release_lines"]
     refuse_unlike(old(), new())
 
