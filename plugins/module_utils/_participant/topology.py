@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
@@ -109,7 +110,8 @@ def delegate(
     """
     if not any(item.target == target_key.fingerprint for item in source.delegations(AUTHORIZED, namespace)):
         source.authorize_delegation(namespace, target_key)
-    chain = _chain(source, namespace, target_key.fingerprint)
+    written_for = target.written_for(synchronizers.find(target, synchronizer))
+    chain = _chain(source, namespace, target_key.fingerprint, written_for)
     target.add_transactions(AUTHORIZED, [item.signed for item in chain])
 
     def in_force() -> bool:
@@ -123,9 +125,9 @@ def delegate(
         )
 
 
-def _chain(source: Participant, namespace: str, target_key: str) -> list[SignedDelegation]:
+def _chain(source: Participant, namespace: str, target_key: str, written_for: int | None) -> list[SignedDelegation]:
     """Root certificate first, then the delegation: the other order is refused (recordings)."""
-    stored = source.signed_delegations(AUTHORIZED, namespace)
+    stored = source.signed_delegations(AUTHORIZED, namespace, written_for=written_for)
     root = [item for item in stored if item.delegation.is_root_certificate]
     delegation = [item for item in stored if item.delegation.target == target_key]
     if not root or not delegation:

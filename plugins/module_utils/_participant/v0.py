@@ -227,18 +227,23 @@ class V0(LedgerAdmin):
 
         4 and 5 write the same form: there a node tells only when it supports one of the two. None: not known.
         """
-        if not item.id:
-            return None
-        owned = self._list("ListOwnerToKeyMapping", item.id, filter_key_owner_uid=self._uid())
-        own = MEMBER_PREFIX + self._uid()
-        forms = {topology_version(row.context.serialized) for row in owned if row.item.key_owner == own}
-        if len(forms) != 1:
-            return None
-        possible: t.Sequence[int] = PROTOCOL_VERSIONS.get(forms.pop(), ())
+        possible = self._possible_versions(item)
         if len(possible) > 1:
             supported = self.identity().protocol_versions
             possible = [version for version in possible if version in supported]
         return possible[0] if len(possible) == 1 else None
+
+    def written_for(self, item: Synchronizer) -> int | None:
+        """A protocol version that writes topology in the form that this domain takes; None: not known."""
+        return max(self._possible_versions(item), default=None)
+
+    def _possible_versions(self, item: Synchronizer) -> t.Sequence[int]:
+        if not item.id:
+            return ()
+        owned = self._list("ListOwnerToKeyMapping", item.id, filter_key_owner_uid=self._uid())
+        own = MEMBER_PREFIX + self._uid()
+        forms = {topology_version(row.context.serialized) for row in owned if row.item.key_owner == own}
+        return PROTOCOL_VERSIONS.get(forms.pop(), ()) if len(forms) == 1 else ()
 
     def proof_store(self, synchronizer: str) -> str:
         """The store in which a hosting or a vetting of this node shows that it is in force.
@@ -356,13 +361,19 @@ class V0(LedgerAdmin):
     def delegations(self, store: str, namespace: str) -> list[Delegation]:
         return [item.delegation for item in self.signed_delegations(store, namespace)]
 
-    def signed_delegations(self, store: str, namespace: str, removed: bool = False) -> list[SignedDelegation]:
-        """The signed transactions behind ``delegations``. No removal is final here, so there is none to be told."""
+    def signed_delegations(
+        self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
+    ) -> list[SignedDelegation]:
+        """The signed transactions behind ``delegations``. No removal is final here, so there is none to be told.
+
+        A domain takes them only in the form of its protocol version, and only a node with the key can sign them anew in
+        that form: whoever loads them elsewhere says what they have to be ``written_for``.
+        """
         if removed:
             return []
         return [
             SignedDelegation(_delegation(row), row.context.serialized)
-            for row in self._list("ListNamespaceDelegation", store, filter_namespace=namespace)
+            for row in self._list("ListNamespaceDelegation", store, written_for, filter_namespace=namespace)
             if row.item.namespace == namespace
         ]
 
@@ -431,16 +442,18 @@ class V0(LedgerAdmin):
         """Canton 2 has none."""
         return set()
 
-    def _list(self, method: str, store: str, **filters: t.Any) -> list[Message]:
+    def _list(self, method: str, store: str, written_for: int | None = None, **filters: t.Any) -> list[Message]:
         """Rows of one kind of mapping that are in force in one store; every filter is a prefix, that of the store too."""
         name = AUTHORIZED_STORE if store == AUTHORIZED else store
-        query = {
+        query: dict[str, t.Any] = {
             "filter_store": name,
             "use_state_store": store != AUTHORIZED,
             "operation": "Add",
             "filter_operation": True,
             "head_state": {},
         }
+        if written_for is not None:
+            query["protocol_version"] = {"value": str(written_for)}
         rows = self.admin.read(READ + method, base_query=query, **filters).results
         return [row for row in rows if row.context.store == name]
 

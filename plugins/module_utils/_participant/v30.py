@@ -141,6 +141,10 @@ class V30(LedgerAdmin):
         number = "".join(item.physical_id.split("::")[2:]).partition("-")[0]
         return int(number) if number.isdigit() else None
 
+    def written_for(self, item: Synchronizer) -> int | None:
+        """Topology is the same for all protocol versions of Canton 3."""
+        return None
+
     def proof_store(self, synchronizer: str) -> str:
         """The store in which a hosting or a vetting of this node shows that it is in force: always the synchronizer's."""
         return synchronizer
@@ -243,7 +247,9 @@ class V30(LedgerAdmin):
             if result.item.namespace == namespace
         ]
 
-    def signed_delegations(self, store: str, namespace: str, removed: bool = False) -> list[SignedDelegation]:
+    def signed_delegations(
+        self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
+    ) -> list[SignedDelegation]:
         """The signed transactions behind ``delegations``, or the signed removals: lists carry no signatures (C5)."""
         query = _query(store, operation=REMOVE if removed else ADD)
         answer = self.admin.read(READ + "ListAll", base_query=query, filter_namespace=namespace)

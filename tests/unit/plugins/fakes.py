@@ -131,7 +131,13 @@ class Fake:
     def delegations(self, store: str, namespace: str) -> list[Delegation]:
         return [item for item in self.delegated.get(store, []) if item.namespace == namespace]
 
-    def signed_delegations(self, store: str, namespace: str, removed: bool = False) -> list[SignedDelegation]:
+    def written_for(self, item: Synchronizer) -> int | None:
+        return self.protocol_version(item) if self.MAJOR == 2 else None
+
+    def signed_delegations(
+        self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
+    ) -> list[SignedDelegation]:
+        self.delegations_written_for = written_for
         found = (self.removed if removed else self.delegated).get(store, [])
         return [SignedDelegation(item, item.target.encode()) for item in found if item.namespace == namespace]
 

@@ -142,6 +142,12 @@ def test_vetting_is_looked_for_in_the_own_store_while_away(store: str, to_vet: l
     assert [dar.main for dar in found.vet] == to_vet
 
 
+def test_delegation_is_loaded_in_the_form_that_the_domain_takes() -> None:
+    source, target = old(), new(known=[synchronizer("newsync")], versions={"newsync": 5})
+    topology.delegate(source, target, OLD_NAMESPACE, target.keys[0], NEW_SYNC, 1.0)
+    assert source.delegations_written_for == 5
+
+
 # -- contracts ----------------------------------------------------------------------------------------------------------
 
 

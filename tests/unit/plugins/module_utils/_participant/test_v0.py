@@ -203,6 +203,23 @@ def test_protocol_version(form: int, supported: tuple[int, ...], version: int | 
     assert node.speaker.protocol_version(AT) == version
 
 
+@pytest.mark.parametrize(("form", "version"), [(0, 3), (1, 5), (2, 6), (3, 7), (4, None)])
+def test_what_topology_has_to_be_written_for(form: int, version: int | None) -> None:
+    node = Node(ParticipantStatus=status(4, 5, 7))
+    node.rows("ListOwnerToKeyMapping", row(DOMAIN, {"key_owner": "PAR::" + UID}, node.transaction(form)))
+    assert node.speaker.written_for(AT) == version
+
+
+def test_delegations_are_asked_for_in_that_form() -> None:
+    node = Node()
+    node.rows("ListNamespaceDelegation")
+    node.speaker.signed_delegations(AUTHORIZED, NAMESPACE)
+    node.speaker.signed_delegations(AUTHORIZED, NAMESPACE, written_for=5)
+    asked = [request.base_query for request in node.api.requests("ListNamespaceDelegation")]
+    assert [query.protocol_version.value for query in asked] == ["", "5"]
+    assert not asked[0].HasField("protocol_version")
+
+
 def test_protocol_version_that_nothing_tells() -> None:
     node = Node(ParticipantStatus=status(5, 7))
     node.rows("ListOwnerToKeyMapping")
