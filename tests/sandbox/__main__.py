@@ -36,6 +36,10 @@ def _parser() -> argparse.ArgumentParser:
     knob.add_argument("name")
     knob.add_argument("setting", metavar="KEY=VALUE")
     knob.add_argument("--state", type=Path, required=True)
+    pruning = commands.add_parser("prune", help="prune a participant's ledger up to an offset")
+    pruning.add_argument("name")
+    pruning.add_argument("offset", type=int)
+    pruning.add_argument("--state", type=Path, required=True)
     node = commands.add_parser("node", help="one participant (started by up)")
     node.add_argument("name")
     node.add_argument("--state", type=Path, required=True)
@@ -70,14 +74,24 @@ def _node(arguments: argparse.Namespace) -> None:
 
 def _set(arguments: argparse.Namespace) -> None:
     key, equals, text = arguments.setting.partition("=")
-    path = network.database(arguments.state)
-    if not equals or not path.exists():
-        raise NetworkError("KEY=VALUE is wanted" if not equals else f"no network in {arguments.state}")
+    if not equals:
+        raise NetworkError("KEY=VALUE is wanted")
     try:
         value: Any = json.loads(text)
     except ValueError:
         value = text
-    Store(path).set_knob(arguments.name, key, value)
+    _opened(arguments.state).set_knob(arguments.name, key, value)
+
+
+def _prune(arguments: argparse.Namespace) -> None:
+    network.prune(_opened(arguments.state), arguments.name, arguments.offset)
+
+
+def _opened(state: Path) -> Store:
+    path = network.database(state)
+    if not path.exists():
+        raise NetworkError(f"no network in {state}")
+    return Store(path)
 
 
 def _kms(arguments: argparse.Namespace) -> None:
@@ -93,7 +107,7 @@ def main() -> int:
     )
     for noisy in ("botocore", "boto3", "urllib3", "moto"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    actions = {"up": _up, "node": _node, "set": _set, "kms": _kms}
+    actions = {"up": _up, "node": _node, "set": _set, "prune": _prune, "kms": _kms}
     try:
         if arguments.command in actions:
             actions[arguments.command](arguments)

@@ -42,14 +42,22 @@ def rows(node: Node, offset: int, after_seq: int = 0) -> Iterator[tuple[Active, 
 
 def fill_event(event: Any, active: Active, contract: Contract, witnesses: frozenset[str], with_blob: bool) -> None:
     """Fill a CreatedEvent as GetActiveContracts and snapshots hold it. No `witnesses` = every stakeholder is one."""
-    stakeholders = contract.stakeholders
+    fill_shared(event, contract, witnesses, with_blob)
     event.offset = active.created_offset
     event.node_id = active.node_id
+    event.create_arguments.MergeFromString(contracts.api_record(contract.blob))
+    event.package_name = contract.package_name
+    event.acs_delta = True
+    event.representative_package_id = active.representative_package_id
+
+
+def fill_shared(event: Any, contract: Contract, witnesses: frozenset[str], with_blob: bool) -> None:
+    """What the CreatedEvents of ledger API v1 and v2 have in common."""
+    stakeholders = contract.stakeholders
     event.contract_id = contract.contract_id.hex()
     event.template_id.package_id = contract.package_id
     event.template_id.module_name = contract.module
     event.template_id.entity_name = contract.entity
-    event.create_arguments.MergeFromString(contracts.api_record(contract.blob))
     if with_blob:
         event.created_event_blob = contract.blob
     event.witness_parties.extend([p for p in stakeholders if p in witnesses] if witnesses else stakeholders)
@@ -57,9 +65,6 @@ def fill_event(event: Any, active: Active, contract: Contract, witnesses: frozen
     event.observers.extend(contract.observers)
     event.created_at.seconds, micros = divmod(contract.created_at, 1_000_000)
     event.created_at.nanos = micros * 1000
-    event.package_name = contract.package_name
-    event.acs_delta = True
-    event.representative_package_id = active.representative_package_id
 
 
 def records(node: Node, selection: Selection) -> Iterator[bytes]:

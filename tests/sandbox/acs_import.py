@@ -1,14 +1,18 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One import of a snapshot: what streams in is checked and staged, and becomes active all at once or not at all."""
+"""One import of a snapshot: what streams in is checked and staged, and becomes active afterwards.
+
+3.5 imports for one synchronizer, all at once or not at all. 3.4 imports for every synchronizer of the snapshot, batch by
+batch: what was in effect before a refusal stays (admin-api-3 C8).
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Self
 
 from google.protobuf.message import DecodeError
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from sandbox.node import Node
 
 ACCEPT = 1
+RECOMPUTATION = 3  # 3.4 only
 # Contracts are taken in batches; within each, one transaction for each create time (admin-api-3 C8).
 _BATCH = 1000
 
@@ -31,32 +36,103 @@ class ImportRefused(Exception):
         self.unreadable = unreadable
 
 
-class AcsImport:
-    """Use as a context: the staged contracts lie in a temporary database that goes away with it.
+class Staging:
+    """Contracts on their way in. Use as a context: they lie in a temporary database that goes away with it."""
 
-    `arguments` is the first ImportAcsRequest or ImportPartyAcsRequest.
-    """
-
-    def __init__(self, node: Node, arguments: Any) -> None:
+    def __init__(self, node: Node, workflow_id_prefix: str) -> None:
         self._node = node
-        self._synchronizer_id = arguments.synchronizer_id
-        self._mode = arguments.contract_import_mode
-        self._excluded = frozenset(getattr(arguments, "excluded_stakeholder_ids", ()))
-        self._override = arguments.representative_package_id_override
-        self._prefix = arguments.workflow_id_prefix or f"import-{uuid.uuid4()}"
-        self._record = node.messages.cls("admin.participant.v30.ActiveContract")
-        self._entry = node.messages.cls("v2.ActiveContract")
-        self._packages = self._known_packages()
+        self._prefix = workflow_id_prefix or f"import-{uuid.uuid4()}"
 
-    def __enter__(self) -> AcsImport:
+    def __enter__(self) -> Self:
         self._staged = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._staged.execute("PRAGMA journal_mode=OFF")
-        self._staged.execute("CREATE TABLE staged (contract_id BLOB PRIMARY KEY, representative TEXT, blob BLOB)")
+        self._staged.execute(
+            "CREATE TABLE staged (synchronizer_id TEXT, contract_id BLOB, representative TEXT, blob BLOB, "
+            "UNIQUE (synchronizer_id, contract_id))"
+        )
         self._staged.execute("BEGIN")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._staged.close()
+
+    def take(self, record: bytes) -> None:
+        """Check and stage one record. Raises ImportRefused."""
+        raise NotImplementedError
+
+    def _stage(self, synchronizer_id: str, contract: Contract, representative: str) -> None:
+        self._staged.execute(
+            "INSERT OR IGNORE INTO staged VALUES (?, ?, ?, ?)",
+            (synchronizer_id, contract.contract_id, representative, contract.blob),
+        )
+
+    def commit_batches(self, check: Callable[[sqlite3.Connection, str], None]) -> None:
+        """Activate what was staged and is not active already, for all synchronizers of the snapshot: each batch in a
+        transaction of its own, once `check` has seen the synchronizer's id. Raises ImportRefused and what `check`
+        raises."""
+        rows = self._staged.execute("SELECT synchronizer_id FROM staged GROUP BY synchronizer_id ORDER BY min(rowid)")
+        for (synchronizer_id,) in rows.fetchall():
+            for batch in self._batches(synchronizer_id):
+                with self._node.db.write() as db:
+                    check(db, synchronizer_id)
+                    new = self._new(db, synchronizer_id, batch)
+                    contracts.add(db, self._node.name, self._numbered(synchronizer_id, new))
+
+    def _numbered(self, synchronizer_id: str, new: list[tuple[Contract, str]]) -> Iterator[Addition]:
+        """Workflow ids that say which create time of how many of the batch."""
+        times = {created_at: i for i, created_at in enumerate(dict.fromkeys(c.created_at for c, _unused in new), 1)}
+        for contract, representative in new:
+            workflow_id = f"{self._prefix}-{times[contract.created_at]}-{len(times)}"
+            yield Addition(contract, synchronizer_id, representative, workflow_id)
+
+    def _batches(self, synchronizer_id: str) -> Iterator[list[tuple[Contract, str]]]:
+        rows = self._staged.execute(
+            "SELECT representative, blob FROM staged WHERE synchronizer_id = ? ORDER BY rowid", (synchronizer_id,)
+        )
+        while batch := rows.fetchmany(_BATCH):
+            yield [(contracts.parse_blob(blob), representative) for representative, blob in batch]
+
+    def _new(
+        self, db: sqlite3.Connection, synchronizer_id: str, batch: list[tuple[Contract, str]]
+    ) -> list[tuple[Contract, str]]:
+        fresh = [each for each in batch if self._is_new(db, synchronizer_id, each[0])]
+        return sorted(fresh, key=lambda each: each[0].created_at)
+
+    def _is_new(self, db: sqlite3.Connection, synchronizer_id: str, contract: Contract) -> bool:
+        found = contracts.status(db, self._node.name, contract.contract_id)
+        if found is None:
+            return True
+        state, blob, present_on = found
+        text_id = f"ContractId({contract.contract_id.hex()})"
+        if state == "archived":
+            raise ImportRefused(
+                f"Cannot add previously archived contract {text_id} as archived contracts cannot become active."
+            )
+        if blob != contract.blob:
+            raise ImportRefused(f"Contract {text_id} exists in participant contract store, but differs from this one")
+        if state == "active" and present_on != synchronizer_id:
+            raise ImportRefused(f"Contract {text_id} is active on synchronizer {present_on}")
+        return state == "purged"
+
+
+class AcsImport(Staging):
+    """The import of Canton 3.
+
+    `arguments` is the first ImportAcsRequest or ImportPartyAcsRequest. `recomputed` maps contract ids to those that the
+    import replaced them by (hex).
+    """
+
+    def __init__(self, node: Node, arguments: Any) -> None:
+        super().__init__(node, arguments.workflow_id_prefix)
+        # Empty on 3.4, whose requests have no such field: contracts of all synchronizers.
+        self._synchronizer_id = getattr(arguments, "synchronizer_id", "")
+        self._mode = arguments.contract_import_mode
+        self._excluded = frozenset(getattr(arguments, "excluded_stakeholder_ids", ()))
+        self._override = arguments.representative_package_id_override
+        self._record = node.messages.cls("admin.participant.v30.ActiveContract")
+        self._entry = node.messages.cls("v2.ActiveContract")
+        self._packages = self._known_packages()
+        self.recomputed: dict[str, str] = {}
 
     def _known_packages(self) -> dict[str, tuple[str, str]]:
         """package id -> (name, version)"""
@@ -73,7 +149,7 @@ class AcsImport:
             entry = self._entry.FromString(wrapped.active_contract)
         except DecodeError as error:
             raise ImportRefused(f"BufferException({error})", unreadable=True) from error
-        if entry.synchronizer_id != self._synchronizer_id:
+        if self._synchronizer_id and entry.synchronizer_id != self._synchronizer_id:
             return
         contract = self._contract(entry)
         if not self._excluded.isdisjoint(contract.stakeholders):
@@ -85,12 +161,17 @@ class AcsImport:
             )
         representative = self._representative(contract, entry.created_event.representative_package_id)
         if self._mode != ACCEPT and not contracts.is_authentic(contract):
+            contract = self._recomputed(contract)
+        self._stage(entry.synchronizer_id, contract, representative)
+
+    def _recomputed(self, contract: Contract) -> Contract:
+        if self._mode != RECOMPUTATION:
             raise ImportRefused(
                 f"Failed to authenticate contract with id {contract.contract_id.hex()}: contract id does not match"
             )
-        self._staged.execute(
-            "INSERT OR IGNORE INTO staged VALUES (?, ?, ?)", (contract.contract_id, representative, contract.blob)
-        )
+        renamed = contracts.with_own_id(contract)
+        self.recomputed[contract.contract_id.hex()] = renamed.contract_id.hex()
+        return renamed
 
     def _contract(self, entry: Any) -> Contract:
         if not entry.HasField("created_event"):
@@ -134,39 +215,17 @@ class AcsImport:
     # --- all of it
 
     def commit(self, db: sqlite3.Connection) -> None:
-        """Activate what was staged and is not active already. Raises ImportRefused."""
+        """Activate what was staged for the one synchronizer and is not active already. Raises ImportRefused."""
         contracts.add(db, self._node.name, self._additions(db))
 
     def _additions(self, db: sqlite3.Connection) -> Iterator[Addition]:
         transaction, last = 0, None
-        for contract, representative in self._new(db):
-            if contract.created_at != last:
-                transaction += 1
-                last = contract.created_at
-            yield Addition(contract, self._synchronizer_id, representative, f"{self._prefix}-{transaction}")
-
-    def _new(self, db: sqlite3.Connection) -> Iterator[tuple[Contract, str]]:
-        rows = self._staged.execute("SELECT representative, blob FROM staged ORDER BY rowid")
-        while batch := rows.fetchmany(_BATCH):
-            fresh = [(contracts.parse_blob(blob), representative) for representative, blob in batch]
-            fresh = [each for each in fresh if self._is_new(db, each[0])]
-            yield from sorted(fresh, key=lambda each: each[0].created_at)
-
-    def _is_new(self, db: sqlite3.Connection, contract: Contract) -> bool:
-        found = contracts.status(db, self._node.name, contract.contract_id)
-        if found is None:
-            return True
-        state, blob, synchronizer_id = found
-        text_id = f"ContractId({contract.contract_id.hex()})"
-        if state == "archived":
-            raise ImportRefused(
-                f"Cannot add previously archived contract {text_id} as archived contracts cannot become active."
-            )
-        if blob != contract.blob:
-            raise ImportRefused(f"Contract {text_id} exists in participant contract store, but differs from this one")
-        if state == "active" and synchronizer_id != self._synchronizer_id:
-            raise ImportRefused(f"Contract {text_id} is active on synchronizer {synchronizer_id}")
-        return state == "purged"
+        for batch in self._batches(self._synchronizer_id):
+            for contract, representative in self._new(db, self._synchronizer_id, batch):
+                if contract.created_at != last:
+                    transaction += 1
+                    last = contract.created_at
+                yield Addition(contract, self._synchronizer_id, representative, f"{self._prefix}-{transaction}")
 
 
 def _version_key(version: str) -> tuple[int, ...]:

@@ -116,8 +116,8 @@ class Participant:
     def __init__(self, info: dict[str, Any]) -> None:
         self.uid: str = info["uid"]
         credentials = _credentials(info["tls"]) if info["tls"] else None
-        self._admin = Client(info["admin_port"], credentials, info["admin_token"])
-        self._ledger = Client(info["ledger_port"], credentials, info["admin_token"])
+        self._admin = Client(info["admin_port"], credentials, info["admin_token"], info["release"])
+        self._ledger = Client(info["ledger_port"], credentials, info["admin_token"], info["release"])
 
     def admin(self, rpc: str, request: Any = None, timeout: float = 60) -> Any:
         return self._admin.call(rpc, request, timeout)

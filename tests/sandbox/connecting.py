@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 class Connector:
     """The connections of one participant."""
 
+    _CONFIG = "admin.participant.v30.SynchronizerConnectionConfig"
+
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._config = node.messages.cls("admin.participant.v30.SynchronizerConnectionConfig")
+        self._config = node.messages.cls(self._CONFIG)
 
     def find(self, alias: str) -> Connection:
         """The registered synchronizer of this alias; SYNC_SERVICE_UNKNOWN_SYNCHRONIZER when there is none."""
@@ -80,6 +82,14 @@ class Connector:
                 {"alias": f"Synchronizer '{config.synchronizer_alias}'"},
             )
         psid = str(found.pop())
+        with self._node.db.read() as connection:
+            version = connections.protocol_version(connection, psid)
+        if version not in self._node.release.protocol_versions:
+            raise CantonError(
+                "SYNCHRONIZER_HANDSHAKE_FAILED",
+                "Handshake with synchronizer has failed",
+                {"reason": connections.unsupported(self._node.release, version)},
+            )
         if config.physical_synchronizer_id and config.physical_synchronizer_id != psid:
             raise CantonError(
                 "SYNCHRONIZER_ID_MISMATCH",

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from sandbox.release import Release
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS connections (
   position INTEGER PRIMARY KEY, node TEXT NOT NULL, alias TEXT NOT NULL, config BLOB NOT NULL,
@@ -68,6 +70,31 @@ def save(connection: sqlite3.Connection, node: str, alias: str, config: bytes, p
 
 def set_connected(connection: sqlite3.Connection, node: str, alias: str, value: bool) -> None:
     connection.execute("UPDATE connections SET connected=? WHERE node=? AND alias=?", (int(value), node, alias))
+
+
+def save_synchronizer(
+    connection: sqlite3.Connection, name: str, psid: str, sequencer: str, url: str, protocol_version: int
+) -> None:
+    """A synchronizer of the network. ``psid`` is the id that participants get to see: in Canton 2 there is one only."""
+    connection.execute(
+        "INSERT INTO synchronizers (name, psid, sequencer, url, protocol_version) VALUES (?,?,?,?,?)",
+        (name, psid, sequencer, url, protocol_version),
+    )
+
+
+def protocol_version(connection: sqlite3.Connection, psid: str) -> int | None:
+    """``None`` when the network has no such synchronizer."""
+    row = connection.execute("SELECT protocol_version FROM synchronizers WHERE psid=?", (psid,)).fetchone()
+    return int(row["protocol_version"]) if row else None
+
+
+def unsupported(line: Release, version: int | None) -> str:
+    """Why a participant of this line can't join a synchronizer of this protocol version."""
+    listed = ", ".join(map(str, line.protocol_versions))
+    return (
+        f"The protocol version required by the server ({version}) is not among the supported protocol versions by the"
+        f" client: {listed}"
+    )
 
 
 def psid_at(connection: sqlite3.Connection, url: str) -> str | None:

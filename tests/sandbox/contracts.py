@@ -193,6 +193,15 @@ def is_authentic(contract: Contract) -> bool:
     return contract.contract_id == _contract_id(contract.contract_id[:_PREFIX_BYTES], instance)
 
 
+def with_own_id(contract: Contract) -> Contract:
+    """The same content under the id that commits to it; the discriminator stays."""
+    envelope = lf.VersionedContract.FromString(contract.blob)
+    instance = _instance(contract.blob)
+    instance.contract_id = _contract_id(contract.contract_id[:_PREFIX_BYTES], instance)
+    envelope.instance = instance.SerializeToString()
+    return parse_blob(envelope.SerializeToString())
+
+
 def parse_contract_id(text: str) -> bytes | None:
     """The bytes of a contract id in hex, or None when it is not one."""
     try:
@@ -204,8 +213,12 @@ def parse_contract_id(text: str) -> bytes | None:
 
 def api_record(blob: bytes) -> bytes:
     """The create arguments of a blob as a serialized ledger API Record without labels."""
-    value = lf.Value.FromString(_instance(blob).create_argument)
-    return _api_record(value.record)
+    return _api_record(create_argument(blob))
+
+
+def create_argument(blob: bytes) -> Any:
+    """The create arguments of a blob as the record that stands in it."""
+    return lf.Value.FromString(_instance(blob).create_argument).record
 
 
 def _api_record(record: Any) -> bytes:
@@ -241,6 +254,18 @@ def pruned_to(db: sqlite3.Connection, participant: str) -> int:
     """The last offset that was pruned away, 0 when none was."""
     row = db.execute("SELECT pruned_to FROM ledger WHERE participant = ?", (participant,)).fetchone()
     return int(row[0]) if row else 0
+
+
+def prune(db: sqlite3.Connection, participant: str, offset: int, loses_imported: bool) -> None:
+    """Refuse reads before an offset from now on. With `loses_imported` (bug 25-013) contracts go that were imported up to
+    there and are still active."""
+    db.execute("UPDATE ledger SET pruned_to = max(pruned_to, ?) WHERE participant = ?", (offset, participant))
+    if loses_imported:
+        db.execute(
+            "DELETE FROM contract WHERE participant = ? AND created_offset <= ? AND ended_offset IS NULL "
+            "AND workflow_id <> ''",
+            (participant, offset),
+        )
 
 
 def advance(db: sqlite3.Connection, participant: str, count: int) -> int:

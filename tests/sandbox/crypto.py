@@ -148,12 +148,17 @@ def verify(public_key: Any, signature: Any, data: bytes) -> bool:
     spec = public_key.key_spec
     if signature.format != signature_format(spec) or signature.signing_algorithm_spec != algorithm(spec):
         return False
-    key = _load_public(public_key.public_key)
+    return verifies(public_key.public_key, spec, signature.signature, data)
+
+
+def verifies(public_der: bytes, spec: int, signature: bytes, data: bytes) -> bool:
+    """The bare check; ``ValueError`` when the public key is none."""
+    key = _load_public(public_der)
     try:
         if spec == ED25519:
-            key.verify(signature.signature, data)
+            key.verify(signature, data)
         else:
-            key.verify(signature.signature, data, ec.ECDSA(_HASHES[algorithm(spec)]))
+            key.verify(signature, data, ec.ECDSA(_HASHES[algorithm(spec)]))
     except InvalidSignature:
         return False
     return True

@@ -242,11 +242,11 @@ def _manifest_line(key: str, value: str) -> str:
     return "\r\n ".join(parts) + "\r\n"
 
 
-def builtin_dar() -> bytes:
+def builtin_dar(name: str = PING_DAR) -> bytes:
     """The system DAR that every participant has from its first start: what a ping runs on."""
     return pack_dar(
         [
-            make_package(PING_DAR, "3.4.0", ["Canton.Internal.Ping:Ping"]),
+            make_package(name, "3.4.0", ["Canton.Internal.Ping:Ping"]),
             make_package("daml-prim", "0.0.0"),
             make_package("daml-stdlib", "3.4.0"),
         ]

@@ -37,11 +37,12 @@ class _Rule:
 
 
 class EventFilter:
-    """What an EventFormat message asks for. Raises MISSING_FIELD or INVALID_ARGUMENT when it asks for nothing."""
+    """What an EventFormat, or a TransactionFilter of ledger API v1, asks for. Raises MISSING_FIELD or INVALID_ARGUMENT when it asks for nothing."""
 
     def __init__(self, event_format: Any) -> None:
         self._by_party = {party: _rules(f) for party, f in sorted(event_format.filters_by_party.items())}
-        has_any = event_format.HasField("filters_for_any_party")
+        fields = event_format.DESCRIPTOR.fields_by_name
+        has_any = "filters_for_any_party" in fields and event_format.HasField("filters_for_any_party")
         self._any_party = _rules(event_format.filters_for_any_party) if has_any else None
         if not self._by_party and self._any_party is None:
             raise invalid_argument("filtersByParty and filtersForAnyParty cannot be empty simultaneously")
@@ -77,21 +78,38 @@ def required(event_format: Any, present: bool) -> EventFilter:
 
 def _rules(filters: Any) -> list[_Rule]:
     """No filter at all means every template, without blobs."""
+    if "inclusive" in filters.DESCRIPTOR.fields_by_name:
+        return _rules_v1(filters.inclusive)
     return [_rule(each) for each in filters.cumulative] or [_Rule(None, False)]
+
+
+def _rules_v1(inclusive: Any) -> list[_Rule]:
+    """Ledger API v1 (admin-api-2 A18)."""
+    for each in inclusive.interface_filters:
+        raise _no_interface(each.interface_id)
+    rules = [_Rule(_key(name), False) for name in inclusive.template_ids]
+    rules += [_Rule(_key(each.template_id), each.include_created_event_blob) for each in inclusive.template_filters]
+    return rules or [_Rule(None, False)]
+
+
+def _key(identifier: Any) -> tuple[str, str, str]:
+    return (identifier.package_id, identifier.module_name, identifier.entity_name)
+
+
+def _no_interface(name: Any) -> CantonError:
+    return CantonError(
+        "TEMPLATES_OR_INTERFACES_NOT_FOUND",
+        f"Templates do not exist: []. Interfaces do not exist: [{name.package_id}:{name.module_name}:"
+        f"{name.entity_name}].",
+    )
 
 
 def _rule(cumulative: Any) -> _Rule:
     kind = cumulative.WhichOneof("identifier_filter")
     if kind == "interface_filter":
-        name = cumulative.interface_filter.interface_id
-        raise CantonError(
-            "TEMPLATES_OR_INTERFACES_NOT_FOUND",
-            f"Templates do not exist: []. Interfaces do not exist: [{name.package_id}:{name.module_name}:"
-            f"{name.entity_name}].",
-        )
+        raise _no_interface(cumulative.interface_filter.interface_id)
     if kind == "template_filter":
-        template = cumulative.template_filter.template_id
-        key = (template.package_id, template.module_name, template.entity_name)
+        key = _key(cumulative.template_filter.template_id)
         return _Rule(key, cumulative.template_filter.include_created_event_blob)
     return _Rule(None, cumulative.wildcard_filter.include_created_event_blob)
 

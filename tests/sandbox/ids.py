@@ -25,7 +25,7 @@ def _is_fingerprint(part: str) -> bool:
 def split(uid: str) -> tuple[str, str]:
     """(identifier, namespace) of a uid; a member's code such as ``PAR::`` is taken off first."""
     head, _unused, rest = uid.partition("::")
-    if head in ("PAR", "SEQ", "MED") and "::" in rest:
+    if head in ("PAR", "SEQ", "MED", "DOM") and "::" in rest:
         head, _unused, rest = rest.partition("::")
     return head, rest
 

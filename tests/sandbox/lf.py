@@ -48,6 +48,9 @@ _MESSAGES: dict[str, list[tuple[int, str, str, str]]] = {
         (6, "observers", "string", "many"),
         (7, "created_at", "sfixed64", "one"),
         (8, "authentication_data", "bytes", "one"),
+        # Not Canton's: where the sandbox keeps the key of a contract that came out of a snapshot of Canton 2.
+        (1000, "global_key", "bytes", "one"),
+        (1001, "maintainers", "string", "many"),
     ],
     "TypeName": [(1, "package_id", "string", "one"), (2, "module", "string", "many"), (3, "entity", "string", "many")],
     "Value": [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -18,11 +19,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import auth, ids, store, wire
+from sandbox import auth, contracts, ids, store, synchronizer, wire
 from sandbox.kms_facts import DUMMY_CREDENTIALS
-from sandbox.release import release
+from sandbox.release import founding
 from sandbox.store import Store
-from sandbox.synchronizer import found
+from sandbox.v0 import domain
 
 _START_SECONDS = 120
 _STOP_SECONDS = 15
@@ -142,10 +143,11 @@ class Network:
                         config["ledger_port"] or _free_port(),
                     ),
                 )
-        messages = wire.messages(release("3.5"))
         for number, (name, config) in enumerate(self.topology["synchronizers"].items(), 1):
             url = f"http://127.0.0.1:{_free_port()}"
-            found(self.store, messages, name, number, config["protocol_version"], url)
+            line = founding(config["protocol_version"])
+            found = domain.found if line.dialect == "v0" else synchronizer.found
+            found(self.store, wire.messages(line), name, number, config["protocol_version"], url)
 
     def _listen_for_sequencers(self) -> None:
         """Nothing is served there: the sockets only keep the ports, so that no other program gets them."""
@@ -280,6 +282,7 @@ class Network:
                     "id": ids.logical(row["psid"]),
                     "physical_id": row["psid"],
                     "sequencer_url": row["url"],
+                    "protocol_version": row["protocol_version"],
                 }
                 for row in synchronizers
             },
@@ -367,6 +370,20 @@ class _Control:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def prune(opened: Store, name: str, offset: int) -> None:
+    """What an operator's pruning does to a participant, whether it runs or not."""
+    with opened.write() as db:
+        row = db.execute("SELECT config FROM participants WHERE name=?", (name,)).fetchone()
+        if row is None:
+            raise NetworkError(f"this network has no participant {name}")
+        end = contracts.ledger_end(db, name)
+        if not 0 < offset <= end:
+            raise NetworkError(f"the offset has to be between 1 and the ledger end {end}")
+        # Bug 25-013, mended in 3.4.9.
+        loses_imported = re.match(r"3\.4\.[0-8]\b", json.loads(row["config"])["version"]) is not None
+        contracts.prune(db, name, offset, loses_imported)
 
 
 def send(state: Path, command: str, name: str) -> None:

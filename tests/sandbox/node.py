@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sandbox.dispatcher import Dispatcher
     from sandbox.manager import TopologyManager
     from sandbox.topology_state import TopologyState
+    from sandbox.v0.view import View
     from sandbox.vault import Vault
 
 
@@ -37,6 +38,8 @@ class Node:
     dispatcher: Dispatcher
     manager: TopologyManager
     connector: Connector
+    # Of a participant of Canton 2, which has neither ``topology`` nor ``manager``.
+    v0: View
 
     def __init__(self, name: str, config: dict[str, Any], store: Store, state_dir: Path) -> None:
         self.name = name
@@ -44,6 +47,7 @@ class Node:
         self.db = store
         self.state_dir = state_dir
         self.release: Release = release(config["release"])
+        self.version: str = config["version"]
         self.messages = wire.messages(self.release)
         self.log = logging.getLogger(name)
         self.started = time.time()

@@ -68,6 +68,11 @@ class StoredDar:
 def add_dar(db: sqlite3.Connection, participant: str, dar: Dar, description: str, now: int) -> None:
     """Keep a DAR and its packages; what is there already stays as it is. Raises KNOWN_PACKAGE_VERSION."""
     refuse_known_versions(db, participant, dar)
+    keep_dar(db, participant, dar.main.package_id, dar, description, now)
+
+
+def keep_dar(db: sqlite3.Connection, participant: str, key: str, dar: Dar, description: str, now: int) -> None:
+    """The same without a check. `key` is what the DAR is known by: its main package id, in Canton 2 its hash."""
     db.executemany(
         "INSERT OR IGNORE INTO package VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -85,20 +90,21 @@ def add_dar(db: sqlite3.Connection, participant: str, dar: Dar, description: str
             for p in dar.packages
         ],
     )
-    main = dar.main.package_id
-    db.execute("INSERT OR IGNORE INTO dar VALUES (?, ?, ?, ?)", (participant, main, description, dar.payload))
+    db.execute("INSERT OR IGNORE INTO dar VALUES (?, ?, ?, ?)", (participant, key, description, dar.payload))
     db.executemany(
-        "INSERT OR IGNORE INTO dar_package VALUES (?, ?, ?)", [(participant, main, p.package_id) for p in dar.packages]
+        "INSERT OR IGNORE INTO dar_package VALUES (?, ?, ?)", [(participant, key, p.package_id) for p in dar.packages]
     )
 
 
-def refuse_known_versions(db: sqlite3.Connection, participant: str, dar: Dar) -> None:
-    """Another content under a name and version that are taken: KNOWN_PACKAGE_VERSION."""
+def refuse_known_versions(
+    db: sqlite3.Connection, participant: str, dar: Dar, error_id: str = "KNOWN_PACKAGE_VERSION"
+) -> None:
+    """Another content under a name and version that are taken is an error."""
     for package in dar.packages:
-        _refuse_known_version(db, participant, package)
+        _refuse_known_version(db, participant, package, error_id)
 
 
-def _refuse_known_version(db: sqlite3.Connection, participant: str, package: Package) -> None:
+def _refuse_known_version(db: sqlite3.Connection, participant: str, package: Package, error_id: str) -> None:
     """Utility packages are left out: compilers give many of them the same name and version."""
     if package.utility:
         return
@@ -109,7 +115,7 @@ def _refuse_known_version(db: sqlite3.Connection, participant: str, package: Pac
     ).fetchone()
     if row:
         raise CantonError(
-            "KNOWN_PACKAGE_VERSION",
+            error_id,
             f"Tried to upload package {package.package_id} ({package.name} v{package.version}), but a different "
             f"package {row[0]} with the same name and version has previously been uploaded.",
             {"packageName": package.name, "packageVersion": package.version},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -14,23 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import connections, crypto, mappings, seed, services, store, topology_state
-from sandbox.connecting import Connector
-from sandbox.dispatcher import Dispatcher
-from sandbox.manager import TopologyManager
+from sandbox import connections, seed, store
 from sandbox.node import Node
 from sandbox.server import Port
-from sandbox.topology_state import TopologyState
-from sandbox.vault import NAMESPACE, PROTOCOL, SEQUENCER_AUTH, Vault
 
 # A real node took about six seconds from the last of its topology to being initialised (recordings, identity).
 _INITIALIZE_MS = 500
 _GRACE_SECONDS = 0.5
-_KEYS = (
-    ("namespace", "namespace", [NAMESPACE]),
-    ("sequencer_auth", "sequencer-auth", [SEQUENCER_AUTH]),
-    ("signing", "signing", [PROTOCOL]),
-)
 
 
 def build(name: str, state_dir: Path) -> Node:
@@ -41,48 +32,13 @@ def build(name: str, state_dir: Path) -> Node:
     if row is None:
         raise KeyError(f"this network has no participant {name}")
     node = Node(name, json.loads(row["config"]), database, state_dir)
-    node.topology = TopologyState(node.messages)
-    node.vault = Vault(name, node.config, database, node.messages)
-    node.dispatcher = Dispatcher(node)
-    node.manager = TopologyManager(node)
-    node.connector = Connector(node)
+    line(node).equip(node)
     return node
 
 
-def initialize(node: Node) -> None:
-    """Keys, identity and first topology of a node that does this by itself."""
-    made = [_make_key(node, *key) for key in _KEYS]
-    encryption = _make_encryption_key(node)
-    namespace = crypto.fingerprint(made[0])
-    with node.db.write() as connection:
-        connection.execute("UPDATE participants SET uid=? WHERE name=?", (f"{node.name}::{namespace}", node.name))
-    own = topology_state.authorized(node.name)
-    mapping = node.messages.cls("protocol.v30.TopologyMapping")()
-    mapping.namespace_delegation.namespace = namespace
-    mapping.namespace_delegation.target_key.CopyFrom(made[0])
-    mapping.namespace_delegation.can_sign_all_mappings.SetInParent()
-    node.manager.authorize(own, mappings.ADD, mapping)
-    mapping.Clear()
-    mapping.owner_to_key_mapping.member = f"PAR::{node.uid}"
-    for key in made[1:]:
-        mapping.owner_to_key_mapping.public_keys.add(signing_public_key=key)
-    mapping.owner_to_key_mapping.public_keys.add(encryption_public_key=encryption)
-    node.manager.authorize(own, mappings.ADD, mapping)
-    _set(node, initialized=1)
-
-
-def _make_key(node: Node, purpose: str, suffix: str, usage: list[int]) -> Any:
-    given = node.config["kms_keys"]
-    if given == "auto" or not node.vault.uses_kms:
-        return node.vault.generate_signing(f"{node.name}-{suffix}", usage)
-    return node.vault.register_signing(given[purpose], f"{node.name}-{suffix}", usage)
-
-
-def _make_encryption_key(node: Node) -> Any:
-    given = node.config["kms_keys"]
-    if given == "auto" or not node.vault.uses_kms:
-        return node.vault.generate_encryption(f"{node.name}-encryption")
-    return node.vault.register_encryption(given["encryption"], f"{node.name}-encryption")
+def line(node: Node) -> Any:
+    """What differs between Canton 2 and 3 in the life of a process: both modules have the same functions."""
+    return importlib.import_module("sandbox.v0.line" if node.release.dialect == "v0" else "sandbox.v30")
 
 
 def _set(node: Node, **columns: Any) -> None:
@@ -91,38 +47,12 @@ def _set(node: Node, **columns: Any) -> None:
         connection.execute(f"UPDATE participants SET {names} WHERE name=?", [*columns.values(), node.name])
 
 
-def connection_config(node: Node, entry: dict[str, Any]) -> Any:
-    """The configuration with which a node of the topology file registers a synchronizer (as recorded, read)."""
-    with node.db.read() as connection:
-        row = connection.execute("SELECT url FROM synchronizers WHERE name=?", (entry["synchronizer"],)).fetchone()
-    config = node.messages.cls("admin.participant.v30.SynchronizerConnectionConfig")()
-    config.synchronizer_alias = entry["alias"]
-    config.manual_connect = entry["manual_connect"]
-    sequencers = config.sequencer_connections
-    sequencers.sequencer_connections.add().grpc.connections.append(row["url"])
-    sequencers.sequencer_trust_threshold = 1
-    sequencers.submission_request_amplification.factor = 1
-    sequencers.submission_request_amplification.patience.SetInParent()
-    delays = sequencers.sequencer_connection_pool_delays
-    delays.min_restart_delay.FromMilliseconds(10)
-    delays.max_restart_delay.FromSeconds(10)
-    delays.subscription_request_delay.FromSeconds(1)
-    delays.warn_validation_delay.FromSeconds(20)
-    tracker = config.time_tracker
-    tracker.observation_latency.FromMilliseconds(250)
-    tracker.patience_duration.FromMilliseconds(500)
-    tracker.min_observation_duration.FromSeconds(86_400)
-    tracker.time_proof_request.initial_retry_delay.FromMilliseconds(200)
-    tracker.time_proof_request.max_retry_delay.FromSeconds(5)
-    tracker.time_proof_request.max_sequencing_delay.FromSeconds(10)
-    return config
-
-
 class Participant:
     """Runs a node until it is told to stop."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._line = line(node)
         self._admin = Port(node, "admin")
         self._ledger = Port(node, "ledger")
         self._stop = threading.Event()
@@ -137,12 +67,13 @@ class Participant:
         with node.db.write() as connection:
             node.connector.forget_connections(connection)
         node.dispatcher.start()
-        for service in services.early():
+        for service in self._line.early(node.release):
             self._admin.add(service(node))
         self._admin.start(self._port("admin_port"))
         _set(node, pid=os.getpid(), phase="serving")
         if not node.uid and node.config["identity"] == "auto":
-            initialize(node)
+            self._line.initialize(node)
+            _set(node, initialized=1)
         if node.initialized:
             self._become_ready()
         else:
@@ -169,13 +100,7 @@ class Participant:
         node = self._node
         if not node.uid or node.initialized:
             return
-        own = topology_state.authorized(node.name)
-        with node.db.read() as connection:
-            root = any(
-                mappings.is_root(row.item) for row in node.topology.heads(connection, own, mappings.NSD, node.namespace)
-            )
-            keys = node.topology.head(connection, own, f"{mappings.OTK} PAR::{node.uid}")
-        if root and keys is not None and keys.transaction.operation == mappings.ADD:
+        if self._line.has_topology(node):
             threading.Thread(target=self._initialize_later, daemon=True).start()
 
     def _initialize_later(self) -> None:
@@ -188,8 +113,8 @@ class Participant:
 
     def _become_ready(self) -> None:
         node = self._node
-        late = [service(node) for service in services.late()]
-        ledger = [service(node) for service in services.ledger()]
+        late = [service(node) for service in self._line.late(node.release)]
+        ledger = [service(node) for service in self._line.ledger(node.release)]
         self._connect()
         self._seed()
         starting = node.knob("starting_ms", node.config["starting_ms"]) / 1000
@@ -211,7 +136,7 @@ class Participant:
             node.connector.reconnect_all(ignore_failures=True)
             return
         for entry in node.config["connections"]:
-            node.connector.register(connection_config(node, entry), handshake=True)
+            node.connector.register(self._line.connection_config(node, entry), handshake=True)
             if entry["connect"]:
                 node.connector.connect(entry["alias"])
 

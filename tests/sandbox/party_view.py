@@ -27,6 +27,9 @@ def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int) 
 
 def known_parties(node: Node) -> dict[str, bool]:
     """party -> hosted here, in the order of the party ids; the admin party of each participant included."""
+    if node.release.dialect == "v0":
+        with node.db.read() as db:
+            return dict(sorted(node.v0.known_parties(db).items()))
     found: dict[str, bool] = {}
     with node.db.read() as db:
         psids = connections.known(db, node.name)
@@ -53,4 +56,6 @@ def permission(node: Node, psid: str, party: str, participant_uid: str) -> int:
 def participants(node: Node, psid: str) -> set[str]:
     """The uids of the participants that are active on a synchronizer."""
     with node.db.read() as db:
+        if node.release.dialect == "v0":
+            return node.v0.participants(db, psid)
         return {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC)}

@@ -24,9 +24,48 @@ class Release:
     wrapper_version: int
     # A synchronizer never accepts a removed namespace delegation again (recordings, "Taking steps back").
     revocation_is_final: bool
+    # ImportAcs takes the whole snapshot first, then imports it batch by batch for each synchronizer in it (C8).
+    buffered_import: bool = False
+    # Kinds of mappings that ListAll and snapshots of other lines can select and this one cannot (B7).
+    unknown_short_codes: tuple[str, ...] = ()
+    # "v30": synchronizers, serials and proposals (Canton 3); "v0": domains and element ids (Canton 2).
+    dialect: str = "v30"
 
 
 RELEASES = {
+    "2.8": Release(
+        name="2.8",
+        version="2.8.12",
+        proto_dir=PROTOS / "v2_8",
+        reflection="grpc.reflection.v1alpha",
+        protocol_versions=(4, 5),
+        # Not used: it depends on message and protocol version (admin-api-2 B), see v0/protocol.py.
+        wrapper_version=0,
+        revocation_is_final=False,
+        dialect="v0",
+    ),
+    "2.10": Release(
+        name="2.10",
+        version="2.10.4",
+        proto_dir=PROTOS / "v2_10",
+        reflection="grpc.reflection.v1alpha",
+        protocol_versions=(5, 7),
+        wrapper_version=0,
+        revocation_is_final=False,
+        dialect="v0",
+    ),
+    "3.4": Release(
+        name="3.4",
+        version="3.4.12",
+        proto_dir=PROTOS / "v3_4",
+        reflection="grpc.reflection.v1alpha",
+        protocol_versions=(34,),
+        wrapper_version=30,
+        # Recorded on 3.5 only; the facts name no difference.
+        revocation_is_final=True,
+        buffered_import=True,
+        unknown_short_codes=("lsu", "scs"),
+    ),
     "3.5": Release(
         name="3.5",
         version="3.5.10-SNAPSHOT",
@@ -42,3 +81,20 @@ RELEASES = {
 def release(name: str) -> Release:
     """The line of this name; ``KeyError`` when the sandbox does not know it."""
     return RELEASES[name]
+
+
+def founding(protocol_version: int) -> Release:
+    """The line whose wire definitions a synchronizer of this protocol version is founded with: the newest that has it.
+
+    ``KeyError`` when no line has it.
+    """
+    able = [line for line in RELEASES.values() if protocol_version in line.protocol_versions]
+    if not able:
+        raise KeyError(f"no line of Canton has protocol version {protocol_version}")
+    return able[-1]
+
+
+def highest_common(names: set[str]) -> int | None:
+    """The highest protocol version that all of these lines have; ``None`` when there is none."""
+    common = set.intersection(*(set(RELEASES[name].protocol_versions) for name in names))
+    return max(common, default=None)

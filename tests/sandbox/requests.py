@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from sandbox import wire
+from sandbox import mappings, wire
 from sandbox.client import Participant
 from sandbox.release import release
 
@@ -70,8 +70,10 @@ def namespace_key(participant: Participant) -> dict[str, Any]:
 
 def signed_delegations(participant: Participant, operation: str = ADD) -> list[dict[str, Any]]:
     """The signed namespace delegations in a participant's own store, in their order."""
-    request = query(AUTHORIZED, operation, include_mappings=["nsd"])
-    listed = participant.admin(f"{READ}/ListAllV2", request)["result"].get("items", [])
+    # ListAllV2 could ask for the one kind, but only 3.5 has it; and only 3.5 knows the codes lsu and scs.
+    others = sorted(set(mappings.SHORT_CODES) - {"nsd", "lsu", "scs"})
+    request = query(AUTHORIZED, operation, exclude_mappings=others)
+    listed = participant.admin(f"{READ}/ListAll", request)["result"].get("items", [])
     return [unwrap(item["transaction"]) for item in listed]
 
 

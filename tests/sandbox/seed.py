@@ -16,6 +16,7 @@ from sandbox import contracts, dars, ids, package_store, seed_parties, vetting
 from sandbox.contracts import Addition
 from sandbox.node import Node
 from sandbox.services import idp, parties, users
+from sandbox.v0 import dar_store, seeding, serializable
 
 _WAIT_SECONDS = 30.0
 # Microseconds between the create times of two contracts.
@@ -31,7 +32,8 @@ def seed(node: Node) -> None:
         return
     _dars(node)
     specs = seed_parties.specs(node)
-    seed_parties.host(node, specs)
+    hosting = seeding if node.release.dialect == "v0" else seed_parties
+    hosting.host(node, specs)
     with node.db.write() as db:
         for provider in node.config.get("idps") or []:
             idp.insert(db, node.name, {**provider, "identity_provider_id": provider["id"]})
@@ -50,6 +52,9 @@ def seed(node: Node) -> None:
 
 def _dars(node: Node) -> None:
     wanted = [dars.read_dar(_dar_bytes(entry)) for entry in node.config.get("dars") or []]
+    if node.release.dialect == "v0":
+        seeding.upload(node, wanted, node.config["dars"])
+        return
     with node.db.write() as db:
         for dar, entry in zip(wanted, node.config.get("dars") or [], strict=True):
             package_store.add_dar(db, node.name, dar, entry.get("description", dar.main.name), ids.now())
@@ -124,6 +129,8 @@ def _additions(
             number=number + 1,
             argument_bytes=group.get("bytes", 0),
         )
+        if node.release.dialect == "v0":
+            contract = serializable.from_canton_3(node.messages, contract)
         yield Addition(contract, synchronizer, main.main)
 
 
@@ -140,8 +147,9 @@ def _stakeholders(node: Node, group: dict[str, Any], number: int) -> tuple[list[
 
 def _main_package(db: sqlite3.Connection, node: Node, name: str | None) -> package_store.StoredDar:
     """The DAR of this name; without a name the first that is no system DAR."""
-    for dar in package_store.dars(db, node.name):
-        if dar.name == name or (name is None and dar.name != dars.PING_DAR):
+    there = seeding.dars(db, node) if node.release.dialect == "v0" else package_store.dars(db, node.name)
+    for dar in there:
+        if dar.name == name or (name is None and dar.name not in (dars.PING_DAR, dar_store.SYSTEM_DAR)):
             return dar
     raise ValueError(f"{node.name}: contracts need the DAR {name}, which is not in its list of DARs")
 

@@ -34,6 +34,7 @@ class Spec:
     hosts: tuple[str, ...]
     permission: int = 1
     threshold: int = 1
+    display_name: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,6 +65,7 @@ def _single(node: Node, entry: dict[str, Any], name: str, namespace: str) -> Spe
         hosts=tuple(entry.get("hosts") or [node.name]),
         permission=_PERMISSIONS[entry.get("permission", "submission")],
         threshold=entry.get("threshold", 1),
+        display_name=entry.get("display_name", ""),
         annotations=entry.get("annotations") or {},
     )
 
@@ -73,22 +75,23 @@ def _namespace(node: Node, name: str) -> str:
         return node.namespace
     if name == OTHER:
         return _stranger(node)
-    return ids.namespace(_await_uid(node, name))
+    return ids.namespace(await_uid(node, name))
 
 
 def _stranger(node: Node) -> str:
     """The namespace of a key that is kept apart from all vaults; the same one each time it is asked for."""
-    vault = _strangers_vault(node)
-    key = vault.with_usage(NAMESPACE)
-    return key.fingerprint if key else crypto.fingerprint(vault.generate_signing("stranger", [NAMESPACE]))
+    vault = strangers_vault(node)
+    if not any(vault.all_keys()):
+        vault.generate_signing("stranger", [NAMESPACE])
+    return next(key.fingerprint for key in vault.all_keys())
 
 
-def _strangers_vault(node: Node) -> Vault:
+def strangers_vault(node: Node) -> Vault:
     config = {"crypto": "jce", "key_spec": "ed25519"}
-    return Vault(f"stranger:{node.name}", config, node.db, node.messages)
+    return type(node.vault)(f"stranger:{node.name}", config, node.db, node.messages)
 
 
-def _await_uid(node: Node, name: str) -> str:
+def await_uid(node: Node, name: str) -> str:
     """The uid of another participant, which may still be starting."""
     deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
@@ -107,7 +110,7 @@ def host(node: Node, wanted: list[Spec]) -> None:
         store = topology_state.synchronizer(psid)
         signers = _signers(node, wanted)
         for name in sorted({name for spec in wanted for name in spec.hosts}):
-            _await_root(node, store, ids.namespace(_await_uid(node, name)))
+            _await_root(node, store, ids.namespace(await_uid(node, name)))
         batch = _root_certificates(node, store, wanted, signers)
         batch += [each for spec in wanted if (each := _mapping(node, store, spec, signers)) is not None]
         with node.db.write() as db:
@@ -119,15 +122,13 @@ def host(node: Node, wanted: list[Spec]) -> None:
 
 def _signers(node: Node, wanted: list[Spec]) -> dict[str, _Signer]:
     """For each namespace that has to sign."""
-    stranger = _strangers_vault(node)
     found = {node.namespace: _signer(node.vault, node.namespace)}
     for spec in wanted:
         for name in spec.hosts:
-            namespace = ids.namespace(_await_uid(node, name))
+            namespace = ids.namespace(await_uid(node, name))
             found.setdefault(namespace, _signer(_vault_of(node, name), namespace))
         if spec.namespace not in found:
-            holder = stranger if stranger.holds(spec.namespace) else _vault_of_namespace(node, spec.namespace)
-            found[spec.namespace] = _signer(holder, spec.namespace)
+            found[spec.namespace] = _signer(holder(node, spec.namespace), spec.namespace)
     return found
 
 
@@ -138,10 +139,14 @@ def _signer(vault: Vault, namespace: str) -> _Signer:
 def _vault_of(node: Node, name: str) -> Vault:
     with node.db.read() as db:
         row = db.execute("SELECT config FROM participants WHERE name = ?", (name,)).fetchone()
-    return Vault(name, json.loads(row["config"]), node.db, node.messages)
+    return type(node.vault)(name, json.loads(row["config"]), node.db, node.messages)
 
 
-def _vault_of_namespace(node: Node, namespace: str) -> Vault:
+def holder(node: Node, namespace: str) -> Vault:
+    """Who has the root key of a namespace: the stranger or a participant."""
+    stranger = strangers_vault(node)
+    if stranger.holds(namespace):
+        return stranger
     with node.db.read() as db:
         rows = db.execute("SELECT name, uid FROM participants").fetchall()
     return _vault_of(node, next(row["name"] for row in rows if ids.namespace(row["uid"]) == namespace))
@@ -168,8 +173,7 @@ def _root_certificates(node: Node, store: str, wanted: list[Spec], signers: dict
 
 
 def _root_certificate(node: Node, namespace: str, signer: _Signer) -> Any:
-    holder = _strangers_vault(node)
-    key = (holder if holder.holds(namespace) else _vault_of_namespace(node, namespace)).find(namespace)
+    key = holder(node, namespace).find(namespace)
     assert key is not None
     mapping = node.messages.cls("protocol.v30.TopologyMapping")()
     delegation = mapping.namespace_delegation
@@ -185,7 +189,7 @@ def _mapping(node: Node, store: str, spec: Spec, signers: dict[str, _Signer]) ->
     hosting = mapping.party_to_participant
     hosting.party, hosting.threshold = spec.party, spec.threshold
     for name in spec.hosts:
-        hosting.participants.add(participant_uid=_await_uid(node, name), permission=spec.permission)
+        hosting.participants.add(participant_uid=await_uid(node, name), permission=spec.permission)
     with node.db.read() as db:
         if node.topology.head(db, store, mappings.unique_key(mapping)) is not None:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sandbox import crypto, ids, topology_state
+from sandbox import connections, crypto, ids, topology_state
 from sandbox.mappings import ADD
 from sandbox.store import Store
 from sandbox.topology_state import TopologyState
@@ -98,7 +98,7 @@ def found(store: Store, messages: Messages, name: str, number: int, protocol_ver
         sequencers.synchronizer_id, sequencers.threshold = logical, 1
         sequencers.active.append(sequencer)
         founder.add(group, vault, [namespace])
-        connection.execute("INSERT INTO synchronizers VALUES (?,?,?,?)", (name, psid, f"SEQ::{sequencer}", url))
+        connections.save_synchronizer(connection, name, psid, f"SEQ::{sequencer}", url, protocol_version)
     return psid
 
 

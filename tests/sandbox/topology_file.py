@@ -10,12 +10,14 @@ from typing import Any
 
 import yaml
 
-from sandbox.release import RELEASES
+from sandbox.release import RELEASES, highest_common, release
 
-_SYNCHRONIZER = {"protocol_version": 35}
+# Without a protocol version it gets the highest that all participants on it support.
+_SYNCHRONIZER = {"protocol_version": 0}
 _KMS = {"region": "eu-central-1", "always": False}
 _PARTICIPANT: dict[str, Any] = {
     "release": "3.5",
+    "version": "",
     "crypto": "jce",
     "key_spec": "ed25519",
     "admin_port": 0,
@@ -45,6 +47,7 @@ _CHOICES = {
 }
 _CONNECTION = {"synchronizer": None, "alias": None, "manual_connect": False, "connect": True}
 _KMS_KEYS = ("namespace", "sequencer_auth", "signing", "encryption")
+_KMS_KEYS_OF_CANTON_2 = ("namespace", "signing", "encryption")
 
 
 class TopologyError(Exception):
@@ -65,13 +68,35 @@ def check(data: Any) -> dict[str, Any]:
     top = _filled(data, {"synchronizers": None, "participants": None, "kms": {}}, "the topology")
     synchronizers = _named(top["synchronizers"], "synchronizers")
     participants = _named(top["participants"], "participants")
+    checked = {name: _participant(name, entry, synchronizers) for name, entry in participants.items()}
     return {
-        "synchronizers": {
-            name: _filled(entry, _SYNCHRONIZER, f"synchronizers.{name}") for name, entry in synchronizers.items()
-        },
+        "synchronizers": {name: _synchronizer(name, entry, checked) for name, entry in synchronizers.items()},
         "kms": _filled(top["kms"], _KMS, "kms"),
-        "participants": {name: _participant(name, entry, synchronizers) for name, entry in participants.items()},
+        "participants": checked,
     }
+
+
+def _synchronizer(name: str, entry: Any, participants: dict[str, Any]) -> dict[str, Any]:
+    where = f"synchronizers.{name}"
+    filled = _filled(entry, _SYNCHRONIZER, where)
+    known = {version for line in RELEASES.values() for version in line.protocol_versions}
+    if filled["protocol_version"] == 0:
+        filled["protocol_version"] = _protocol_version(name, participants, where)
+    if filled["protocol_version"] not in known:
+        raise TopologyError(f"{where}.protocol_version: {filled['protocol_version']!r} is none of {sorted(known)}")
+    return filled
+
+
+def _protocol_version(name: str, participants: dict[str, Any], where: str) -> int:
+    on_it = {
+        participant["release"]
+        for participant in participants.values()
+        if any(connection["synchronizer"] == name for connection in participant["connections"])
+    }
+    found = highest_common(on_it or {participant["release"] for participant in participants.values()})
+    if found is None:
+        raise TopologyError(f"{where}.protocol_version: its participants have none in common, so it has to be given")
+    return found
 
 
 def _named(value: Any, where: str) -> dict[str, Any]:
@@ -107,8 +132,9 @@ def _participant(name: str, entry: Any, synchronizers: dict[str, Any]) -> dict[s
     for key in ("connections", "parties", "dars", "contracts", "users", "idps"):
         if not isinstance(filled[key], list):
             raise TopologyError(f"{where}.{key}: a list is wanted")
-    _check_kms_keys(filled, where)
     filled["release"] = str(filled["release"])
+    _check_kms_keys(filled, where)
+    filled["version"] = _version(filled, where)
     filled["connections"] = [
         _connection(one, synchronizers, f"{where}.connections[{index}]")
         for index, one in enumerate(filled["connections"])
@@ -116,12 +142,23 @@ def _participant(name: str, entry: Any, synchronizers: dict[str, Any]) -> dict[s
     return filled
 
 
+def _version(filled: dict[str, Any], where: str) -> str:
+    """The exact version: that of the release unless the file names another of the same line."""
+    line, version = filled["release"], str(filled["version"])
+    if not version:
+        return release(line).version
+    if not version.startswith(f"{line}."):
+        raise TopologyError(f"{where}.version: {version} is no version of the line {line}")
+    return version
+
+
 def _check_kms_keys(filled: dict[str, Any], where: str) -> None:
     keys = filled["kms_keys"]
     if keys == "auto":
         return
-    if not isinstance(keys, dict) or sorted(keys) != sorted(_KMS_KEYS):
-        raise TopologyError(f"{where}.kms_keys: 'auto' or a key id for each of {', '.join(_KMS_KEYS)} is wanted")
+    wanted = _KMS_KEYS_OF_CANTON_2 if release(filled["release"]).dialect == "v0" else _KMS_KEYS
+    if not isinstance(keys, dict) or sorted(keys) != sorted(wanted):
+        raise TopologyError(f"{where}.kms_keys: 'auto' or a key id for each of {', '.join(wanted)} is wanted")
 
 
 def _connection(entry: Any, synchronizers: dict[str, Any], where: str) -> dict[str, Any]:

@@ -60,13 +60,16 @@ def full_usage(usage: list[int]) -> list[int]:
 class Vault:
     """The keys of one participant. Also usable for a node of another process: seeds sign for it this way."""
 
+    _PACKAGE = "crypto.v30"
+    _NO_SECRET_KEY = "TOPOLOGY_SECRET_KEY_NOT_IN_STORE"
+
     def __init__(self, node: str, config: dict[str, Any], store: Store, messages: Messages) -> None:
         self.node = node
         self.config = config
         self._store = store
         self._messages = messages
-        self._public_key = messages.cls("crypto.v30.PublicKey")
-        self._signature = messages.cls("crypto.v30.Signature")
+        self._public_key = messages.cls(f"{self._PACKAGE}.PublicKey")
+        self._signature = messages.cls(f"{self._PACKAGE}.Signature")
 
     @property
     def uses_kms(self) -> bool:
@@ -113,7 +116,7 @@ class Vault:
 
     def insert(self, public: Any, name: str, private: bytes | None = None, kms_key_id: str | None = None) -> str:
         """Put a key into the store, idempotent for the same key and name (C3); returns the fingerprint."""
-        fingerprint = crypto.fingerprint(public)
+        fingerprint = self.fingerprint(public)
         data = public.SerializeToString(deterministic=True)
         with self._store.write() as connection:
             known = connection.execute(
@@ -135,6 +138,10 @@ class Vault:
                     (self.node, fingerprint, name, data, private, kms_key_id),
                 )
         return fingerprint
+
+    def fingerprint(self, public: Any) -> str:
+        """Of a PublicKey message of this line."""
+        return crypto.fingerprint(public)
 
     def delete(self, fingerprint: str) -> None:
         with self._store.write() as connection:
@@ -211,16 +218,22 @@ class Vault:
         key = self.find(fingerprint)
         if key is None or key.signing is None or not key.own:
             raise CantonError(
-                "TOPOLOGY_SECRET_KEY_NOT_IN_STORE",
+                self._NO_SECRET_KEY,
                 f"The private key {ids.short(fingerprint)} is not in the private key store",
                 {"keyId": ids.short(fingerprint)},
             )
-        spec = key.signing.key_spec
+        spec = self._spec(key.signing)
         if key.kms_key_id:
             signature = self._sign_in_kms(key.kms_key_id, spec, data)
         else:
             assert key.private is not None
             signature = crypto.sign(key.private, spec, data)
+        return self._signed(fingerprint, spec, signature)
+
+    def _spec(self, public: Any) -> int:
+        return int(public.key_spec)
+
+    def _signed(self, fingerprint: str, spec: int, signature: bytes) -> Any:
         return self._signature(
             format=crypto.signature_format(spec),
             signature=signature,

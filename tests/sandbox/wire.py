@@ -107,16 +107,25 @@ class Messages:
     def service(self, name: str) -> Any:
         return self._find(name, self.pool.FindServiceByName)
 
-    # The versioned wrapper (admin-api-3 B5).
+    # The versioned wrapper (admin-api-3 B5, admin-api-2 B).
 
-    def wrap(self, payload: bytes) -> bytes:
-        """``payload`` in the versioned wrapper of this line."""
-        wrapper = self.cls("version.v1.UntypedVersionedMessage")(data=payload, version=self.release.wrapper_version)
-        return bytes(wrapper.SerializeToString())
+    def _wrapper(self) -> Any:
+        package = "version." if self.release.dialect == "v0" else "version.v1."
+        return self.cls(package + "UntypedVersionedMessage")
+
+    def wrap(self, payload: bytes, version: int | None = None) -> bytes:
+        """``payload`` in the versioned wrapper; without a version that of the line, where it has one for all."""
+        number = self.release.wrapper_version if version is None else version
+        return bytes(self._wrapper()(data=payload, version=number).SerializeToString())
 
     def unwrap(self, data: bytes) -> bytes:
         """What stands in the wrapper; ``google.protobuf.message.DecodeError`` when it is none."""
-        return bytes(self.cls("version.v1.UntypedVersionedMessage").FromString(data).data)
+        return self.unwrap_versioned(data)[0]
+
+    def unwrap_versioned(self, data: bytes) -> tuple[bytes, int]:
+        """What stands in the wrapper, and the version that it is marked with."""
+        wrapper = self._wrapper().FromString(data)
+        return bytes(wrapper.data), int(wrapper.version)
 
 
 @functools.cache

@@ -14,7 +14,20 @@ import pytest
 from sandbox import topology_file
 from sandbox.network import Network
 
+V30_LINES = ("3.5", "3.4")
 MakeNetwork = Callable[[dict[str, Any]], Network]
+
+
+def playing(topology: dict[str, Any], line: str) -> dict[str, Any]:
+    """The topology with all its participants of this line."""
+    participants = {name: {"release": line, **entry} for name, entry in topology["participants"].items()}
+    return {**topology, "participants": participants}
+
+
+@pytest.fixture(scope="module", params=V30_LINES)
+def line(request: pytest.FixtureRequest) -> str:
+    """The lines of Canton 3 in turn: the same tests for what they have in common."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")

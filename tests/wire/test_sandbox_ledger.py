@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire.conftest import MakeNetwork
+from wire.conftest import MakeNetwork, playing
 
 from sandbox import client
-from sandbox.client import CallFailed, Participant
+from sandbox.client import CallFailed, Client, Participant
 from sandbox.network import Network
 from sandbox.requests import CONNECTIVITY, READ, namespace, on, query
 
@@ -75,8 +75,8 @@ class Net:
 
 
 @pytest.fixture(scope="module")
-def net(make_network: MakeNetwork) -> Iterator[Net]:
-    network = make_network(TOPOLOGY)
+def net(make_network: MakeNetwork, line: str) -> Iterator[Net]:
+    network = make_network(playing(TOPOLOGY, line))
     with client.participants(network.info()) as clients:
         yield Net(network, clients)
 
@@ -144,17 +144,25 @@ def test_a_format_that_asks_for_nothing(net: Net) -> None:
     assert refused(net.first.ledger, f"{STATE}/GetActiveContracts", request).reason == "MISSING_FIELD"
 
 
-def test_a_stream_that_goes_on(net: Net) -> None:
+def test_a_stream_that_goes_on(net: Net, line: str) -> None:
     everything = {"filters_for_any_party": WILDCARD}
     found = net.contracts(everything)
+    if line == "3.4":
+        assert "stream_continuation_token" not in found[4]
+        return
     token = found[4]["stream_continuation_token"]
     assert net.contracts(everything, stream_continuation_token=token) == found[5:]
     other = {"filters_by_party": {net.party("Alice"): WILDCARD}}
     assert refused(lambda: net.contracts(other, stream_continuation_token=token)).reason == "INVALID_CONTINUATION_TOKEN"
 
 
-def test_pages_of_contracts(net: Net) -> None:
+def test_pages_of_contracts(net: Net, line: str) -> None:
     request: dict[str, Any] = {"event_format": {"filters_for_any_party": WILDCARD}, "max_page_size": 4}
+    if line == "3.4":
+        of_3_5 = Client(net.network.info()["participants"]["first"]["ledger_port"], line="3.5")
+        assert refused(of_3_5.call, f"{STATE}/GetActiveContractsPage", request).code == "UNIMPLEMENTED"
+        of_3_5.close()
+        return
     sizes, ids = [], set()
     for _unused in range(3):
         page = net.first.ledger(f"{STATE}/GetActiveContractsPage", request)
@@ -216,6 +224,19 @@ def test_the_life_of_a_user(net: Net) -> None:
     ledger(f"{USERS}/DeleteUser", {"user_id": "u"})
     assert refused(ledger, f"{USERS}/DeleteUser", {"user_id": "u"}).reason == "USER_NOT_FOUND"
     assert refused(ledger, f"{USERS}/DeleteUser", {"user_id": "participant_admin"}).reason == "INVALID_ARGUMENT"
+
+
+def test_authentication_of_the_primary_party(net: Net, line: str) -> None:
+    user = {"id": "p", "primary_party_authentication": True}
+    update = {"user": {"id": "p"}, "update_mask": "primaryPartyAuthentication"}
+    if line == "3.4":
+        net.second.ledger(f"{USERS}/CreateUser", {"user": {"id": "p"}})
+        assert refused(net.second.ledger, f"{USERS}/UpdateUser", update).reason == "INVALID_USER_UPDATE_REQUEST"
+    else:
+        created = net.second.ledger(f"{USERS}/CreateUser", {"user": user})["user"]
+        assert created["primary_party_authentication"] is True
+        assert "primary_party_authentication" not in net.second.ledger(f"{USERS}/UpdateUser", update)["user"]
+    net.second.ledger(f"{USERS}/DeleteUser", {"user_id": "p"})
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire.conftest import MakeNetwork
+from wire.conftest import MakeNetwork, playing
 
 from sandbox import client, dars
 from sandbox.client import CallFailed, Participant
@@ -61,8 +61,8 @@ class Net:
 
 
 @pytest.fixture(scope="module")
-def running(make_network: MakeNetwork) -> Iterator[Net]:
-    info = make_network(TOPOLOGY).info()
+def running(make_network: MakeNetwork, line: str) -> Iterator[Net]:
+    info = make_network(playing(TOPOLOGY, line)).info()
     with client.participants(info) as clients:
         yield Net(clients["p"], info["synchronizers"])
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from wire.conftest import V30_LINES, playing
 
 from sandbox import client, crypto, wire
 from sandbox.client import CallFailed, Participant
@@ -101,16 +102,17 @@ def refused(call: Callable[[], Any]) -> CallFailed:
 
 
 @pytest.fixture(scope="module")
-def shared(make_network: Any) -> Iterator[Net]:
+def shared(make_network: Any, line: str) -> Iterator[Net]:
     """One network for all tests that leave nothing behind that another would stumble over."""
-    network = make_network(TOPOLOGY)
+    network = make_network(playing(TOPOLOGY, line))
     with client.participants(network.info()) as clients:
         yield Net(network, clients)
 
 
 @pytest.fixture
-def net(make_network: Any) -> Iterator[Net]:
-    network = make_network(TOPOLOGY)
+def net(make_network: Any, request: pytest.FixtureRequest) -> Iterator[Net]:
+    """A network of its own, of 3.5 unless the test names the line."""
+    network = make_network(playing(TOPOLOGY, getattr(request, "param", "3.5")))
     with client.participants(network.info()) as clients:
         yield Net(network, clients)
     network.stop()
@@ -149,6 +151,7 @@ def test_delegation_is_refused_without_the_root_key_and_without_the_root_certifi
     assert error.metadata["existing"].startswith(f"NamespaceDelegation(\n  namespace = {short},\n")
 
 
+@pytest.mark.parametrize("net", V30_LINES, indirect=True)
 def test_migrated_party_is_signed_with_the_delegated_key(net: Net) -> None:
     net.delegate()
     load = {"transactions": signed_delegations(net.source), "store": AUTHORIZED}
@@ -160,7 +163,9 @@ def test_migrated_party_is_signed_with_the_delegated_key(net: Net) -> None:
     assert net.parties_on(net.target, net.new) == ["Alice"]
     error = refused(lambda: net.host_on_target("Alice"))
     assert error.reason == "TOPOLOGY_MAPPING_ALREADY_EXISTS"
-    assert error.metadata["psid"].startswith("new::1220") and error.metadata["psid"].endswith("...::35-0")
+    assert error.metadata["psid"].startswith("new::1220") and error.metadata["psid"].endswith(
+        ("...::35-0", "...::34-0")
+    )
     assert error.metadata["existing"].endswith(f"PAR::target::{namespace(net.target.uid)[:12]}... -> Submission)")
 
 
@@ -359,7 +364,7 @@ def test_filters_match_as_recorded(shared: Net) -> None:
     assert found(filter_participant="peer") == []
 
 
-def test_lists_of_everything_select_kinds_and_namespaces(shared: Net) -> None:
+def test_lists_of_everything_select_kinds_and_namespaces(shared: Net, line: str) -> None:
     def kinds(rpc: str, **more: Any) -> list[str]:
         items = shared.source.admin(f"{READ}/{rpc}", query(AUTHORIZED, **more))["result"].get("items", [])
         return [next(iter(_mapping(item["transaction"]))) for item in items]
@@ -367,10 +372,17 @@ def test_lists_of_everything_select_kinds_and_namespaces(shared: Net) -> None:
     everything = ["namespace_delegation", "owner_to_key_mapping", "synchronizer_trust_certificate"]
     assert kinds("ListAll") == everything
     assert kinds("ListAll", exclude_mappings=["otk"]) == [everything[0], everything[2]]
-    assert kinds("ListAllV2", include_mappings=["dtc"]) == [everything[2]]
+    if line == "3.5":
+        assert kinds("ListAllV2", include_mappings=["dtc"]) == [everything[2]]
     assert kinds("ListAll", filter_namespace=namespace(shared.target.uid)) == []
+    if line == "3.5":
+        assert kinds("ListAll", exclude_mappings=["lsu"]) == everything
+    else:
+        error = refused(lambda: kinds("ListAll", exclude_mappings=["lsu"]))
+        assert error.reason == "PROTO_DESERIALIZATION_FAILURE"
     stores = shared.source.admin(f"{READ}/ListAvailableStores")["store_ids"]
-    assert stores == [{"synchronizer": {"physical_id": f"{shared.old}::35-0"}}, {"authorized": {}}]
+    physical_id = f"{shared.old}::{max(release(line).protocol_versions)}-0"
+    assert stores == [{"synchronizer": {"physical_id": physical_id}}, {"authorized": {}}]
 
 
 def _mapping(item: str) -> dict[str, Any]:
@@ -383,7 +395,7 @@ def _mapping(item: str) -> dict[str, Any]:
 
 def test_snapshot_of_a_store_is_imported_into_a_temporary_one(shared: Net) -> None:
     chunks = shared.source.admin(f"{READ}/ExportTopologySnapshotV2", query(AUTHORIZED))
-    shared.source.admin(f"{WRITE}/CreateTemporaryTopologyStore", {"name": "copy", "protocol_version": 35})
+    shared.source.admin(f"{WRITE}/CreateTemporaryTopologyStore", {"name": "copy", "protocol_version": 34})
     store = {"temporary": {"name": "copy"}}
     requests = [{"topology_snapshot": one["chunk"], "store": store} for one in chunks]
     shared.source.admin(f"{WRITE}/ImportTopologySnapshotV2", requests)

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from google.protobuf import json_format
+from wire.conftest import playing
 
 from sandbox import client, crypto, wire
 from sandbox.client import CallFailed, Participant
@@ -56,8 +57,8 @@ Clients = dict[str, Participant]
 
 
 @pytest.fixture(scope="module")
-def network(make_network: Any) -> Any:
-    return make_network(TOPOLOGY)
+def network(make_network: Any, line: str) -> Any:
+    return make_network(playing(TOPOLOGY, line))
 
 
 @pytest.fixture(scope="module")

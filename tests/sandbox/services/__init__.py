@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from sandbox.release import Release
+
 _EARLY = [
     "health.HealthService",
     "apiinfo.ApiInfoService",
@@ -45,21 +47,26 @@ _LEDGER = [
 ]
 
 
-def _load(names: list[str]) -> list[Any]:
+def load(names: list[str]) -> list[Any]:
+    """The classes of these names, each with its module."""
     loaded = []
     for name in names:
-        module, _unused, cls = name.partition(".")
-        loaded.append(getattr(importlib.import_module(f"sandbox.services.{module}"), cls))
+        module, _unused, cls = name.rpartition(".")
+        loaded.append(getattr(importlib.import_module(module), cls))
     return loaded
 
 
-def early() -> list[Any]:
-    return _load(_EARLY)
+def _own(names: list[str]) -> list[Any]:
+    return load([f"{__name__}.{name}" for name in names])
 
 
-def late() -> list[Any]:
-    return _load(_LATE)
+def early(line: Release) -> list[Any]:
+    return _own(_EARLY)
 
 
-def ledger() -> list[Any]:
-    return _load(_LEDGER)
+def late(line: Release) -> list[Any]:
+    return _own(_LATE)
+
+
+def ledger(line: Release) -> list[Any]:
+    return _own(_LEDGER)

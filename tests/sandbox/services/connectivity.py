@@ -85,7 +85,9 @@ class SynchronizerConnectivityService:
     def ListRegisteredSynchronizers(self, request: Any, context: grpc.ServicerContext) -> Any:
         response = self._cls("ListRegisteredSynchronizersResponse")()
         for registered in self._connector.all():
-            result = response.results.add(connected=registered.connected, status=_ACTIVE)
+            result = response.results.add(connected=registered.connected)
+            if "status" in result.DESCRIPTOR.fields_by_name:  # 3.5 only
+                result.status = _ACTIVE
             result.config.MergeFromString(registered.config)
             if registered.psid:
                 result.physical_synchronizer_id = registered.psid

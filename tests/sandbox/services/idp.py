@@ -66,12 +66,13 @@ def _check_jwks(url: str) -> None:
 
 class IdentityProviderConfigService:
     SERVICE = "com.daml.ledger.api.v2.admin.IdentityProviderConfigService"
+    PACKAGE = "v2.admin"
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     def _cls(self, name: str) -> Any:
-        return self._node.messages.cls(f"v2.admin.{name}")
+        return self._node.messages.cls(f"{self.PACKAGE}.{name}")
 
     def _config(self, row: sqlite3.Row) -> Any:
         values = {name: row[name] for name in _COLUMNS}

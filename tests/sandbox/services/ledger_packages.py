@@ -93,26 +93,26 @@ def _wanted(wanted: Any, package_id: str, name: str) -> bool:
 
 class PackageManagementService:
     SERVICE = "com.daml.ledger.api.v2.admin.PackageManagementService"
+    PACKAGE = "v2.admin"
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     def _cls(self, name: str) -> Any:
-        return self._node.messages.cls(f"v2.admin.{name}")
+        return self._node.messages.cls(f"{self.PACKAGE}.{name}")
 
     def ListKnownPackages(self, request: Any, context: Any) -> Any:
         response = self._cls("ListKnownPackagesResponse")()
         for package in _packages(self._node):
             seconds, micros = divmod(package.uploaded_at, 1_000_000)
-            details = response.package_details.add(
-                package_id=package.package_id,
-                package_size=package.size,
-                name=package.name,
-                version=package.version,
-            )
+            details = response.package_details.add(package_id=package.package_id, package_size=package.size)
+            self._name(details, package)
             details.known_since.seconds = seconds
             details.known_since.nanos = micros * 1000
         return response
+
+    def _name(self, details: Any, package: StoredPackage) -> None:
+        details.name, details.version = package.name, package.version
 
     def UploadDarFile(self, request: Any, context: Any) -> Any:
         """Unlike the admin API's upload this one vets unless told not to."""

@@ -61,7 +61,8 @@ class StateService:
         wanted = event_filter.required(request.event_format, request.HasField("event_format"))
         offset = request.active_at_offset
         self._check_offset(offset, wanted)
-        after = _read_token(request.stream_continuation_token, offset, wanted)
+        # 3.4 knows no tokens.
+        after = _read_token(getattr(request, "stream_continuation_token", b""), offset, wanted)
         if offset:
             yield from self._responses(offset, wanted, after)
 
@@ -104,12 +105,14 @@ class StateService:
 
     def _responses(self, offset: int, wanted: EventFilter, after: int) -> Iterator[Any]:
         response = self._cls("GetActiveContractsResponse")
-        mark = _mark(offset, wanted)
+        mark = _mark(offset, wanted) if "stream_continuation_token" in response.DESCRIPTOR.fields_by_name else None
         for active, contract in acs_export.rows(self._node, offset, after):
             visible = wanted.visible(contract)
             if visible is None:
                 continue
-            answer = response(workflow_id=active.workflow_id, stream_continuation_token=_token(active, mark))
+            answer = response(workflow_id=active.workflow_id)
+            if mark is not None:
+                answer.stream_continuation_token = _token(active, mark)
             entry = answer.active_contract
             acs_export.fill_event(entry.created_event, active, contract, visible.witnesses, visible.with_blob)
             entry.synchronizer_id = active.synchronizer_id

@@ -64,12 +64,14 @@ def _record(db: sqlite3.Connection, participant: str, party: str) -> sqlite3.Row
 
 class LedgerPartyManagementService:
     SERVICE = "com.daml.ledger.api.v2.admin.PartyManagementService"
+    PACKAGE = "v2.admin"
+    MOVED = "UpdatePartyIdentityProviderIdResponse"
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     def _cls(self, name: str) -> Any:
-        return self._node.messages.cls(f"v2.admin.{name}")
+        return self._node.messages.cls(f"{self.PACKAGE}.{name}")
 
     def _details(self, party: str, is_local: bool, record: sqlite3.Row | None) -> Any:
         details = self._cls("PartyDetails")(party=party, is_local=is_local)
@@ -104,7 +106,7 @@ class LedgerPartyManagementService:
         details = [
             self._details(party, local, records.get(party))
             for party, local in known.items()
-            if party.startswith(request.filter_party)
+            if party.startswith(getattr(request, "filter_party", ""))
         ]
         wanted = [each for each in details if _in_provider(each, request.identity_provider_id)]
         chosen, token = page(wanted, lambda each: str(each.party), request.page_size, request.page_token, _MAX_PAGE)
@@ -117,7 +119,7 @@ class LedgerPartyManagementService:
         party = f"{hint}::{self._node.namespace}"
         if "::" in hint or len(party) > 255:
             raise invalid_field("party_id_hint", f"Party id hint {hint} is not a valid identifier")
-        psid = self._synchronizer(request.synchronizer_id)
+        psid = self._synchronizer(getattr(request, "synchronizer_id", ""))
         if party in party_view.known_parties(self._node):
             raise _already_allocated(hint, party)
         with self._node.db.read() as db:
@@ -126,8 +128,9 @@ class LedgerPartyManagementService:
         with self._node.db.write() as db:
             annotations = dict(request.local_metadata.annotations)
             put_record(db, self._node.name, party, annotations, request.identity_provider_id)
-            if request.user_id:
-                users.add_rights(db, self._node.name, request.user_id, [("can_act_as", party)])
+            user_id = getattr(request, "user_id", "")
+            if user_id:
+                users.add_rights(db, self._node.name, user_id, [("can_act_as", party)])
             record = _record(db, self._node.name, party)
         return self._cls("AllocatePartyResponse")(party_details=self._details(party, True, record))
 
@@ -194,7 +197,7 @@ class LedgerPartyManagementService:
                 raise _not_found(request.party)
             annotations = json.loads(record["annotations"]) if record else {}
             put_record(db, self._node.name, request.party, annotations, request.target_identity_provider_id)
-        return self._cls("UpdatePartyIdentityProviderIdResponse")()
+        return self._cls(self.MOVED)()
 
 
 def _in_provider(details: Any, provider: str) -> bool:

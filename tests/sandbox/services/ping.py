@@ -7,46 +7,51 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from typing import Any
 
 from sandbox import crypto, dars, ids, party_view, vetting
 from sandbox.errors import CantonError, field_not_set
 from sandbox.node import Node
 from sandbox.services.packages import parse
-from sandbox.vault import PROTOCOL
+from sandbox.vault import PROTOCOL, Key
 
 _DEFAULT_MS = 200
 
 
 class PingService:
     SERVICE = "com.digitalasset.canton.admin.participant.v30.PingService"
+    PACKAGE = "admin.participant.v30"
+    DAR = dars.PING_DAR
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._main = parse(dars.builtin_dar()).main.package_id
+        self._main = parse(dars.builtin_dar(self.DAR)).main.package_id
 
     def Ping(self, request: Any, context: Any) -> Any:
         """A failed ping is an answer, not an error. `ping_time` is in milliseconds."""
         if not request.target_parties:
             raise field_not_set("target_parties")
         started = time.monotonic()
-        response = self._node.messages.cls("admin.participant.v30.PingResponse")()
-        reason = self._obstacle(request)
+        response = self._node.messages.cls(f"{self.PACKAGE}.PingResponse")()
+        reason = self._obstacle(getattr(request, "synchronizer_id", ""), request.target_parties)
         time.sleep(float(self._node.knob("ping_ms", _DEFAULT_MS)) / 1000)
         if reason:
-            response.failure.reason = reason
+            self._fail(response.failure, reason)
         else:
             response.success.ping_time = round((time.monotonic() - started) * 1000)
             response.success.responder = request.target_parties[0]
         return response
 
-    def _obstacle(self, request: Any) -> str:
+    def _fail(self, failure: Any, reason: str) -> None:
+        failure.reason = reason
+
+    def _obstacle(self, wanted: str, targets: list[str]) -> str:
         """Why the ping can't come through; empty when it can."""
-        wanted = request.synchronizer_id
         candidates = [p for p in self._node.connected().values() if wanted in ("", p, ids.logical(p))]
         if not candidates:
             return f"Not connected to {ids.short(wanted) if wanted else 'any synchronizer'}"
-        obstacles = [self._obstacle_on(psid, request.target_parties) for psid in candidates]
+        obstacles = [self._obstacle_on(psid, targets) for psid in candidates]
         return "" if "" in obstacles else obstacles[0]
 
     def _obstacle_on(self, psid: str, targets: list[str]) -> str:
@@ -54,13 +59,16 @@ class PingService:
         for uid in (self._node.uid, *targets):
             if uid not in active:
                 return f"Participant {ids.short(uid)} is not active on {ids.short(psid)}"
-            if self._main not in vetting.current(self._node, psid, uid, effective=True).packages:
-                return f"Participant {ids.short(uid)} has not vetted {dars.PING_DAR} on {ids.short(psid)}"
+            if self._main not in self._vetted(psid, uid):
+                return f"Participant {ids.short(uid)} has not vetted {self.DAR} on {ids.short(psid)}"
         return self._signing_obstacle()
+
+    def _vetted(self, psid: str, uid: str) -> Collection[str]:
+        return vetting.current(self._node, psid, uid, effective=True).packages
 
     def _signing_obstacle(self) -> str:
         """A transaction needs the protocol key: a node whose KMS refuses it cannot transact."""
-        key = self._node.vault.with_usage(PROTOCOL)
+        key = self._protocol_key()
         if key is None:
             return "No protocol signing key"
         data = os.urandom(34)
@@ -68,4 +76,10 @@ class PingService:
             signature = self._node.vault.sign(key.fingerprint, data)
         except CantonError as error:
             return f"Could not sign: {error}"
-        return "" if crypto.verify(key.signing, signature, data) else "The signature does not verify"
+        return "" if self._verifies(key, signature, data) else "The signature does not verify"
+
+    def _protocol_key(self) -> Key | None:
+        return self._node.vault.with_usage(PROTOCOL)
+
+    def _verifies(self, key: Key, signature: Any, data: bytes) -> bool:
+        return crypto.verify(key.signing, signature, data)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
 
 from sandbox import acs_export, connections, contracts, ids
-from sandbox.acs_import import AcsImport, ImportRefused
+from sandbox.acs_import import AcsImport, ImportRefused, Staging
 from sandbox.acs_stream import (
     CHUNK_BYTES,
     NotGzip,
@@ -28,6 +28,12 @@ from sandbox.errors import BareError, CantonError, field_not_set, proto_failure
 from sandbox.node import Node
 
 _STILL_CONNECTED = "There are still synchronizers connected. Please disconnect all synchronizers."
+_IMPORT_ARGUMENTS = {
+    "workflow_id_prefix": "Workflow ID prefix",
+    "contract_import_mode": "Contract import mode",
+    "excluded_stakeholder_ids": "Excluded stakeholders",
+    "representative_package_id_override": "Representative package id override",
+}
 _TRUNCATED = (
     "BufferException(com.google.protobuf.InvalidProtocolBufferException: While parsing a protocol message, the input "
     "ended unexpectedly in the middle of a field.  This could mean either that the input has been truncated or that "
@@ -39,7 +45,7 @@ def invalid_repair(cause: str) -> CantonError:
     return CantonError("INVALID_ARGUMENT_REPAIR", cause)
 
 
-def _check_uid(text: str, field: str) -> None:
+def check_uid(text: str, field: str) -> None:
     """The texts are recorded for a missing namespace and for a physical id where a logical one is due."""
     identifier, delimiter, namespace = text.partition("::")
     if not delimiter:
@@ -53,14 +59,33 @@ def _check_uid(text: str, field: str) -> None:
         )
 
 
+def _same_arguments(first: Any, request: Any) -> None:
+    """3.4 reads the arguments of every message: each must set the mode and repeat what the first one said."""
+    if not request.contract_import_mode:
+        raise BareError(grpc.StatusCode.UNKNOWN, "FieldNotSet(contract_import_mode)")
+    refuse_changes(first, request, _IMPORT_ARGUMENTS)
+
+
+def refuse_changes(first: Any, request: Any, arguments: dict[str, str]) -> None:
+    """Each of the fields has to be as it was in the first message; ``arguments`` says how errors name them."""
+    for field, name in arguments.items():
+        before, after = getattr(first, field), getattr(request, field)
+        if before != after:
+            raise BareError(grpc.StatusCode.UNKNOWN, f"{name} cannot be changed from {before} to {after}")
+
+
 class ParticipantRepairService:
     SERVICE = "com.digitalasset.canton.admin.participant.v30.ParticipantRepairService"
+    PACKAGE = "admin.participant.v30"
+    # How errors name what a participant connects to, and the field that holds its alias in a request to purge.
+    WORD = "Synchronizer"
+    ALIAS = "synchronizer_alias"
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     def _cls(self, name: str) -> Any:
-        return self._node.messages.cls(f"admin.participant.v30.{name}")
+        return self._node.messages.cls(f"{self.PACKAGE}.{name}")
 
     def _known_synchronizers(self) -> set[str]:
         with self._node.db.read() as db:
@@ -70,12 +95,17 @@ class ParticipantRepairService:
 
     def ExportAcs(self, request: Any, context: Any) -> Iterator[Any]:
         selection = self._selection(request)
-        response = self._cls("ExportAcsResponse")
         records = acs_export.records(self._node, selection)
-        chunk_bytes = int(self._node.knob("export_chunk_bytes", CHUNK_BYTES))
+        yield from self._send(write_snapshot(records, self._chunk_bytes()))
+
+    def _chunk_bytes(self) -> int:
+        return int(self._node.knob("export_chunk_bytes", CHUNK_BYTES))
+
+    def _send(self, chunks: Iterable[bytes]) -> Iterator[Any]:
+        response = self._cls("ExportAcsResponse")
         pause = float(self._node.knob("export_chunk_ms", 0)) / 1000
         breaks_after = self._node.knob("export_abort_after_chunks")
-        for number, chunk in enumerate(write_snapshot(records, chunk_bytes)):
+        for number, chunk in enumerate(chunks):
             if breaks_after is not None and number >= int(breaks_after):
                 raise BareError(grpc.StatusCode.UNAVAILABLE, "Connection closed by the sandbox while exporting")
             time.sleep(pause)
@@ -83,16 +113,16 @@ class ParticipantRepairService:
 
     def _selection(self, request: Any) -> acs_export.Selection:
         for party in request.party_ids:
-            _check_uid(party, "party_ids")
+            check_uid(party, "party_ids")
         for party in request.excluded_stakeholder_ids:
-            _check_uid(party, "excluded_stakeholder_ids")
+            check_uid(party, "excluded_stakeholder_ids")
         renames = {}
         for source, target in request.contract_synchronizer_renames.items():
-            _check_uid(source, "source synchronizer id")
-            _check_uid(target.target_synchronizer_id, "target synchronizer id")
+            check_uid(source, "source synchronizer id")
+            check_uid(target.target_synchronizer_id, "target synchronizer id")
             renames[source] = target.target_synchronizer_id
         if request.synchronizer_id:
-            _check_uid(request.synchronizer_id, "filter_synchronizer_id")
+            check_uid(request.synchronizer_id, "filter_synchronizer_id")
             if request.synchronizer_id not in self._known_synchronizers():
                 raise invalid_repair(f"Filter synchronizer id Some({ids.short(request.synchronizer_id)}) is unknown")
         self._check_offset(request.ledger_offset)
@@ -122,6 +152,8 @@ class ParticipantRepairService:
     # --- import
 
     def ImportAcs(self, requests: Iterator[Any], context: Any) -> Any:
+        if self._node.release.buffered_import:
+            return self._import_buffered(requests)
         first = next(requests, None)
         if first is None:
             return self._cls("ImportAcsResponse")()
@@ -138,6 +170,28 @@ class ParticipantRepairService:
                     raise CantonError("IMPORT_ACS_ERROR", str(error)) from error
         return self._cls("ImportAcsResponse")()
 
+    def _import_buffered(self, requests: Iterator[Any]) -> Any:
+        """3.4: nothing happens before the upload is complete, and every message repeats the arguments."""
+        first = next(requests, None)
+        if first is None:
+            raise BareError(grpc.StatusCode.UNKNOWN, "The import ACS request fields are not set")
+        snapshot = b"".join(self._snapshot_chunks(first, requests, _same_arguments))
+        with AcsImport(self._node, first) as work:
+            self._read_all(SnapshotReader([snapshot]), work)
+            try:
+                work.commit_batches(self._check_batch)
+            except ImportRefused as error:
+                raise CantonError("IMPORT_ACS_ERROR", str(error)) from error
+            return self._cls("ImportAcsResponse")(contract_id_mappings=work.recomputed)
+
+    def _check_batch(self, db: sqlite3.Connection, synchronizer_id: str) -> None:
+        if synchronizer_id not in {ids.logical(psid) for psid in connections.known(db, self._node.name)}:
+            raise CantonError(
+                "IMPORT_ACS_ERROR", f"Not able to find synchronizer alias for {ids.short(synchronizer_id)}"
+            )
+        self._refuse_connected(db)
+        self._refuse_memory(synchronizer_id)
+
     def _import_arguments(self, first: Any) -> Any:
         """Only the first message is read for arguments; mode and synchronizer come before everything else."""
         if not first.HasField("synchronizer_id") or not first.synchronizer_id:
@@ -149,32 +203,45 @@ class ParticipantRepairService:
         return first
 
     def _check_importable(self, synchronizer_id: str) -> None:
-        if self._node.config["storage"] == "memory":
-            raise CantonError(
-                "IMPORT_ACS_ERROR",
-                f"{ids.short(synchronizer_id)} is in memory which is not supported by repair. Use db persistence.",
-            )
+        self._refuse_memory(synchronizer_id)
         with self._node.db.read() as db:
             self._refuse_connected(db)
         if synchronizer_id not in self._known_synchronizers():
             raise CantonError("IMPORT_ACS_ERROR", f"Could not find {ids.short(synchronizer_id)}")
 
-    def _refuse_connected(self, db: sqlite3.Connection) -> None:
-        if connections.connected(db, self._node.name):
-            raise CantonError("IMPORT_ACS_ERROR", _STILL_CONNECTED)
+    def _refuse_memory(self, synchronizer_id: str) -> None:
+        if self._node.config["storage"] == "memory":
+            raise CantonError(
+                "IMPORT_ACS_ERROR",
+                f"{ids.short(synchronizer_id)} is in memory which is not supported by repair. Use db persistence.",
+            )
 
-    def _snapshot_chunks(self, first: Any, rest: Iterator[Any]) -> Iterator[bytes]:
+    def _refuse_connected(self, db: sqlite3.Connection) -> None:
+        obstacle = self._obstacle(db, "")
+        if obstacle:
+            raise CantonError("IMPORT_ACS_ERROR", obstacle)
+
+    def _obstacle(self, db: sqlite3.Connection, synchronizer_id: str) -> str:
+        """Why nothing can be repaired on a synchronizer now; empty when it can. 3.x: no matter which one."""
+        return _STILL_CONNECTED if connections.connected(db, self._node.name) else ""
+
+    def _snapshot_chunks(
+        self, first: Any, rest: Iterator[Any], check: Callable[[Any, Any], None] | None = None
+    ) -> Iterator[bytes]:
+        """The pieces of the snapshot as they arrive; `check` compares each message with the first."""
         pause = float(self._node.knob("import_ms_per_chunk", 0)) / 1000
         breaks_after = self._node.knob("import_abort_after_bytes")
         received = 0
         for request in itertools.chain([first], rest):
+            if check:
+                check(first, request)
             received += len(request.acs_snapshot)
             if breaks_after is not None and received > int(breaks_after):
                 raise BareError(grpc.StatusCode.UNAVAILABLE, "Connection closed by the sandbox while importing")
             time.sleep(pause)
             yield request.acs_snapshot
 
-    def _read_all(self, reader: SnapshotReader, work: AcsImport) -> None:
+    def _read_all(self, reader: SnapshotReader, work: Staging) -> None:
         try:
             self._read_records(reader, work)
         except NotGzip:
@@ -186,7 +253,7 @@ class ParticipantRepairService:
         except RecordCut:
             raise proto_failure(_TRUNCATED) from None
 
-    def _read_records(self, reader: SnapshotReader, work: AcsImport) -> None:
+    def _read_records(self, reader: SnapshotReader, work: Staging) -> None:
         try:
             for record in reader:
                 work.take(record)
@@ -203,7 +270,7 @@ class ParticipantRepairService:
     # --- purge
 
     def PurgeContracts(self, request: Any, context: Any) -> Any:
-        alias = request.synchronizer_alias
+        alias = getattr(request, self.ALIAS)
         if not request.contract_ids:
             raise invalid_repair("Missing contract ids to purge")
         contract_ids = []
@@ -215,9 +282,10 @@ class ParticipantRepairService:
         with self._node.db.write() as db:
             connection = connections.find(db, self._node.name, alias)
             if connection is None or not connection.psid:
-                raise self._purge_error(alias, f"Could not find Synchronizer '{alias}'")
-            if connections.connected(db, self._node.name):
-                raise self._purge_error(alias, _STILL_CONNECTED)
+                raise self._purge_error(alias, f"Could not find {self.WORD} '{alias}'")
+            obstacle = self._obstacle(db, ids.logical(connection.psid))
+            if obstacle:
+                raise self._purge_error(alias, obstacle)
             present = self._purgeable(db, request, contract_ids, ids.logical(connection.psid))
             if present:
                 contracts.end(db, self._node.name, present, "purged")
@@ -232,11 +300,11 @@ class ParticipantRepairService:
                 present.append(contract_id)
             elif not request.ignore_already_purged:
                 raise self._purge_error(
-                    request.synchronizer_alias,
+                    getattr(request, self.ALIAS),
                     f"Contract ContractId({contract_id.hex()}) cannot be purged: {state} contract. "
                     "Set ignoreAlreadyPurged = true to skip non-existing contracts.",
                 )
         return list(dict.fromkeys(present))
 
     def _purge_error(self, alias: str, cause: str) -> CantonError:
-        return CantonError("CONTRACT_PURGE_ERROR", cause, {"synchronizerAlias": f"Synchronizer '{alias}'"})
+        return CantonError("CONTRACT_PURGE_ERROR", cause, {f"{self.WORD.lower()}Alias": f"{self.WORD} '{alias}'"})

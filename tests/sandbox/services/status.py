@@ -43,7 +43,8 @@ class ParticipantStatusService:
         if not node.ready:
             waiting = response.not_initialized
             waiting.active = True
-            waiting.version = node.release.version
+            if "version" in waiting.DESCRIPTOR.fields_by_name:  # 3.5 only
+                waiting.version = node.version
             if node.config["identity"] == "manual" and not node.initialized:
                 waiting.waiting_for_external_input = _WAITS_FOR_TOPOLOGY if node.uid else _WAITS_FOR_ID
             return response
@@ -61,7 +62,7 @@ class ParticipantStatusService:
         common.uid = node.uid
         common.uptime.FromMilliseconds(int((time.time() - node.started) * 1000))
         common.active = True
-        common.version = node.release.version
+        common.version = node.version
         with node.db.read() as connection:
             ports = connection.execute(
                 "SELECT admin_port, ledger_port FROM participants WHERE name=?", (node.name,)

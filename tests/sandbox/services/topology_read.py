@@ -187,13 +187,20 @@ class TopologyManagerReadService:
         return self._cls("ListAvailableStoresResponse")(store_ids=map(self._store_id, stores))
 
     def ListAll(self, request: Any, context: grpc.ServicerContext) -> Any:
-        excluded = _codes(request.exclude_mappings)
+        excluded = self._codes(request.exclude_mappings)
         codes = set(mappings.SHORT_CODES.values()) - excluded
         return self._cls("ListAllResponse")(result=self._transactions(request, codes))
 
     def ListAllV2(self, request: Any, context: grpc.ServicerContext) -> Any:
-        codes = _codes(request.include_mappings) or set(mappings.SHORT_CODES.values())
+        codes = self._codes(request.include_mappings) or set(mappings.SHORT_CODES.values())
         return self._cls("ListAllV2Response")(result=self._transactions(request, codes))
+
+    def _codes(self, names: Iterable[str]) -> set[int]:
+        """The kinds behind short codes; the lines of 3.x do not know the same ones (B7)."""
+        unknown = [n for n in names if n not in mappings.SHORT_CODES or n in self._node.release.unknown_short_codes]
+        if unknown:
+            raise proto_failure(f"UnrecognizedTopologyMapping({unknown[0]})")
+        return {mappings.SHORT_CODES[name] for name in names}
 
     def _transactions(self, request: Any, codes: Iterable[int]) -> Any:
         listed = self._cls("TopologyTransactions")()
@@ -207,12 +214,12 @@ class TopologyManagerReadService:
         return listed
 
     def ExportTopologySnapshot(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        codes = set(mappings.SHORT_CODES.values()) - _codes(request.exclude_mappings)
+        codes = set(mappings.SHORT_CODES.values()) - self._codes(request.exclude_mappings)
         data = self._node.messages.wrap(self._transactions(request, codes).SerializeToString())
         yield from _chunks(data, self._cls("ExportTopologySnapshotResponse"))
 
     def ExportTopologySnapshotV2(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        codes = set(mappings.SHORT_CODES.values()) - _codes(request.exclude_mappings)
+        codes = set(mappings.SHORT_CODES.values()) - self._codes(request.exclude_mappings)
         items = self._transactions(request, codes).items
         data = b"".join(delimited(self._node.messages.wrap(item.SerializeToString())) for item in items)
         yield from _chunks(data, self._cls("ExportTopologySnapshotV2Response"))
@@ -221,13 +228,6 @@ class TopologyManagerReadService:
 def _chunks(data: bytes, response: Any) -> Iterator[Any]:
     for start in range(0, len(data), _CHUNK):
         yield response(chunk=data[start : start + _CHUNK])
-
-
-def _codes(names: Iterable[str]) -> set[int]:
-    unknown = [name for name in names if name not in mappings.SHORT_CODES]
-    if unknown:
-        raise proto_failure(f"UnrecognizedTopologyMapping({unknown[0]})")
-    return {mappings.SHORT_CODES[name] for name in names}
 
 
 def party_matches(party: str, wanted: str) -> bool:

@@ -51,7 +51,9 @@ MAX_RIGHTS = 1000
 MAX_PAGE = 1000
 
 _USER_ID = re.compile(r"[a-zA-Z0-9@^$.!`\-#+'~_|:()]{1,128}")
-_UPDATABLE = ("primary_party", "is_deactivated", "metadata.annotations", "primary_party_authentication")
+# A field that only 3.5 has.
+_AUTHENTICATION = "primary_party_authentication"
+_UPDATABLE = ("primary_party", "is_deactivated", "metadata.annotations", _AUTHENTICATION)
 _WITH_PARTY = {"can_act_as", "can_read_as", "can_execute_as"}
 
 Right = tuple[str, str]
@@ -108,6 +110,8 @@ def _check_annotations(annotations: dict[str, str]) -> None:
 
 class UserManagementService:
     SERVICE = "com.daml.ledger.api.v2.admin.UserManagementService"
+    PACKAGE = "v2.admin"
+    MOVED = "UpdateUserIdentityProviderIdResponse"
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -117,7 +121,7 @@ class UserManagementService:
     # --- messages
 
     def _cls(self, name: str) -> Any:
-        return self._node.messages.cls(f"v2.admin.{name}")
+        return self._node.messages.cls(f"{self.PACKAGE}.{name}")
 
     def _user(self, row: sqlite3.Row) -> Any:
         user = self._cls("User")(
@@ -125,8 +129,9 @@ class UserManagementService:
             primary_party=row["primary_party"],
             is_deactivated=bool(row["is_deactivated"]),
             identity_provider_id=row["identity_provider_id"],
-            primary_party_authentication=bool(row["primary_party_authentication"]),
         )
+        if row[_AUTHENTICATION]:
+            setattr(user, _AUTHENTICATION, True)
         user.metadata.resource_version = str(row["resource_version"])
         user.metadata.annotations.update(json.loads(row["annotations"]))
         return user
@@ -201,7 +206,7 @@ class UserManagementService:
                     "id": user.id,
                     "primary_party": user.primary_party,
                     "is_deactivated": user.is_deactivated,
-                    "primary_party_authentication": user.primary_party_authentication,
+                    _AUTHENTICATION: getattr(user, _AUTHENTICATION, False),
                     "identity_provider_id": user.identity_provider_id,
                     "annotations": annotations,
                 },
@@ -233,8 +238,10 @@ class UserManagementService:
             raise missing_field("user")
         if not request.HasField("update_mask"):
             raise missing_field("update_mask")
-        paths = update_paths(request.update_mask, _UPDATABLE, "INVALID_USER_UPDATE_REQUEST")
         user = request.user
+        fields = user.DESCRIPTOR.fields_by_name
+        updatable = [path for path in _UPDATABLE if path.partition(".")[0] in fields]
+        paths = update_paths(request.update_mask, updatable, "INVALID_USER_UPDATE_REQUEST")
         with self._node.db.write() as db:
             row = self._find(db, "updating user", user.id, user.identity_provider_id)
             if user.metadata.resource_version not in ("", str(row["resource_version"])):
@@ -255,7 +262,7 @@ class UserManagementService:
                 (
                     plain["primary_party"],
                     plain["is_deactivated"],
-                    plain["primary_party_authentication"],
+                    plain[_AUTHENTICATION],
                     json.dumps(annotations),
                     self._node.name,
                     user.id,
@@ -320,4 +327,4 @@ class UserManagementService:
                 "UPDATE ledger_user SET identity_provider_id = ? WHERE participant = ? AND id = ?",
                 (request.target_identity_provider_id, self._node.name, request.user_id),
             )
-        return self._cls("UpdateUserIdentityProviderIdResponse")()
+        return self._cls(self.MOVED)()

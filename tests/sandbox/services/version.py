@@ -22,7 +22,7 @@ class VersionService:
         self._node = node
 
     def GetLedgerApiVersion(self, request: Any, context: Any) -> Any:
-        response = self._node.messages.cls("v2.GetLedgerApiVersionResponse")(version=self._node.release.version)
+        response = self._node.messages.cls("v2.GetLedgerApiVersionResponse")(version=self._node.version)
         features = response.features
         features.experimental.static_time.SetInParent()
         features.experimental.command_inspection_service.supported = True

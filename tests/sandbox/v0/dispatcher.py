@@ -1,0 +1,105 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way of topology transactions into the domains' stores (admin-api-2 C).
+
+As in Canton 3 what a participant sends lies in memory until it is sequenced. But it comes from the Authorized store, so
+the next connect sends again whatever a disconnect or kill lost.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sandbox import connections, dispatcher, ids, topology_state
+from sandbox.errors import CantonError
+from sandbox.topology_state import EPSILON
+from sandbox.v0 import elements
+from sandbox.v0.elements import IDD, MEDIATOR, NSD, OTK, PARAMETERS, REMOVE, STATE
+from sandbox.v0.topology import Topology, Transaction
+
+if TYPE_CHECKING:
+    from sandbox.node import Node
+
+
+class Dispatcher(dispatcher.Dispatcher):
+    """The outboxes of one participant of Canton 2."""
+
+    def __init__(self, node: Node, topology: Topology) -> None:
+        super().__init__(node)
+        self._topology = topology
+
+    def push(self, psid: str, signed: list[Any]) -> None:
+        """Queue transactions of the Authorized store. What can't be brought into the domain's form stays behind."""
+        ready = []
+        for transaction in signed:
+            try:
+                ready += self._converted(psid, [transaction])
+            except CantonError as error:
+                self._node.log.error("a topology transaction does not go to %s: %s", ids.short(psid), error)
+        self.submit(psid, ready)
+
+    def push_authorized_now(self, psid: str) -> None:
+        """Bring everything that the domain has not seen into its store; TOPOLOGY_CONVERSION_ERROR when that can't be."""
+        with self._node.db.read() as connection:
+            store = topology_state.authorized(self._node.name)
+            mine = [row.transaction for row in self._topology.all_rows(connection, store)]
+        self._sequence(psid, self._converted(psid, mine))
+
+    def _converted(self, domain_id: str, transactions: Iterable[Transaction]) -> list[Transaction]:
+        """Those that concern a domain and are new to it, in the form of its protocol version."""
+        own, there = topology_state.authorized(self._node.name), topology_state.synchronizer(domain_id)
+        fresh: list[Transaction] = []
+        with self._node.db.read() as connection:
+            version = connections.protocol_version(connection, domain_id)
+            assert version is not None
+            for one in transactions:
+                if not _concerns(one, domain_id) or self._topology.seen(connection, there, one):
+                    continue
+                converted = self._topology.convert(connection, own, self._node.vault, one, version)
+                known = any(converted.hash == other.hash for other in fresh)
+                if not known and not self._topology.seen(connection, there, converted):
+                    fresh.append(converted)
+        return fresh
+
+    def _sequence(self, psid: str, batch: list[Any]) -> None:
+        if batch:
+            with self._node.db.write() as connection:
+                sequence(connection, self._topology, psid, batch, self._node.log.info)
+
+
+def _concerns(transaction: Transaction, domain_id: str) -> bool:
+    element = transaction.element
+    if element.kind in (MEDIATOR, PARAMETERS):
+        return False
+    if element.kind == OTK and not element.item.key_owner.startswith("PAR::"):
+        return elements.bare(element.item.key_owner) == domain_id
+    return element.kind != STATE or bool(element.item.domain == domain_id)
+
+
+def sequence(
+    connection: sqlite3.Connection, topology: Topology, domain_id: str, batch: list[Transaction], log: Any = None
+) -> list[Transaction]:
+    """Bring a batch into a domain's store at one time; what is not right is kept as rejected, without a word."""
+    store = topology_state.synchronizer(domain_id)
+    sequenced = topology.next_time(connection, store, ids.now())
+    effective = sequenced + EPSILON
+    added = []
+    for one in batch:
+        if topology.seen(connection, store, one):
+            continue
+        try:
+            topology.check_removal(connection, store, one)
+            topology.check(connection, store, one)
+        except CantonError as error:
+            if log is not None:
+                log("domain %s refused a topology transaction: %s", ids.short(domain_id), error)
+            topology.put(connection, store, one, sequenced, effective, str(error))
+            continue
+        topology.put(connection, store, one, sequenced, effective)
+        if one.operation == REMOVE and one.element.kind in (NSD, IDD):
+            topology.drop_orphans(connection, store, elements.namespaces(one.element), effective)
+        added.append(one)
+    return added

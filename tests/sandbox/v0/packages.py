@@ -1,0 +1,192 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PackageService of Canton 2: DARs and packages; vetting goes into the Authorized store (admin-api-2 C Packages)."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sandbox import contracts, dars, package_store, topology_state
+from sandbox.dars import Dar
+from sandbox.errors import CantonError
+from sandbox.node import Node
+from sandbox.services.packages import parse
+from sandbox.v0 import dar_store
+from sandbox.v0.dar_store import SYSTEM_DAR, StoredDar
+
+_SUFFIX = ".dar"
+_MAX_NAME = 255
+
+
+def upload(node: Node, dar: Dar, name: str, vet: bool, synchronize: bool) -> str:
+    """Store a DAR and vet its packages if asked; returns its hash. `synchronize` waits for the connected domains."""
+    with node.db.write() as db:
+        key = dar_store.keep(db, node, dar, name)
+    if vet:
+        packages = [package.package_id for package in dar.packages]
+        node.v0.vet(packages)
+        if synchronize:
+            node.v0.wait_vetted(packages)
+    return key
+
+
+class PackageService:
+    SERVICE = "com.digitalasset.canton.participant.admin.v0.PackageService"
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._system = dars.read_dar(dars.builtin_dar(SYSTEM_DAR))
+        upload(node, self._system, SYSTEM_DAR, vet=True, synchronize=False)
+
+    def _cls(self, name: str) -> Any:
+        return self._node.messages.cls(f"participant.admin.v0.{name}")
+
+    def _require(self, db: sqlite3.Connection, operation: str, key: str) -> StoredDar:
+        stored = dar_store.find(db, self._node, key)
+        if stored is None:
+            raise CantonError(
+                "DAR_NOT_FOUND",
+                f"{operation} operation failed due to non-existent DAR archive with hash {key}",
+                {"operation": operation, "darHash": key},
+            )
+        return stored
+
+    # --- reading
+
+    def ListPackages(self, request: Any, context: Any) -> Any:
+        response = self._cls("ListPackagesResponse")()
+        with self._node.db.read() as db:
+            found = package_store.packages(db, self._node.name)
+            sources = dar_store.sources(db, self._node)
+        for package in found[: request.limit or None]:
+            response.package_descriptions.add(
+                package_id=package.package_id, source_description=sources.get(package.package_id, "")
+            )
+        return response
+
+    def ListPackageContents(self, request: Any, context: Any) -> Any:
+        """An unknown package has no modules."""
+        with self._node.db.read() as db:
+            stored = package_store.package(db, self._node.name, request.package_id)
+        response = self._cls("ListPackageContentsResponse")()
+        for name in stored.modules if stored else ():
+            response.modules.add(name=name)
+        return response
+
+    def ListDars(self, request: Any, context: Any) -> Any:
+        with self._node.db.read() as db:
+            found = dar_store.all_dars(db, self._node)
+        response = self._cls("ListDarsResponse")()
+        for each in found[: request.limit or None]:
+            response.dars.add(hash=each.hash, name=each.name)
+        return response
+
+    def ListDarContents(self, request: Any, context: Any) -> Any:
+        with self._node.db.read() as db:
+            stored = self._require(db, "listDarContents", request.dar_id)
+            packages = dar_store.package_ids(db, self._node, stored.hash)
+        main = dar_store.main_package(stored.payload).package_id
+        return self._cls("ListDarContentsResponse")(
+            description=stored.name,
+            main=main,
+            packages=packages,
+            dependencies=[each for each in packages if each != main],
+        )
+
+    def GetDar(self, request: Any, context: Any) -> Any:
+        with self._node.db.read() as db:
+            stored = self._require(db, "getDar", request.hash)
+        return self._cls("GetDarResponse")(data=stored.payload, name=stored.name)
+
+    # --- uploading
+
+    def ValidateDar(self, request: Any, context: Any) -> Any:
+        dar = parse(request.data)
+        with self._node.db.read() as db:
+            dar_store.check(db, self._node, dar)
+        return self._cls("ValidateDarResponse")(hash=dar_store.dar_hash(request.data))
+
+    def UploadDar(self, request: Any, context: Any) -> Any:
+        """The knob `upload_failure` is a reason that comes back as a failure in a normal answer."""
+        response = self._cls("UploadDarResponse")()
+        reason = self._node.knob("upload_failure")
+        if reason:
+            response.failure.reason = reason
+            return response
+        name = request.filename.removesuffix(_SUFFIX)
+        if len(name) > _MAX_NAME:
+            raise CantonError("INVALID_DAR_FILE_NAME", f"The DAR file name is longer than {_MAX_NAME} characters")
+        dar = parse(request.data)
+        vets = request.vet_all_packages
+        response.success.hash = upload(self._node, dar, name, vets, vets and request.synchronize_vetting)
+        return response
+
+    # --- vetting
+
+    def VetDar(self, request: Any, context: Any) -> Any:
+        with self._node.db.read() as db:
+            self._require(db, "vetDar", request.dar_hash)
+            packages = dar_store.package_ids(db, self._node, request.dar_hash)
+        self._node.v0.vet(packages)
+        if request.synchronize:
+            self._node.v0.wait_vetted(packages)
+        return self._cls("VetDarResponse")()
+
+    def UnvetDar(self, request: Any, context: Any) -> Any:
+        """What also came in another DAR stays vetted."""
+        with self._node.db.read() as db:
+            self._require(db, "unvetDar", request.dar_hash)
+        self._unvet(request.dar_hash)
+        return self._cls("UnvetDarResponse")()
+
+    def _unvet(self, key: str) -> None:
+        with self._node.db.read() as db:
+            shared = dar_store.in_other_dars(db, self._node, key)
+            own = [each for each in dar_store.package_ids(db, self._node, key) if each not in shared]
+        self._node.v0.unvet(own, force=True)
+
+    # --- removing
+
+    def RemoveDar(self, request: Any, context: Any) -> Any:
+        """Takes the vetting back too. A main package that is used, or needed by another DAR, keeps its DAR."""
+        key = request.dar_hash
+        with self._node.db.read() as db:
+            main = dar_store.main_package(self._require(db, "removeDar", key).payload).package_id
+            self._refuse_in_use(db, main)
+            if main in dar_store.in_other_dars(db, self._node, key):
+                raise CantonError(
+                    "MAIN_DAR_PACKAGE_REFERENCED_EXTERNALLY", f"The main package {main} of DAR {key} is in another DAR"
+                )
+        self._unvet(key)
+        with self._node.db.write() as db:
+            package_store.remove_dar(db, self._node.name, key)
+        return self._removed("RemoveDarResponse")
+
+    def RemovePackage(self, request: Any, context: Any) -> Any:
+        with self._node.db.write() as db:
+            if not request.force:
+                self._refuse_in_use(db, request.package_id)
+                self._refuse_vetted(db, request.package_id)
+            package_store.remove_package(db, self._node.name, request.package_id)
+        return self._removed("RemovePackageResponse")
+
+    def _removed(self, name: str) -> Any:
+        response = self._cls(name)()
+        response.success.SetInParent()
+        return response
+
+    def _refuse_in_use(self, db: sqlite3.Connection, package_id: str) -> None:
+        reason = ""
+        if package_id in {package.package_id for package in self._system.packages}:
+            reason = "needed by the participant itself"
+        elif contracts.uses_package(db, self._node.name, package_id):
+            reason = "currently in-use by an active contract"
+        if reason:
+            raise CantonError("PACKAGE_OR_DAR_REMOVAL_ERROR", f"Package {package_id} is {reason}.")
+
+    def _refuse_vetted(self, db: sqlite3.Connection, package_id: str) -> None:
+        own = topology_state.authorized(self._node.name)
+        if package_id in self._node.v0.vetted(db, own, self._node.uid):
+            raise CantonError("PACKAGE_OR_DAR_REMOVAL_ERROR", f"Package {package_id} is currently vetted.")
