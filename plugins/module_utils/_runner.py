@@ -64,7 +64,7 @@ def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], 
     module = _module({**connection_spec(), **spec}, required_together=together, **rules)
     _run(
         module,
-        lambda: ensure(module.params, _open(module.params, "participant"), module.check_mode),
+        lambda: ensure(module.params, participant_of(module.params, "participant"), module.check_mode),
         check_dependencies,
     )
 
@@ -79,8 +79,8 @@ def run_pair(
     module = _module({**pair_spec(), **spec}, **rules)
 
     def act() -> Outcome:
-        source = _open(module.params["source"], "source participant")
-        target = _open(module.params["target"], "target participant")
+        source = participant_of(module.params["source"], "source participant")
+        target = participant_of(module.params["target"], "target participant")
         if not any_release:
             refuse_unlike(source, target)
         return ensure(module.params, source, target, module.check_mode)
@@ -95,8 +95,8 @@ def run_transfer(
     module = _module({"target": pair_spec()["target"], **spec}, **rules)
 
     def act() -> Outcome:
-        source = _open(module.params["source"], "source participant") if module.params["source"] else None
-        target = _open(module.params["target"], "target participant")
+        source = participant_of(module.params["source"], "source participant") if module.params["source"] else None
+        target = participant_of(module.params["target"], "target participant")
         if source is not None:
             refuse_unlike(source, target)
         return ensure(module.params, source, target, module.check_mode)
@@ -142,7 +142,8 @@ def _run(module: AnsibleModule, act: t.Callable[[], Outcome], check: t.Callable[
     module.exit_json(**outcome.exit_values(want_diff=bool(module._diff)))
 
 
-def _open(options: Params, label: str) -> Participant:
+def participant_of(options: Params, label: str) -> Participant:
+    """The participant that these connection options (of ``connection_spec``, checked) lead to; ``label`` names it in errors."""
     tls = options["tls"] if options["tls"] is not None else bool(options["ca_cert"] or options["client_cert"])
     shared = {
         "ca_cert": options["ca_cert"],

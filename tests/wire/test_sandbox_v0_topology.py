@@ -266,7 +266,7 @@ def test_base_query_selects_by_store_time_operation_and_key(
         request = {"base_query": base} if base else {}
         return len(source.admin(f"{READ}/ListOwnerToKeyMapping", request).get("results", []))
 
-    assert refused(lambda: count()).reason == "PROTO_DESERIALIZATION_FAILURE"
+    assert refused(count).reason == "PROTO_DESERIALIZATION_FAILURE"
     assert refused(lambda: count(filter_store=AUTHORIZED)).reason == "PROTO_DESERIALIZATION_FAILURE"
     assert count(filter_store=AUTHORIZED, head_state={}) == count(filter_store="Auth", head_state={}) == 2
     assert count(filter_store=AUTHORIZED, head_state={}, use_state_store=True) == 2

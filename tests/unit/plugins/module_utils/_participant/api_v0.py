@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Union
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Descriptors
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
@@ -23,7 +23,7 @@ DOMAIN = "da::1220" + "d" * 64
 SECOND = "db::1220" + "d" * 64
 ALICE, BOB = f"Alice::{NAMESPACE}", f"Bob::{NAMESPACE}"
 
-Answer = dict[str, Any] | list[Any] | CantonError | Callable[[Any], Any]
+Answer = Union[dict[str, Any], list[Any], CantonError, Callable[[Any], Any]]  # noqa: UP007 - evaluated by sanity for Python 3.9
 
 
 @functools.cache
