@@ -9,14 +9,19 @@
 #   make lint    all static checks          make unit       unit tests
 #   make wire    tests over real gRPC       make playbook   tests with real ansible-playbook
 #   make molecule                           make clean
+#   make release-table-write                makes the table of docs/releases.md from the last make playbook
+#   make qualify INVENTORY=path             runs it against real participants of yours (docs/real-nodes.md)
 #
 # One Python for all: make PYTHON=python3.13 test. Arguments for pytest: make unit PYTEST_ARGS='-x -k kms'
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+INVENTORY ?=
+QUALIFY_REPORT ?= $(CACHE)/qualify
 
 CACHE := $(CURDIR)/.cache
 VENV := $(CACHE)/venv
+OUTCOMES := $(CACHE)/outcomes.json
 COPY := $(CACHE)/ansible_collections/ledgerops/canton
 REQUIREMENTS := requirements.txt tests/requirements.txt
 # looked up before the environment is put on PATH, as it must not be made with its own interpreter
@@ -38,16 +43,20 @@ export PYTHONPATH :=
 unexport GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 
 .NOTPARALLEL:
-.PHONY: help test demo lint unit wire playbook molecule layout clean \
+.PHONY: help test demo qualify lint unit wire playbook molecule release-table release-table-write layout clean \
 	house ruff mypy yamllint ansible-lint docs-lint changelog-lint sanity
 
 help:
 	@sed -n '/^#   make/s/^#   //p' Makefile
 
-test: lint unit wire molecule playbook
+test: lint unit wire molecule playbook release-table
 
 demo: layout
 	PYTHONPATH=$(COPY)/tests tests/demo/run
+
+# Confirmation is QUALIFY_CONFIRM=yes, here or in the environment.
+qualify: layout
+	PYTHONPATH=$(CACHE):$(COPY)/tests python -m qualify $(INVENTORY) --report $(QUALIFY_REPORT)
 
 lint: house ruff mypy yamllint changelog-lint ansible-lint docs-lint sanity
 
@@ -57,9 +66,16 @@ unit: layout
 wire: layout
 	cd $(COPY) && pytest tests/wire $(PYTEST_ARGS)
 
-# Mostly waiting, so two files at a time.
+# Two at a time: what shares a network stays together, and what takes longest begins.
 playbook: layout
-	cd $(COPY) && pytest tests/playbook -n 2 --dist loadfile $(PYTEST_ARGS)
+	rm -f $(OUTCOMES)
+	cd $(COPY) && OUTCOMES=$(OUTCOMES) pytest tests/playbook -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+
+release-table: layout
+	python tests/tools/release_table.py check $(OUTCOMES) docs/releases.md
+
+release-table-write: layout
+	python tests/tools/release_table.py write $(OUTCOMES) docs/releases.md
 
 # What an interrupted run left would be taken for a prepared scenario.
 molecule: layout

@@ -5,23 +5,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from playbook.contents import digests
+from playbook.observe import Node, observe
 
 from sandbox import network as supervisor
-from sandbox.client import Participant
 from sandbox.store import Store
 
 _HERE = Path(__file__).parent
@@ -30,8 +29,6 @@ ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 _READY_SECONDS = 120
 _STOP_SECONDS = 30
 _PLAYBOOK_SECONDS = 300
-# what says how the network runs, not what it holds
-_RUNNING = {"network", "participants", "knobs", "sqlite_sequence"}
 
 Task = dict[str, Any]
 
@@ -112,30 +109,21 @@ class Sandbox:
         supervisor.send(self.state, command, name)
 
     @contextmanager
-    def client(self, name: str) -> Iterator[Participant]:
+    def client(self, name: str) -> Iterator[Node]:
         """Both APIs of a participant, without any module in between."""
-        client = Participant(self.info()["participants"][name])
+        node = observe(self.info()["participants"][name])
         try:
-            yield client
+            yield node
         finally:
-            client.close()
+            node.close()
+
+    @property
+    def database(self) -> str:
+        return str(supervisor.database(self.state))
 
     def contents(self) -> dict[str, str]:
-        """A digest of everything that participants and synchronizers hold, by kind: topology, keys, packages, contracts,
-        users, connections, ledger ends. Two equal ones mean that nothing was changed in between, not even something
-        that no module reads."""
-        with sqlite3.connect(supervisor.database(self.state), timeout=30) as db:
-            names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            found = {name: _digest(db.execute(f'SELECT * FROM "{name}"')) for name in names if name not in _RUNNING}
-        db.close()
-        return found
-
-
-def _digest(rows: Iterable[tuple[Any, ...]]) -> str:
-    hashed = hashlib.sha256()
-    for row in sorted(map(repr, rows)):
-        hashed.update(row.encode())
-    return hashed.hexdigest()
+        """A digest of everything that the network holds, by kind (see ``contents``)."""
+        return digests(self.database)
 
 
 @dataclass(frozen=True)
@@ -224,6 +212,7 @@ class Ansible:
         settings = {
             "ANSIBLE_HOME": str(self._folder / "home"),
             "ANSIBLE_REMOTE_TMP": str(self._folder / "home" / "remote"),
+            "ANSIBLE_ASYNC_DIR": str(self._folder / "home" / "async"),
             "ANSIBLE_CONFIG": str(self._folder / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "true",
             "ANSIBLE_LOCALHOST_WARNING": "false",

@@ -15,18 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from playbook.harness import Ansible, Run, Sandbox
+from playbook.observe import ROOT, Node
+from playbook.releases import Pair
 
-from sandbox.client import CallFailed, Participant
-from sandbox.requests import AUTHORIZED, CONNECTIVITY, READ, namespace, on, query
+from sandbox.requests import namespace
 
 PLAYBOOK = "ledgerops.canton.migrate_to_kms"
 SOURCE, TARGET = "branch-a", "vault-b"
 OLD_ALIAS, NEW_ALIAS = "ledger-east", "ledger-west"
-_PARTIES = "v2.admin.PartyManagementService"
-_USERS = "v2.admin.UserManagementService"
-_PROVIDERS = "v2.admin.IdentityProviderConfigService"
-_STATE = "v2.StateService"
-_PACKAGES = "admin.participant.v30.PackageService"
 _SUMMARY = {
     "source": r"Migrated +(\S+)",
     "target": r"to +(\S+::\S+)",
@@ -40,12 +36,12 @@ _SUMMARY = {
 }
 
 
-def topology(contracts: int = 300, clients: int = 8, **both: Any) -> dict[str, Any]:
+def topology(pair: Pair, contracts: int = 300, clients: int = 8, **both: Any) -> dict[str, Any]:
     """A JCE source with everything that a migration carries, and an empty KMS target on another synchronizer.
 
     ``contracts``: about so many, shared between parties. ``both``: further keys of both participants.
     """
-    return {
+    everything = {
         "synchronizers": {"east": {}, "west": {}},
         "participants": {
             SOURCE: {
@@ -87,6 +83,7 @@ def topology(contracts: int = 300, clients: int = 8, **both: Any) -> dict[str, A
             TARGET: {"crypto": "kms", "connections": [{"synchronizer": "west", "alias": NEW_ALIAS}], **both},
         },
     }
+    return pair.topology(everything, targets=(TARGET,))
 
 
 def _contracts(number: int) -> list[dict[str, Any]]:
@@ -117,6 +114,7 @@ class Migration:
     ``variables`` are further ones of the inventory, ``options`` further connection options of both participants.
     """
 
+    pair: Pair
     net: Sandbox
     ansible: Ansible
     folder: Path
@@ -146,6 +144,8 @@ class Migration:
             "kms_migration_source_synchronizer": OLD_ALIAS,
             "kms_migration_target_synchronizer": NEW_ALIAS,
             "kms_migration_journal": str(self.journal),
+            "kms_migration_quiet_timeout": self.pair.quiet_timeout,
+            **{f"kms_migration_{name}": value for name, value in self.pair.options.items()},
             **self.variables,
         }
         path.write_text(json.dumps({"kms_migration": {"hosts": {self.name: host}, "vars": variables}}))
@@ -178,124 +178,9 @@ def summary(run: Run) -> dict[str, str]:
 
 
 @contextmanager
-def both(migration: Migration) -> Iterator[tuple[Participant, Participant]]:
+def both(migration: Migration) -> Iterator[tuple[Node, Node]]:
     with migration.net.client(migration.source) as source, migration.net.client(migration.target) as target:
         yield source, target
-
-
-def hostings(participant: Participant, synchronizer: str) -> dict[str, Any]:
-    """Party: threshold, serial, and its hosts with permissions, from the store of a synchronizer. No admin parties."""
-    listed = participant.admin(f"{READ}/ListPartyToParticipant", query(on(synchronizer)))
-    found = {}
-    for result in listed.get("results", []):
-        item = result["item"]
-        hosts = sorted((host["participant_uid"], host["permission"]) for host in item["participants"])
-        if item["party"] not in {uid for uid, _permission in hosts}:
-            found[item["party"]] = {
-                "threshold": item["threshold"],
-                "serial": result["context"]["serial"],
-                "hosts": [list(host) for host in hosts],
-            }
-    return found
-
-
-def delegations(participant: Participant, store: dict[str, Any], namespaces: Collection[str]) -> list[list[Any]]:
-    """Namespace, target key, restriction and serial of the delegations of these namespaces in a store, ordered."""
-    listed = participant.admin(f"{READ}/ListNamespaceDelegation", query(store))
-    found = []
-    for result in listed.get("results", []):
-        item = result["item"]
-        if item["namespace"] not in namespaces:
-            continue
-        restriction = next(name for name in item if name.startswith("can_sign"))
-        found.append([item["namespace"], item["target_key"]["public_key"], restriction, result["context"]["serial"]])
-    return sorted(found)
-
-
-def vetted(participant: Participant, synchronizer: str) -> list[str]:
-    """The packages that this participant has vetted."""
-    listed = participant.admin(
-        f"{READ}/ListVettedPackages", query(on(synchronizer), filter_participant=participant.uid)
-    )
-    return sorted(
-        package["package_id"] for result in listed.get("results", []) for package in result["item"].get("packages", [])
-    )
-
-
-def dars(participant: Participant) -> list[tuple[str, str]]:
-    listed = participant.admin(f"{_PACKAGES}/ListDars", {"limit": 1000})
-    return sorted((dar["name"], dar["main"]) for dar in listed["dars"])
-
-
-def connections(participant: Participant) -> dict[str, dict[str, bool]]:
-    """Alias: connected and manual_connect."""
-    listed = participant.admin(f"{CONNECTIVITY}/ListRegisteredSynchronizers")
-    return {
-        result["config"]["synchronizer_alias"]: {
-            "connected": result.get("connected", False),
-            "manual_connect": result["config"].get("manual_connect", False),
-        }
-        for result in listed["results"]
-    }
-
-
-def providers(participant: Participant) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = participant.ledger(f"{_PROVIDERS}/ListIdentityProviderConfigs").get(
-        "identity_provider_configs", []
-    )
-    return found
-
-
-def _everywhere(participant: Participant) -> list[str]:
-    return ["", *(each["identity_provider_id"] for each in providers(participant))]
-
-
-def users(participant: Participant) -> dict[str, Any]:
-    """All users but the one that every node has, with annotations and rights."""
-    found = {}
-    for provider in _everywhere(participant):
-        chosen = {"identity_provider_id": provider}
-        for user in participant.ledger(f"{_USERS}/ListUsers", chosen).get("users", []):
-            if user["id"] == "participant_admin":
-                continue
-            user["metadata"].pop("resource_version", None)
-            asked = {"user_id": user["id"], "identity_provider_id": user.get("identity_provider_id", "")}
-            rights = participant.ledger(f"{_USERS}/ListUserRights", asked).get("rights", [])
-            found[user["id"]] = {**user, "rights": sorted(rights, key=json.dumps)}
-    return found
-
-
-def party_notes(participant: Participant, parties: Sequence[str]) -> dict[str, Any]:
-    """Party: its annotations and identity provider, for those that have any."""
-    found = {}
-    for provider in _everywhere(participant):
-        listed = participant.ledger(f"{_PARTIES}/ListKnownParties", {"identity_provider_id": provider})
-        for party in listed.get("party_details", []):
-            kept = party.get("local_metadata", {}).get("annotations", {})
-            if party["party"] in parties and kept:
-                found[party["party"]] = {"annotations": kept, "idp": party.get("identity_provider_id", "")}
-    return found
-
-
-def contracts(participant: Participant, parties: Sequence[str]) -> dict[str, dict[str, str]]:
-    """For each party the ids of the active contracts that it sees, with the synchronizer that each lives on."""
-    end = participant.ledger(f"{_STATE}/GetLedgerEnd").get("offset", "0")
-    return {party: _contracts_of(participant, party, end) for party in parties}
-
-
-def _contracts_of(participant: Participant, party: str, offset: str) -> dict[str, str]:
-    wanted: dict[str, Any] = {"filters_by_party": {party: {"cumulative": [{"wildcard_filter": {}}]}}}
-    try:
-        answers = participant.ledger(
-            f"{_STATE}/GetActiveContracts", {"active_at_offset": offset, "event_format": wanted}
-        )
-    except CallFailed as error:
-        # the target before it hosts the party
-        if error.reason == "PARTIES_NOT_KNOWN_ON_LEDGER":
-            return {}
-        raise
-    active = [answer["active_contract"] for answer in answers if "active_contract" in answer]
-    return {each["created_event"]["contract_id"]: each["synchronizer_id"] for each in active}
 
 
 def state(migration: Migration) -> dict[str, Any]:
@@ -304,8 +189,8 @@ def state(migration: Migration) -> dict[str, Any]:
     net = migration.net
     old, new = net.synchronizer("east"), net.synchronizer("west")
     with both(migration) as (source, target):
-        parties = sorted(hostings(source, old))
-        ours, theirs = contracts(source, parties), contracts(target, parties)
+        parties = sorted(source.hostings(old))
+        ours, theirs = source.contracts(parties), target.contracts(parties)
         found = {
             "source": _node(source, old, parties, (source.uid, target.uid)),
             "target": _node(target, new, parties, (source.uid, target.uid)),
@@ -318,23 +203,27 @@ def state(migration: Migration) -> dict[str, Any]:
     named = dict(json.loads(_named(json.dumps(found, sort_keys=True), _names(migration))))
     for node in (named["source"], named["target"]):
         # ordered by fingerprints until now, and those differ from network to network
-        for listed in (node["delegations"], node["own delegations"], *(each["hosts"] for each in node["hostings"].values())):
+        for listed in (
+            node["delegations"],
+            node["own delegations"],
+            *(each["hosts"] for each in node["hostings"].values()),
+        ):
             listed.sort()
     return named
 
 
-def _node(participant: Participant, synchronizer: str, parties: Sequence[str], uids: Collection[str]) -> dict[str, Any]:
+def _node(node: Node, synchronizer: str, parties: Sequence[str], uids: Collection[str]) -> dict[str, Any]:
     namespaces = {namespace(uid) for uid in uids}
     return {
-        "hostings": hostings(participant, synchronizer),
-        "delegations": delegations(participant, on(synchronizer), namespaces),
-        "own delegations": delegations(participant, AUTHORIZED, namespaces),
-        "vetted": vetted(participant, synchronizer),
-        "dars": dars(participant),
-        "connections": connections(participant),
-        "providers": providers(participant),
-        "users": users(participant),
-        "annotations": party_notes(participant, parties),
+        "hostings": node.hostings(synchronizer),
+        "delegations": node.delegations(synchronizer, namespaces),
+        "own delegations": node.delegations(None, namespaces),
+        "vetted": node.vetted(synchronizer),
+        "dars": node.dars(),
+        "connections": node.connections(),
+        "providers": node.providers(),
+        "users": node.users(),
+        "annotations": node.party_notes(parties),
     }
 
 
@@ -344,8 +233,8 @@ def _names(migration: Migration) -> dict[str, str]:
         keys = {
             each[1]: name
             for name, node in (("source key", source), ("target key", target))
-            for each in delegations(node, AUTHORIZED, {namespace(node.uid)})
-            if each[2] == "can_sign_all_mappings"
+            for each in node.delegations(None, {namespace(node.uid)})
+            if each[2] == ROOT
         }
         return {
             **{namespace(node.uid): name for name, node in (("SOURCE", source), ("TARGET", target))},
@@ -364,21 +253,21 @@ def assert_migrated(migration: Migration) -> None:
     """The source's whole content is the target's, and each is where it has to be."""
     new = migration.net.synchronizer("west")
     with both(migration) as (source, target):
-        before = hostings(source, migration.net.synchronizer("east"))
-        after = hostings(target, new)
+        before = source.hostings(migration.net.synchronizer("east"))
+        after = target.hostings(new)
         assert {
             party: {**each, "hosts": [[target.uid, permission] for _host, permission in each["hosts"]]}
             for party, each in before.items()
         } == {party: after.get(party) for party in before}
-        theirs = contracts(target, sorted(before))
+        theirs = target.contracts(sorted(before))
         assert {party: set(ids) for party, ids in theirs.items()} == {
-            party: set(ids) for party, ids in contracts(source, sorted(before)).items()
+            party: set(ids) for party, ids in source.contracts(sorted(before)).items()
         }
         assert {each for ids in theirs.values() for each in ids.values()} == {new}
-        assert set(dars(source)) <= set(dars(target))
-        assert set(vetted(source, migration.net.synchronizer("east"))) <= set(vetted(target, new))
-        assert providers(target) == providers(source)
-        assert users(target) == users(source)
-        assert party_notes(target, sorted(before)) == party_notes(source, sorted(before))
-        assert connections(source) == {OLD_ALIAS: {"connected": False, "manual_connect": True}}
-        assert connections(target) == {NEW_ALIAS: {"connected": True, "manual_connect": False}}
+        assert set(source.dars()) <= set(target.dars())
+        assert set(source.vetted(migration.net.synchronizer("east"))) <= set(target.vetted(new))
+        assert target.providers() == source.providers()
+        assert target.users() == source.users()
+        assert target.party_notes(sorted(before)) == source.party_notes(sorted(before))
+        assert source.connections() == {OLD_ALIAS: {"connected": False, "manual_connect": True}}
+        assert target.connections() == {NEW_ALIAS: {"connected": True, "manual_connect": False}}

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -18,7 +21,12 @@ short_description: Record the results of all tasks
 description:
   - Appends one JSON object a task and host to the file that the environment variable RECORDER_FILE names.
   - It has the keys host, task, action, outcome and result; outcome is ok, failed, skipped or unreachable.
+  - The environment variable RECORDER_DATABASE may name the database of a network. Then there is also the key contents, a digest
+    of what the network held right after the task.
 """
+
+sys.path.append(str(Path(__file__).parents[1]))
+digests = importlib.import_module("contents").digests
 
 
 class CallbackModule(CallbackBase):
@@ -35,6 +43,8 @@ class CallbackModule(CallbackBase):
             "outcome": outcome,
             "result": dict(result.result),
         }
+        if database := os.environ.get("RECORDER_DATABASE"):
+            entry["contents"] = digests(database)
         with open(os.environ["RECORDER_FILE"], "a", encoding="utf-8") as file:
             file.write(json.dumps(entry, default=str) + "\n")
 

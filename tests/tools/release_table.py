@@ -1,0 +1,133 @@
+#!/usr/bin/env python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of docs/releases.md: what works on which release, by what came of the tests.
+
+Usage: release_table.py check|write OUTCOMES PAGE
+
+``check`` fails when the page says something else than the outcomes, or when tests failed or did not run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from playbook.releases import LINES, MATRIX, Pair
+from tools.outcomes import FAILED, PASSED, Found, read
+
+BEGIN = "<!-- made from the outcome of the tests by `make release-table-write`; do not edit by hand -->"
+END = "<!-- end of what was made from the outcome -->"
+# The order of the page. A capability that is tested and not listed here is an error, so none is forgotten.
+CAPABILITIES = (
+    "Whole migration",
+    "Check mode, and a second run changes nothing",
+    "Phases one after another, with parties, DARs and users that come late",
+    "Delegate the namespace",
+    "Copy packages and vetting",
+    "Host parties",
+    "Copy users, rights and identity providers",
+    "Register a synchronizer",
+    "Connect and disconnect",
+    "Export contracts",
+    "Import contracts",
+    "Transfer contracts through a pipe",
+    "Verify contracts",
+    "Ping",
+    "See whether the keys are in a KMS",
+    "Refusals with cause and remedy",
+    "TLS, client certificates and tokens",
+    "Killed and started again",
+    "Node or run killed in the middle of its work",
+)
+YES = "yes"
+
+
+def cell(found: Found, capability: str, pair: Pair) -> str:
+    """``yes``, why not, or where the same was tested; empty when nobody tested it anywhere near."""
+    outcomes = found.get(capability, {})
+    outcome = outcomes.get(str(pair))
+    if outcome is not None:
+        return {PASSED: YES, FAILED: "**no: a test fails**"}.get(outcome, outcome)
+    return alike(outcomes, pair)
+
+
+def alike(outcomes: dict[str, str], pair: Pair) -> str:
+    """A pair of two releases has the same modules at work as these releases; a line, those that speak its API."""
+    if not pair.within:
+        wanted = [pair.source, pair.target]
+        # what one of its releases was itself only found alike to
+        others = [name for name in wanted if name in outcomes] or [
+            str(line) for line in LINES if line.canton_2 is pair.canton_2 and str(line) in outcomes
+        ]
+    else:
+        others = [str(line) for line in LINES if line.canton_2 is pair.canton_2 and str(line) in outcomes]
+    if not others:
+        return ""
+    if any(outcomes[name] not in (PASSED, FAILED) for name in others):
+        return outcomes[others[0]]
+    return f"as {' and '.join(others)}"
+
+
+def table(found: Found) -> list[str]:
+    """Lines of Markdown."""
+    return [
+        "| | " + " | ".join(map(str, MATRIX)) + " |",
+        "|---|" + "---|" * len(MATRIX),
+        *(
+            f"| {capability} | " + " | ".join(cell(found, capability, pair) for pair in MATRIX) + " |"
+            for capability in CAPABILITIES
+        ),
+    ]
+
+
+def troubles(found: Found) -> Iterator[str]:
+    """What a table must not be made from."""
+    for capability in sorted(set(found) - set(CAPABILITIES)):
+        yield f"the capability {capability!r} is not in the list of release_table.py"
+    for capability in CAPABILITIES:
+        failed = sorted(pair for pair, outcome in found.get(capability, {}).items() if outcome == FAILED)
+        if failed:
+            yield f"{capability}: tests fail on {', '.join(failed)}"
+        missing = [str(pair) for pair in MATRIX if not cell(found, capability, pair)]
+        if missing:
+            yield f"{capability}: no test ran on {', '.join(missing)} (run `make playbook` as a whole)"
+
+
+def parts(page: Path) -> tuple[str, str, str]:
+    """The page before, in and after the markers."""
+    text = page.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise SystemExit(f"{page}: the two markers of the table are not there")
+    before, _begin, rest = text.partition(BEGIN)
+    inside, _end, after = rest.partition(END)
+    return before, inside, after
+
+
+def main(command: str, outcomes: Path, page: Path) -> int:
+    found = read(outcomes)
+    trouble = list(troubles(found))
+    for each in trouble:
+        print(f"release table: {each}")
+    if trouble:
+        return 1
+    before, inside, after = parts(page)
+    wanted = "\n\n" + "\n".join(table(found)) + "\n\n"
+    if command == "write":
+        page.write_text(f"{before}{BEGIN}{wanted}{END}{after}", encoding="utf-8")
+        return 0
+    if inside != wanted:
+        print(
+            f"release table: {page} differs from the outcome of the tests. Regenerate it with `make release-table-write`"
+        )
+        return 1
+    print(f"release table: {page} is what the tests came to")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))
