@@ -29,7 +29,7 @@ from playbook.migration import (
     state,
     topology,
 )
-from playbook.releases import LINES, Pair
+from playbook.releases import DIALECTS, Pair
 
 from sandbox.dars import make_dar
 
@@ -259,7 +259,7 @@ def middle(
     net.stop()
 
 
-inside = pytest.mark.pairs(tuple(pair for pair in LINES if pair.in_the_middle))
+inside = pytest.mark.pairs(DIALECTS)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from playbook.migration import (
     topology,
 )
 from playbook.observe import CONFIRMATION, DELEGATION, OBSERVATION, SUBMISSION, Node
-from playbook.releases import MATRIX, Pair
+from playbook.releases import DIALECTS, MATRIX, Pair
 
 from sandbox.dars import make_dar
 from sandbox.requests import namespace
@@ -172,6 +172,7 @@ def live_on(source: Node) -> str:
     return party
 
 
+@pytest.mark.pairs(DIALECTS)
 @pytest.mark.capability("Phases one after another, with parties, DARs and users that come late")
 @pytest.mark.capability("TLS, client certificates and tokens")
 def test_phases_one_after_another_over_mutual_tls(
