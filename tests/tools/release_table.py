@@ -58,14 +58,10 @@ def cell(found: Found, capability: str, pair: Pair) -> str:
 
 def alike(outcomes: dict[str, str], pair: Pair) -> str:
     """A pair of two releases has the same modules at work as these releases; a line, those that speak its API."""
-    if not pair.within:
-        wanted = [pair.source, pair.target]
-        # what one of its releases was itself only found alike to
-        others = [name for name in wanted if name in outcomes] or [
-            str(line) for line in LINES if line.canton_2 is pair.canton_2 and str(line) in outcomes
-        ]
-    else:
-        others = [str(line) for line in LINES if line.canton_2 is pair.canton_2 and str(line) in outcomes]
+    own = [] if pair.within else [pair.source, pair.target]
+    # those that speak its API are also what one of its releases was itself only found alike to
+    speakers = [str(line) for line in LINES if line.canton_2 is pair.canton_2]
+    others = [name for name in own if name in outcomes] or [name for name in speakers if name in outcomes]
     if not others:
         return ""
     if any(outcomes[name] not in (PASSED, FAILED) for name in others):

@@ -169,14 +169,14 @@ def _check_keys(exam: Examination) -> None:
 
 
 def _check_pruning(exam: Examination) -> None:
-    if not exam.source.SHOWS_PRUNING:
+    cron = exam.source.pruning_schedule()
+    if cron is None:
         exam.warn(
             "pruning_not_visible",
             "The API of Canton 2 does not tell whether the source prunes on a schedule",
             "Clear the pruning schedule of the source for the time of the migration, if it has one.",
         )
-    cron = exam.source.pruning_schedule()
-    if cron:
+    elif cron:
         exam.error(
             "pruning_scheduled",
             f"The source prunes on a schedule ({cron}); the offset of the export must not be pruned",

@@ -84,7 +84,6 @@ class V0(LedgerAdmin):
     MAJOR = 2
     LEDGER = "com.daml.ledger.api.v1."
     SHOWS_KMS_KEYS = False
-    SHOWS_PRUNING = False
     SHOWS_SYNCHRONIZERS_OF_CONTRACTS = False
     HOSTS_OFFLINE = True
 
@@ -615,9 +614,9 @@ class V0(LedgerAdmin):
         answer = self.admin.read(IN_FLIGHT, domain_id=synchronizer)
         return int(answer.pending_submissions + answer.pending_transactions)
 
-    def pruning_schedule(self) -> str:
-        """Nothing: no service tells it here."""
-        return ""
+    def pruning_schedule(self) -> str | None:
+        """None: no service tells it here."""
+        return None
 
     # -- parties of the ledger API, and ping (A6, A7) -------------------------------------------------------------
 

@@ -67,7 +67,6 @@ class V30(LedgerAdmin):
     LEDGER = LEDGER
     # What its API tells, and when it takes what (Canton 2 differs in all of these)
     SHOWS_KMS_KEYS = True
-    SHOWS_PRUNING = True
     SHOWS_SYNCHRONIZERS_OF_CONTRACTS = True
     HOSTS_OFFLINE = False
 
@@ -465,8 +464,8 @@ class V30(LedgerAdmin):
         )
         return int(answer.pending_submissions + answer.pending_transactions)
 
-    def pruning_schedule(self) -> str:
-        """The cron of a pruning schedule, or nothing."""
+    def pruning_schedule(self) -> str | None:
+        """The cron of a pruning schedule, or nothing; None where a node does not tell (Canton 2)."""
         answer = self.admin.read(PARTICIPANT + "PruningService/GetSchedule")
         return str(answer.schedule.cron) if answer.HasField("schedule") else ""
 

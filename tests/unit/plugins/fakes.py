@@ -93,7 +93,7 @@ class Fake:
     def SHOWS_KMS_KEYS(self) -> bool:
         return self.MAJOR > 2
 
-    SHOWS_PRUNING = SHOWS_SYNCHRONIZERS_OF_CONTRACTS = SHOWS_KMS_KEYS
+    SHOWS_SYNCHRONIZERS_OF_CONTRACTS = SHOWS_KMS_KEYS
 
     @property
     def HOSTS_OFFLINE(self) -> bool:
@@ -172,8 +172,8 @@ class Fake:
     def in_flight(self, _synchronizer: str) -> int | None:
         return self.flying.pop(0) if len(self.flying) > 1 else self.flying[0]
 
-    def pruning_schedule(self) -> str:
-        return self.schedule
+    def pruning_schedule(self) -> str | None:
+        return self.schedule if self.MAJOR > 2 else None
 
     def identity_providers(self) -> list[IdentityProvider]:
         return list(self.providers)
