@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -36,7 +37,7 @@ class ImportRefused(Exception):
         self.unreadable = unreadable
 
 
-class Staging:
+class Staging(ABC):
     """Contracts on their way in. Use as a context: they lie in a temporary database that goes away with it."""
 
     def __init__(self, node: Node, workflow_id_prefix: str) -> None:
@@ -56,9 +57,9 @@ class Staging:
     def __exit__(self, *_: object) -> None:
         self._staged.close()
 
+    @abstractmethod
     def take(self, record: bytes) -> None:
         """Check and stage one record. Raises ImportRefused."""
-        raise NotImplementedError
 
     def _stage(self, synchronizer_id: str, contract: Contract, representative: str) -> None:
         self._staged.execute(
