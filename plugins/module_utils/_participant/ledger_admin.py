@@ -57,6 +57,27 @@ class LedgerAdmin:
             )
         return self._ledger
 
+    # -- a node that is starting ----------------------------------------------------------------------------------
+
+    def _is_late(self, rpc: str) -> bool:
+        """Whether an initialised node does not list the service yet: it may still be bringing services up."""
+        return rpc.partition("/")[0] not in self.admin.services
+
+    def _status_is_late(self, exc: CantonError) -> bool:
+        """Whether a refused status means a node that is starting; any trouble but a service that is missing is raised."""
+        if exc.error_id != "not_offered":
+            raise exc
+        names = " ".join(self.admin.services)
+        return "com.digitalasset.canton." in names and "com.daml.ledger.api." not in names
+
+    def _waits_for_identity(self, what: str) -> CantonError:
+        """The error for a node that its operator has to initialise; ``what`` is what it needs."""
+        return CantonError(
+            f"{self.admin.endpoint.at_start()} waits for its identity and serves only a part of its API",
+            error_id="not_initialized",
+            hint=f"Initialise it first ({what}), then run this again.",
+        )
+
     # -- identity providers ---------------------------------------------------------------------------------------
 
     def identity_providers(self) -> list[IdentityProvider]:

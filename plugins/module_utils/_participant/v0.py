@@ -93,6 +93,7 @@ class V0(LedgerAdmin):
         self._known_uid = ""
         self._asked_ids: dict[str, str] = {}
         self._dar_hashes: dict[str, str] = {}
+        self._dar_contents: dict[str, Message] = {}
 
     @staticmethod
     def is_spoken_by(services: t.Iterable[str]) -> bool:
@@ -146,18 +147,10 @@ class V0(LedgerAdmin):
         try:
             ready = wait_for(lambda: self.admin.once(OLD_STATUS).HasField("success"), self.admin.endpoint.ready_timeout)
         except CantonError as exc:
-            # Only the status service itself may be late; any other trouble is told as it is.
-            if exc.error_id == "not_offered":
-                names = " ".join(self.admin.services)
-                return CANTON in names and "com.daml.ledger.api." not in names
-            raise
+            return self._status_is_late(exc)
         if not ready:
-            raise CantonError(
-                f"{self.admin.endpoint.at_start()} waits for its identity and serves only a part of its API",
-                error_id="not_initialized",
-                hint="Initialise it first (identity and keys), then run this again.",
-            )
-        return rpc.partition("/")[0] not in self.admin.services
+            raise self._waits_for_identity("identity and keys")
+        return self._is_late(rpc)
 
     def _uid(self) -> str:
         if not self._known_uid:
@@ -462,7 +455,7 @@ class V0(LedgerAdmin):
         """DARs by their main package. The node's own key of a DAR is the hash of its file, which is kept here beside."""
         found: dict[str, Dar] = {}
         for item in self.admin.read(PACKAGES + "ListDars").dars:
-            main = self.admin.read(PACKAGES + "ListDarContents", dar_id=item.hash).main
+            main = self._contents(item.hash).main
             if main not in found:
                 self._dar_hashes[main] = item.hash
                 found[main] = Dar(main, item.name, "", item.name)
@@ -474,8 +467,14 @@ class V0(LedgerAdmin):
         return {item.package_id: item.source_description for item in answer.package_descriptions}
 
     def dar_packages(self, main: str) -> set[str]:
-        answer = self.admin.read(PACKAGES + "ListDarContents", dar_id=self._dar_hash(main))
+        answer = self._contents(self._dar_hash(main))
         return {main, *answer.packages, *answer.dependencies}
+
+    def _contents(self, dar_hash: str) -> Message:
+        """What a DAR holds; asked once in a run, for its hash names its content."""
+        if dar_hash not in self._dar_contents:
+            self._dar_contents[dar_hash] = self.admin.read(PACKAGES + "ListDarContents", dar_id=dar_hash)
+        return self._dar_contents[dar_hash]
 
     def download_dar(self, main: str) -> bytes:
         answer = self.admin.read(PACKAGES + "GetDar", hash=self._dar_hash(main))

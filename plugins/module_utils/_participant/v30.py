@@ -104,20 +104,11 @@ class V30(LedgerAdmin):
         try:
             status = self.admin.once(STATUS)
         except CantonError as exc:
-            # Only the status service itself may be late; any other trouble is told as it is.
-            if exc.error_id == "not_offered":
-                names = " ".join(self.admin.services)
-                return "com.digitalasset.canton." in names and "com.daml.ledger.api." not in names
-            raise
+            return self._status_is_late(exc)
         if not status.HasField("not_initialized"):
-            # An initialised node may still be bringing services up: give it time until its own list has the service.
-            return rpc.partition("/")[0] not in self.admin.services
+            return self._is_late(rpc)
         if WAITING_FOR.get(status.not_initialized.waiting_for_external_input) in OPERATORS_TURN:
-            raise CantonError(
-                f"{self.admin.endpoint.at_start()} waits for its identity and serves only a part of its API",
-                error_id="not_initialized",
-                hint="Initialise it first (identity and node topology), then run this again.",
-            )
+            raise self._waits_for_identity("identity and node topology")
         return True
 
     # -- synchronizers (A4) ---------------------------------------------------------------------------------------
