@@ -132,8 +132,6 @@ def third_registered(stage: Stage) -> Task:
         synchronizer="thirdsync",
         state="registered",
         sequencers=[stage.net.info()["synchronizers"]["third"]["sequencer_url"]],
-        # Canton 2 connects at once otherwise
-        manual_connect=True,
     )
 
 

@@ -316,6 +316,7 @@ class V0(LedgerAdmin):
     def register(self, alias: str, connections: t.Sequence[str], ca_cert: bytes, manual_connect: bool) -> None:
         """Register a domain by its sequencers' addresses; its id is known only after the first connect.
 
+        A node connects at once to what it may connect to by itself, which was not asked for: that comes afterwards.
         The durations are those of Canton 3's console, whose defaults did not change (recordings).
         """
         grpc_part: dict[str, t.Any] = {
@@ -327,7 +328,7 @@ class V0(LedgerAdmin):
         config = {
             "domain_alias": alias,
             "sequencerConnections": [{"grpc": grpc_part}],
-            "manual_connect": manual_connect,
+            "manual_connect": True,
             "sequencerTrustThreshold": 1,
             "timeTracker": {
                 "observationLatency": {"nanos": 250_000_000},
@@ -341,6 +342,8 @@ class V0(LedgerAdmin):
             },
         }
         self.admin.write(CONNECTIVITY + "RegisterDomain", deadline=SLOW_SECONDS, add=config)
+        if not manual_connect:
+            self.set_manual_connect(alias, False)
 
     # -- vault (A10) ----------------------------------------------------------------------------------------------
 

@@ -302,6 +302,15 @@ def test_register() -> None:
     assert connection.connections == ["https://da:443"] and connection.transportSecurity
     assert connection.customTrustCertificates.value == b"pem"
     assert sent.timeTracker.minObservationDuration.seconds == 86_400
+    assert node.api.requests("ModifyDomain") == []
+
+
+def test_a_registered_domain_is_not_connected_by_the_way() -> None:
+    node = Node(ListConfiguredDomains={"results": [{"config": {"domain_alias": "da", "manual_connect": True}}]})
+    node.speaker.register("da", ["https://da:443"], b"", False)
+    assert node.api.requests("RegisterDomain")[0].add.manual_connect
+    changed = node.api.requests("ModifyDomain")[0].modify
+    assert (changed.domain_alias, changed.manual_connect) == ("da", False)
 
 
 # -- keys and delegations ---------------------------------------------------------------------------------------------
