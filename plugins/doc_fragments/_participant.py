@@ -320,3 +320,17 @@ notes:
     (C(connection=local) with C(ansible_python_interpreter={{ ansible_playbook_python }})).
   - It speaks to Canton 2.8 to 2.10, 3.4 and 3.5. What Canton 2 calls a domain is a synchronizer here.
 """
+
+    SYNCHRONIZERS = r"""
+options:
+  source_synchronizer:
+    description:
+      - Alias or id of the synchronizer on the source that is moved away from.
+    type: str
+    required: true
+  target_synchronizer:
+    description:
+      - Alias or id of the synchronizer on the target that is moved to.
+    type: str
+    required: true
+"""

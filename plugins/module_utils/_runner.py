@@ -23,6 +23,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 Params = dict[str, t.Any]
 Spec = dict[str, t.Any]
 
+# Which synchronizer becomes which; documented in ``_participant.synchronizers``.
+SYNCHRONIZERS: Spec = {
+    "source_synchronizer": {"type": "str", "required": True},
+    "target_synchronizer": {"type": "str", "required": True},
+}
+
 
 def connection_spec(required: bool = True, from_environment: bool = True) -> Spec:
     """The options that say how to reach one participant; documented in the ``_participant`` fragments."""

@@ -18,19 +18,10 @@ description:
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
+  - ledgerops.canton._participant.synchronizers
   - ledgerops.canton._attributes.info_module
   - ledgerops.canton._attributes.actiongroup_participant_pair
 options:
-  source_synchronizer:
-    description:
-      - Alias or id of the synchronizer on the source that is moved away from.
-    type: str
-    required: true
-  target_synchronizer:
-    description:
-      - Alias or id of the synchronizer on the target that is moved to.
-    type: str
-    required: true
   parties:
     description:
       - Ids of the parties to move. All movable parties of the source when it is not set.
@@ -118,11 +109,10 @@ plan:
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import preflight
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_pair
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import SYNCHRONIZERS, Params, run_pair
 
 SPEC = {
-    "source_synchronizer": {"type": "str", "required": True},
-    "target_synchronizer": {"type": "str", "required": True},
+    **SYNCHRONIZERS,
     "parties": {"type": "list", "elements": "str"},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "target_protocol_version": {"type": "int"},

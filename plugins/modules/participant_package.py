@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
+  - ledgerops.canton._participant.synchronizers
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
 attributes:
@@ -30,16 +31,6 @@ attributes:
   idempotent:
     support: full
 options:
-  source_synchronizer:
-    description:
-      - Alias or id of the synchronizer on the source that is moved away from.
-    type: str
-    required: true
-  target_synchronizer:
-    description:
-      - Alias or id of the synchronizer on the target that is moved to.
-    type: str
-    required: true
   exclude:
     description:
       - Names or main package ids of DARs to leave out.
@@ -96,11 +87,10 @@ from collections.abc import Sequence
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import packages, synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Dar, Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, read_file, run_pair
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import SYNCHRONIZERS, Params, read_file, run_pair
 
 SPEC = {
-    "source_synchronizer": {"type": "str", "required": True},
-    "target_synchronizer": {"type": "str", "required": True},
+    **SYNCHRONIZERS,
     "exclude": {"type": "list", "elements": "str", "default": []},
     "files": {"type": "list", "elements": "path", "default": []},
     "wait_timeout": {"type": "float", "default": 120.0},

@@ -22,6 +22,7 @@ description:
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
+  - ledgerops.canton._participant.synchronizers
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
 attributes:
@@ -32,16 +33,6 @@ attributes:
   idempotent:
     support: full
 options:
-  source_synchronizer:
-    description:
-      - Alias or id of the synchronizer on the source that is moved away from.
-    type: str
-    required: true
-  target_synchronizer:
-    description:
-      - Alias or id of the synchronizer on the target that is moved to.
-    type: str
-    required: true
   parties:
     description:
       - Ids of the parties to host. All movable parties of the source when it is not set.
@@ -99,11 +90,10 @@ sent_again:
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_pair
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import SYNCHRONIZERS, Params, run_pair
 
 SPEC = {
-    "source_synchronizer": {"type": "str", "required": True},
-    "target_synchronizer": {"type": "str", "required": True},
+    **SYNCHRONIZERS,
     "parties": {"type": "list", "elements": "str"},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "parallel": {"type": "int", "default": 8},
