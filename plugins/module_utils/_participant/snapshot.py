@@ -218,7 +218,7 @@ class SnapshotFiles:
         return self.base + ".receipt.json"
 
     def read_manifest(self) -> Manifest | None:
-        values = _read_json(self.manifest)
+        values = read_json(self.manifest)
         if values is None:
             return None
         if values.get("version") != MANIFEST_VERSION:
@@ -229,17 +229,17 @@ class SnapshotFiles:
             raise _unreadable(self.manifest, "its fields are not those of a manifest") from exc
 
     def read_receipt(self) -> Receipt | None:
-        values = _read_json(self.receipt)
+        values = read_json(self.receipt)
         try:
             return None if values is None else Receipt(**values)
         except TypeError as exc:
             raise _unreadable(self.receipt, "its fields are not those of a receipt") from exc
 
     def write_manifest(self, manifest: Manifest) -> None:
-        _write_json(self.manifest, asdict(manifest))
+        write_json(self.manifest, asdict(manifest))
 
     def write_receipt(self, receipt: Receipt) -> None:
-        _write_json(self.receipt, asdict(receipt))
+        write_json(self.receipt, asdict(receipt))
 
     def chunks(self) -> t.Iterator[bytes]:
         try:
@@ -361,7 +361,7 @@ def _unreadable(path: str, why: str) -> CantonError:
     )
 
 
-def _read_json(path: str) -> dict[str, t.Any] | None:
+def read_json(path: str) -> dict[str, t.Any] | None:
     try:
         with open(path, encoding="utf-8") as handle:
             values = json.load(handle)
@@ -376,6 +376,6 @@ def _read_json(path: str) -> dict[str, t.Any] | None:
     return values
 
 
-def _write_json(path: str, values: dict[str, t.Any]) -> None:
+def write_json(path: str, values: dict[str, t.Any]) -> None:
     with private_file(path) as handle:
         handle.write(json.dumps(values, indent=2, sort_keys=True).encode() + b"\n")
