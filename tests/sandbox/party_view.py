@@ -31,6 +31,7 @@ def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int) 
         codes=frozenset({code}),
         operation=ADD,
         at=ids.now(),
+        seen=connections.views(db, node.name),
     )
     for row in node.topology.query(db, query):
         yield row.item
