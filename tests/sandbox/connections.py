@@ -87,10 +87,7 @@ _NEWEST = "(SELECT coalesce(max(sequenced), 0) FROM topology WHERE store='synchr
 
 def set_connected(connection: sqlite3.Connection, node: str, alias: str, value: bool) -> None:
     """Connect or disconnect; safe to repeat."""
-    if value:
-        change = "connected=1, seen=NULL"
-    else:
-        change = f"connected=0, seen=coalesce(seen, {_NEWEST})"
+    change = "connected=1, seen=NULL" if value else f"connected=0, seen=coalesce(seen, {_NEWEST})"
     connection.execute(f"UPDATE connections SET {change} WHERE node=? AND alias=?", (node, alias))
 
 

@@ -25,12 +25,12 @@ class Hosting:
     onboarding: dict[str, int] = field(default_factory=dict)
 
 
-def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int) -> Iterator[Any]:
+def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int, at: int | None = None) -> Iterator[Any]:
     query = topology_state.Query(
         stores=[topology_state.synchronizer(psid) for psid in psids],
         codes=frozenset({code}),
         operation=ADD,
-        at=ids.now(),
+        at=ids.now() if at is None else at,
         seen=connections.views(db, node.name),
     )
     for row in node.topology.query(db, query):
@@ -73,16 +73,15 @@ def participants(node: Node, psid: str) -> set[str]:
         return {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC)}
 
 
-def hosting(node: Node, db: sqlite3.Connection, psid: str) -> dict[str, Hosting]:
-    """Who hosts each party on a synchronizer now, the admin party of each active participant included."""
+def hosting(node: Node, db: sqlite3.Connection, psid: str, at: int | None = None) -> dict[str, Hosting]:
+    """Who hosts each party on a synchronizer at a time in microseconds (or now), the admin party of each active
+    participant included."""
     if node.release.dialect == "v0":
-        return {
-            party: Hosting(hosts)
-            for party, hosts in node.v0.hosted_parties(db, topology_state.synchronizer(psid)).items()
-        }
+        found_v0 = node.v0.hosted_parties(db, topology_state.synchronizer(psid), at or 0)
+        return {party: Hosting(hosts) for party, hosts in found_v0.items()}
     found: dict[str, Hosting] = {}
-    active = {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC)}
-    for mapping in _effective(node, db, [psid], PTP):
+    active = {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC, at)}
+    for mapping in _effective(node, db, [psid], PTP, at):
         hosts: dict[str, int] = {}
         onboarding: dict[str, int] = {}
         for host in mapping.participants:
