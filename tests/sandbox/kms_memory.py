@@ -58,7 +58,7 @@ class Memory:
 
     @staticmethod
     def _backends() -> Any:
-        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.core.models import DEFAULT_ACCOUNT_ID
         from moto.kms.models import kms_backends
 
         return kms_backends[DEFAULT_ACCOUNT_ID]
