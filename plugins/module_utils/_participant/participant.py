@@ -124,6 +124,22 @@ class Hosting:
 
 
 @dataclass(frozen=True)
+class SignedHosting:
+    """A signed PartyToParticipant mapping as a node stores it. ``signed`` is a serialized SignedTopologyTransaction."""
+
+    hosting: Hosting
+    signed: bytes
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """What a node says of a party's onboarding flag; ``retry_at``, in seconds since 1970, is when to ask again at the earliest."""
+
+    onboarded: bool
+    retry_at: float | None = None
+
+
+@dataclass(frozen=True)
 class Dar:
     main: str
     name: str
