@@ -165,7 +165,7 @@ def test_a_target_that_was_connected_by_hand_meanwhile(setting: Setting) -> None
     setting.up_to("activated")
     setting.target.connect("shared")
     for state in ("proposed", "activated", "exported", "imported"):
-        assert refused(lambda state=state: setting.run(state)).error_id == "connected_too_early"  # type: ignore[misc]
+        assert refused(lambda state=state: setting.run(state)).error_id == "connected_too_early"
 
 
 def test_a_party_that_comes_while_the_target_is_held_waits(setting: Setting) -> None:
