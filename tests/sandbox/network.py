@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import auth, contracts, ids, store, synchronizer, wire
+from sandbox import auth, connections, contracts, ids, store, synchronizer, wire
 from sandbox.kms_facts import DUMMY_CREDENTIALS
 from sandbox.release import founding
 from sandbox.store import Store
@@ -255,6 +255,7 @@ class Network:
             self._process(name).wait()
             with self.store.write() as connection:
                 connection.execute("UPDATE participants SET pid=0, phase='killed' WHERE name=?", (name,))
+                connections.lose_touch(connection, name)
             self._write_info()
 
     def set(self, name: str, key: str, value: Any) -> None:
