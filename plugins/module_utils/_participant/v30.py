@@ -312,6 +312,10 @@ class V30(LedgerAdmin):
         """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it (recordings)."""
         return self._authorize_hostings(ADD, store, hostings, parallel)
 
+    def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Authorize the removal of these mappings, each repeated as it is, for a removal must not change it (B7)."""
+        return self._authorize_hostings(REMOVE, store, hostings, parallel)
+
     def propose_hostings(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
         """Sign these mappings as far as this node's keys go: what others have to sign as well stays a proposal (C4)."""
         return self._authorize_hostings(ADD, store, hostings, parallel, fully=False)
