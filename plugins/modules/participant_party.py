@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_party
-short_description: Host the parties of one participant on another
+short_description: Host the parties of one participant on another, or take that back
 version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
@@ -21,6 +21,9 @@ description:
     synchronizer, or are its own.
   - Parties that these namespaces cannot authorise alone (of another namespace, decentralised, external, hosted by
     several participants) are refused, all at once and with the reason.
+  - With O(state=absent) the target hosts them no longer. Parties that the source does not host are refused, since nobody
+    would host them then. Contracts have to be purged before (M(ledgerops.canton.participant_acs_transfer)); a node does not
+    let a party go that has active contracts. What was removed can be hosted again.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
@@ -35,9 +38,17 @@ attributes:
   idempotent:
     support: full
 options:
+  state:
+    description:
+      - V(present) hosts the parties on the target, V(absent) removes the target as their host. Other hosts stay.
+      - To remove what the synchronizer lists, the target has to be connected to it.
+    type: str
+    choices: [present, absent]
+    default: present
   parties:
     description:
-      - Ids of the parties to host. All movable parties of the source when it is not set.
+      - Ids of the parties. All movable parties of the source when it is not set; for O(state=absent) all that the source
+        hosts.
     type: list
     elements: str
   exclude:
@@ -96,6 +107,18 @@ EXAMPLES = r"""
     target_synchronizer: old
     replace_hosts:
       - participantOld::12200000000000000000000000000000000000000000000000000000000000000001
+
+- name: Take that back
+  ledgerops.canton.participant_party:
+    state: absent
+    source:
+      endpoint: 10.0.0.5:5012
+      ledger_endpoint: 10.0.0.5:5011
+    target:
+      endpoint: 10.0.0.6:5022
+      ledger_endpoint: 10.0.0.6:5021
+    source_synchronizer: old
+    target_synchronizer: new
 """
 
 RETURN = r"""
@@ -105,7 +128,7 @@ namespaces:
   type: dict
   sample: {"1220c0ffee": 12}
 parties:
-  description: All parties that the target has to host.
+  description: All parties that the target has to host, or, for O(state=absent), that were asked for.
   returned: always
   type: list
   elements: str
@@ -119,16 +142,31 @@ sent_again:
   returned: always
   type: list
   elements: str
+unhosted:
+  description: Those that the target hosted and no longer does.
+  returned: for O(state=absent)
+  type: list
+  elements: str
+on_synchronizer:
+  description: Those of RV(unhosted) that the synchronizer listed, and not only the store of a Canton 2 target.
+  returned: for O(state=absent)
+  type: list
+  elements: str
+with_contracts:
+  description: Whether the target shows active contracts of RV(unhosted), which would have to be purged before.
+  returned: for O(state=absent) in check mode
+  type: bool
 """
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology, unhost
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant, namespace_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import SYNCHRONIZERS, Params, run_pair
 
 SPEC = {
     **SYNCHRONIZERS,
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "parties": {"type": "list", "elements": "str"},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "namespaces": {"type": "list", "elements": "str", "default": []},
@@ -139,6 +177,8 @@ SPEC = {
 
 
 def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+    if params["state"] == "absent":
+        return unhost.ensure_absent(params, source, target, check)
     source_uid, target_uid = source.identity().uid, target.identity().uid
     source_store = synchronizers.known_id(source, params["source_synchronizer"])
     store = synchronizers.known_id(target, params["target_synchronizer"])

@@ -30,6 +30,13 @@ HAVE_IT_DELEGATED = (
     "Have the holder of that namespace's root key delegate it to the target with participant_namespace_delegation "
     "(role: kms_migration_root_holder or kms_migration_signed_delegations), or exclude the party."
 )
+# Errors that mostly mean: the keys of this node may not sign for the party.
+UNSIGNED = (
+    "redacted",
+    "TOPOLOGY_UNAUTHORIZED_TRANSACTION",
+    "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
+    "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
+)
 LOST_AFTER_SECONDS = 10.0  # an accepted mapping that is not listed by then is taken for lost and sent again
 
 
@@ -368,12 +375,7 @@ def host_parties(
 
 def _cannot_host(error: CantonError, failed: int, asked: int) -> CantonError:
     hint = error.hint
-    if error.error_id in (
-        "redacted",
-        "TOPOLOGY_UNAUTHORIZED_TRANSACTION",
-        "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
-        "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
-    ):
+    if error.error_id in UNSIGNED:
         hint = (
             "Most often the delegation of the namespace is missing on this synchronizer, or a KMS key of the target cannot sign "
             "(disabled, or without permission kms:Sign): check both. " + hint

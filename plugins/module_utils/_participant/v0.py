@@ -459,6 +459,23 @@ class V0(LedgerAdmin):
         answers = self.admin.write_many(WRITE + "AuthorizePartyToParticipant", requests, parallel)
         return [answer if isinstance(answer, CantonError) else None for answer in answers]
 
+    def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Authorize the removal of this node's share in hosting these parties: rows of its own store, each repeated as it is."""
+        parties = {item.party for item in hostings}
+        requests = [
+            {
+                "authorization": {"change": "Remove"},
+                "side": row.item.side,
+                "party": row.item.party,
+                "participant": row.item.participant,
+                "permission": row.item.permission,
+            }
+            for row in self._list("ListPartyToParticipant", AUTHORIZED)
+            if row.item.party in parties and _bare(row.item.participant) == self._uid()
+        ]
+        answers = self.admin.write_many(WRITE + "AuthorizePartyToParticipant", requests, parallel)
+        return [answer if isinstance(answer, CantonError) else None for answer in answers]
+
     def decentralized_namespaces(self, store: str) -> set[str]:
         """Canton 2 has none."""
         return set()
@@ -634,6 +651,16 @@ class V0(LedgerAdmin):
         if self.admin.has_field(PARTICIPANT + "ImportAcsRequest", "onboarded_parties"):
             arguments["onboarded_parties"] = list(parties)
         self.admin.upload(REPAIR + "ImportAcs", ({"acs_snapshot": chunk, **arguments} for chunk in chunks))
+
+    def purge_contracts(self, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]) -> None:
+        """Purge contracts while disconnected; those that are not active are skipped.
+
+        The parties are those that were given at the import, so that contract keys are freed as they were taken.
+        """
+        fields: dict[str, t.Any] = {"domain": alias, "contract_ids": list(contract_ids), "ignore_already_purged": True}
+        if self.admin.has_field(PARTICIPANT + "PurgeContractsRequest", "offboarded_parties"):
+            fields["offboarded_parties"] = list(parties)
+        self.admin.repeatable(REPAIR + "PurgeContracts", deadline=SLOW_SECONDS, **fields)
 
     def in_flight(self, synchronizer: str) -> int | None:
         """Submissions and transactions that are on their way; None where the node cannot count them (2.8)."""

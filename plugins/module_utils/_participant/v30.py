@@ -317,9 +317,18 @@ class V30(LedgerAdmin):
 
     def host_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
         """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it (recordings)."""
+        return self._authorize_hostings(ADD, store, hostings, parallel)
+
+    def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Authorize the removal of these mappings, each repeated as it is, for a removal must not change it (B7)."""
+        return self._authorize_hostings(REMOVE, store, hostings, parallel)
+
+    def _authorize_hostings(
+        self, change: str, store: str, hostings: t.Sequence[Hosting], parallel: int
+    ) -> list[CantonError | None]:
         requests = [
             {
-                "proposal": {"change": ADD, "mapping": {"party_to_participant": self._hosting_message(item)}},
+                "proposal": {"change": change, "mapping": {"party_to_participant": self._hosting_message(item)}},
                 "must_fully_authorize": True,
                 "store": _store(store),
             }
@@ -334,7 +343,12 @@ class V30(LedgerAdmin):
             "party": item.party,
             "threshold": item.threshold,
             "participants": [
-                {"participant_uid": host.participant, "permission": numbers[host.permission]} for host in item.hosts
+                {
+                    "participant_uid": host.participant,
+                    "permission": numbers[host.permission],
+                    **({"onboarding": {}} if host.onboarding else {}),
+                }
+                for host in item.hosts
             ],
         }
         if item.signing_keys:
@@ -468,6 +482,16 @@ class V30(LedgerAdmin):
         else:
             first = later = arguments
         self.admin.upload(REPAIR + "ImportAcs", _requests(chunks, first, later))
+
+    def purge_contracts(self, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]) -> None:
+        """Purge contracts while disconnected; those that are not active are skipped (C8). The parties are Canton 2's argument."""
+        self.admin.repeatable(
+            REPAIR + "PurgeContracts",
+            deadline=SLOW_SECONDS,
+            synchronizer_alias=alias,
+            contract_ids=list(contract_ids),
+            ignore_already_purged=True,
+        )
 
     def in_flight(self, synchronizer: str) -> int | None:
         """Submissions and transactions that are on their way (C10); None where a node cannot tell (Canton 2.8)."""
