@@ -216,8 +216,9 @@ def _ensure_in_force(
 ) -> Outcome:
     store = synchronizers.known_id(target, params["synchronizer"])
     before = topology.delegation_state(source, target, namespace, key.fingerprint, store)
-    after = topology.DelegationState(True, True, True)
+    after = before
     if not before.complete:
+        after = topology.DelegationState(True, True, True)
         topology.refuse_removed_delegation(source, target, namespace, key.fingerprint, store)
         if source is not None:
             topology.refuse_without_root_key(source, namespace, before)

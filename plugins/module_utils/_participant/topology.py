@@ -66,7 +66,8 @@ class DelegationState:
 
     @property
     def complete(self) -> bool:
-        return self.source and self.target and self.synchronizer
+        """In force. The source's own store need not have it: the root key may have signed elsewhere."""
+        return self.target and self.synchronizer
 
 
 def namespace_key(participant: Participant, uid: str) -> Key:
