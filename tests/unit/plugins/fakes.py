@@ -100,6 +100,8 @@ class Fake:
 
     SHOWS_SYNCHRONIZERS_OF_CONTRACTS = SHOWS_KMS_KEYS
 
+    REPLACES_HOSTS = SHOWS_KMS_KEYS
+
     @property
     def HOSTS_OFFLINE(self) -> bool:
         return self.MAJOR == 2
@@ -136,8 +138,8 @@ class Fake:
     def decentralized_namespaces(self, _store: str) -> set[str]:
         return self.decentralized
 
-    def delegations(self, store: str, namespace: str) -> list[Delegation]:
-        return [item for item in self.delegated.get(store, []) if item.namespace == namespace]
+    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+        return [item for item in self.delegated.get(store, []) if namespace in ("", item.namespace)]
 
     def written_for(self, item: Synchronizer) -> int | None:
         return self.protocol_version(item) if self.MAJOR == 2 else None
@@ -147,7 +149,14 @@ class Fake:
     ) -> list[SignedDelegation]:
         self.delegations_written_for = written_for
         found = (self.removed if removed else self.delegated).get(store, [])
-        return [SignedDelegation(item, item.target.encode()) for item in found if item.namespace == namespace]
+        return [SignedDelegation(item, signed(item)) for item in found if item.namespace == namespace]
+
+    def read_delegation(self, raw: bytes) -> SignedDelegation | None:
+        namespace, target = raw.decode().split()
+        return None if namespace == "?" else SignedDelegation(_delegation(namespace, target), raw)
+
+    def read_key(self, raw: bytes, name: str) -> Key:
+        return replace(key(raw.decode()), name=name, public_key=raw)
 
     def dars(self) -> list[Dar]:
         return list(self.dar_contents)
@@ -255,12 +264,11 @@ class Fake:
 
     def authorize_delegation(self, namespace: str, target_key: Key) -> None:
         self.changes.append(("authorize", target_key.fingerprint))
-        item = Delegation(namespace, target_key.fingerprint, "all_but_namespace_delegations", 1)
-        self.delegated.setdefault(AUTHORIZED, []).append(item)
+        self.delegated.setdefault(AUTHORIZED, []).append(_delegation(namespace, target_key.fingerprint))
 
     def add_transactions(self, store: str, signed: Sequence[bytes]) -> None:
-        self.changes.append(("load", [raw.decode() for raw in signed]))
-        items = [Delegation(OLD_NAMESPACE, raw.decode(), "all", 1) for raw in signed]
+        items = [_delegation(*raw.decode().split()) for raw in signed]
+        self.changes.append(("load", [item.target for item in items]))
         for name in (store, *(item.id for item in self.known if item.connected)):
             self.delegated.setdefault(name, []).extend(items)
 
@@ -343,6 +351,15 @@ class Fake:
             if item.synchronizer == store and item not in self.contracts:
                 self.contracts.append(item)
         self.end += 1
+
+
+def _delegation(namespace: str, target: str) -> Delegation:
+    return Delegation(namespace, target, "all" if namespace == target else "all_but_namespace_delegations", 1)
+
+
+def signed(item: Delegation) -> bytes:
+    """What stands for a signed transaction."""
+    return f"{item.namespace} {item.target}".encode()
 
 
 def old_participant(**values: Any) -> Fake:
