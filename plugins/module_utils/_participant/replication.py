@@ -140,13 +140,14 @@ class Move:
         mappings: dict[str, Hosting] = {}
         selection = topology.PartySelection({}, {})
         decentralized = witness.decentralized_namespaces(self.store)
+        namespaces = set() if begun else self._namespaces()
         proposed = self.proposals_on(witness, {p: m for p, m in in_force.items() if m.host(self.source_uid)})
         for party in sorted(in_force) if begun else self._asked(in_force):
             mapping = in_force.get(party)
             stage = None if mapping is None else self._stage(mapping, party in proposed)
             if begun and not self._has_begun(party, stage):
                 continue
-            reason = None if begun else self._why_not(party, mapping, stage, decentralized)
+            reason = None if begun else self._why_not(party, mapping, stage, namespaces, decentralized)
             if reason or mapping is None or stage is None:
                 selection.refused[party] = reason or "neither participant hosts it on this synchronizer"
             else:
@@ -182,13 +183,23 @@ class Move:
             return alone if here is not None else TARGET
         return ONBOARDING if there.onboarding else BOTH
 
+    def _namespaces(self) -> set[str]:
+        """The source's own, and those of which both participants have a delegation: the source proposes, the target ends it."""
+        mine = topology.delegated_namespaces(self.source, self.store)
+        return {namespace_of(self.source_uid)} | (mine & topology.delegated_namespaces(self.target, self.store))
+
     def _why_not(
-        self, party: str, mapping: Hosting | None, stage: str | None, decentralized: t.Collection[str]
+        self,
+        party: str,
+        mapping: Hosting | None,
+        stage: str | None,
+        namespaces: t.Collection[str],
+        decentralized: t.Collection[str],
     ) -> str | None:
         if mapping is None:
             return "neither participant hosts it on this synchronizer"
         if stage in (None, SOURCE, PROPOSED):
-            return topology.why_not_movable(mapping, self.source_uid, {namespace_of(self.source_uid)}, decentralized)
+            return topology.why_not_movable(mapping, self.source_uid, namespaces, decentralized)
         if party in self.journal.parties:
             return None
         if stage == TARGET:

@@ -66,6 +66,8 @@ def ensure_proposed(move: Move) -> Outcome:
     fresh, waiting, warnings = _fresh(move, stands)
     known = [] if move.unproven(stands) else stands.at(PROPOSED)
     mappings = {party: stands.mappings[party] for party in (*fresh, *known)}
+    if fresh and not move.check:
+        _refuse_undelegated(move, fresh)
     if fresh:
         _refuse_contracts_elsewhere(move, fresh)
     if not move.check:
@@ -123,6 +125,17 @@ def _note_beginning(move: Move, fresh: t.Sequence[str], known: t.Sequence[str]) 
     end = move.source.ledger_end()
     move.journal.parties.update({party: Entry(end) for party in (*fresh, *unknown)})
     move.journal.write()
+
+
+def _refuse_undelegated(move: Move, parties: t.Sequence[str]) -> None:
+    """Without the delegation the last step, which only the target can do, would be refused."""
+    lacking = {namespace_of(party) for party in parties} - topology.delegated_namespaces(move.target, move.store)
+    if lacking:
+        raise CantonError(
+            f"The {move.target.label} can't sign for namespace {', '.join(f'{item[:12]}…' for item in sorted(lacking))} on this synchronizer",
+            error_id="not_delegated",
+            hint="Delegate it first with ledgerops.canton.participant_namespace_delegation.",
+        )
 
 
 def _refuse_contracts_elsewhere(move: Move, parties: t.Sequence[str]) -> None:

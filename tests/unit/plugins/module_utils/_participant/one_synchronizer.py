@@ -33,8 +33,10 @@ from unit.plugins.samples import (
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    AUTHORIZED,
     Clearance,
     Dar,
+    Delegation,
     Host,
     Hosting,
     SignedHosting,
@@ -231,7 +233,15 @@ class Setting:
             ],
             **both,
         )
-        self.target = Node(NEW, "target participant", keys=[key(NEW_NAMESPACE)], contracts=[shared], **both)
+        delegation = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
+        self.target = Node(
+            NEW,
+            "target participant",
+            keys=[key(NEW_NAMESPACE)],
+            contracts=[shared],
+            delegated={AUTHORIZED: [delegation], OLD_SYNC: [delegation]},
+            **both,
+        )
         self.folder = folder
         self.options: dict[str, Any] = {"wanted": [ALICE, BOB], "seconds": 1.0, "quiet_seconds": 1.0}
 

@@ -307,6 +307,14 @@ def test_verified_compares_with_the_proof(setting: Setting) -> None:
         ),
         (lambda s: s.source.flying.__setitem__(0, 2), "in_flight"),
         (lambda s: s.target.vetted.clear(), "packages_missing"),
+        (lambda s: s.target.delegated.clear(), "not_delegated"),
+        (
+            lambda s: (
+                s.options.update(wanted=["Eve::1220ee"])
+                or s.net.mappings.update({"Eve::1220ee": hosting("Eve::1220ee", OLD)})
+            ),
+            "parties_not_movable",
+        ),
         (lambda s: s.options.update(wanted=[OLD]), "parties_not_movable"),
         (lambda s: s.options.update(wanted=[ZOE]), "parties_not_movable"),
         (lambda s: s.options.update(wanted=["No::1220"]), "parties_not_movable"),
