@@ -79,6 +79,8 @@ class Fake:
     schedule: str = ""
     status: Identity | None = None
     has_ledger: bool = True
+    memory: bool = False
+    clock: float | None = None
     lose: int = 0
     host_errors: dict[str, CantonError] = field(default_factory=dict)
     chunk_bytes: int = 64
@@ -121,6 +123,12 @@ class Fake:
 
     def identity(self) -> Identity:
         return self.status or Identity(self.uid, True, True, "3.5.10", "", (34, 35))
+
+    def last_time(self, _synchronizer: str) -> float | None:
+        return self.clock if self.MAJOR > 2 else None
+
+    def in_memory(self) -> bool:
+        return self.memory
 
     def synchronizers(self) -> list[Synchronizer]:
         return list(self.known)
