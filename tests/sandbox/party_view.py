@@ -25,12 +25,17 @@ class Hosting:
     onboarding: dict[str, int] = field(default_factory=dict)
 
 
-def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int, at: int | None = None) -> Iterator[Any]:
+def _effective(
+    node: Node, db: sqlite3.Connection, psids: list[str], code: int, at: int | None = None, ever: bool = False
+) -> Iterator[Any]:
+    """The mappings of a kind in effect at a time in microseconds (or now); with ``ever`` those that were before too."""
+    time = ids.now() if at is None else at
     query = topology_state.Query(
         stores=[topology_state.synchronizer(psid) for psid in psids],
         codes=frozenset({code}),
         operation=ADD,
-        at=ids.now() if at is None else at,
+        at=None if ever else time,
+        between=(0, time) if ever else None,
         seen=connections.views(db, node.name),
     )
     for row in node.topology.query(db, query):
@@ -38,14 +43,17 @@ def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int, 
 
 
 def known_parties(node: Node) -> dict[str, bool]:
-    """party -> hosted here, in the order of the party ids; the admin party of each participant included."""
+    """party -> hosted here, in the order of the party ids; the admin party of each participant included.
+
+    In Canton 3 a party that was ever hosted here counts as local for good (recordings, same-synchronizer).
+    """
     if node.release.dialect == "v0":
         with node.db.read() as db:
             return dict(sorted(node.v0.known_parties(db).items()))
     found: dict[str, bool] = {}
     with node.db.read() as db:
         psids = connections.known(db, node.name)
-        for mapping in _effective(node, db, psids, PTP):
+        for mapping in _effective(node, db, psids, PTP, ever=True):
             local = any(host.participant_uid == node.uid for host in mapping.participants)
             found[mapping.party] = found.get(mapping.party, False) or local
         for certificate in _effective(node, db, psids, DTC):
