@@ -63,6 +63,11 @@ options:
     description:
       - What to note. Required for O(state=noted).
     type: str
+  data:
+    description:
+      - With O(state=noted), further values to keep with the event. Nothing secret.
+    type: dict
+    default: {}
   again:
     description:
       - Whether an event is noted although it was noted before.
@@ -149,19 +154,30 @@ events:
   sample:
     - event: cutover
       at: "2026-11-25T08:00:00.000+00:00"
+      data:
+        served: true
 times:
   description: The time of each event, of the last one where it was noted several times.
   returned: always
   type: dict
   sample:
     cutover: "2026-11-25T08:00:00.000+00:00"
+data:
+  description: What was kept with each event, with the last one where it was noted several times.
+  returned: always
+  type: dict
+  sample:
+    cutover:
+      served: true
 imported:
   description: Whether there is a receipt of the import of this migration's snapshot.
   returned: always
   type: bool
 files:
-  description: Names of the files that were moved aside, or would be.
-  returned: O(state=archived)
+  description:
+    - Names of the migration's files, without what was moved aside before.
+    - With O(state=archived), the new names of those that were moved aside; in check mode their present ones.
+  returned: always
   type: list
   elements: str
 """
@@ -177,6 +193,7 @@ SPEC = {
     "source": {"type": "str", "required": True},
     "target": {"type": "str", "required": True},
     "event": {"type": "str"},
+    "data": {"type": "dict", "default": {}},
     "again": {"type": "bool", "default": False},
     "label": {"type": "str", "default": "set-aside"},
     "keep_snapshot": {"type": "bool", "default": True},
@@ -197,8 +214,13 @@ SPEC = {
 
 
 def result(found: journal.Journal, files: journal.JournalFiles) -> dict[str, object]:
-    times = {item["event"]: item["at"] for item in found.events}
-    return {"events": list(found.events), "times": times, "imported": files.imported(found.target)}
+    return {
+        "events": list(found.events),
+        "times": {item["event"]: item["at"] for item in found.events},
+        "data": {item["event"]: item["data"] for item in found.events},
+        "imported": files.imported(found.target),
+        "files": journal.archivable(files),
+    }
 
 
 def ensure(params: Params, check: bool) -> Outcome:
@@ -214,7 +236,7 @@ def ensure_noted(params: Params, found: journal.Journal, files: journal.JournalF
     event = str(params["event"])
     if found.last(event) and not params["again"]:
         return Outcome(result=result(found, files))
-    after = found.with_event(event)
+    after = found.with_event(event, params["data"])
     if not check:
         files.write(after)
     return Outcome({event: found.last(event)}, {event: after.last(event)}, result(after, files))
@@ -241,7 +263,7 @@ def ensure_unlocked(params: Params, found: journal.Journal, files: journal.Journ
 
 def ensure_archived(params: Params, found: journal.Journal, files: journal.JournalFiles, check: bool) -> Outcome:
     before = journal.archivable(files)
-    moved = before if check else journal.archive(files, params["label"], params["keep_snapshot"])
+    moved = before if check else journal.archive(files, found, params["label"], params["keep_snapshot"])
     after = journal.Journal(found.source, found.target)
     return Outcome({"files": before}, {"files": []}, {**result(after, files), "files": moved})
 

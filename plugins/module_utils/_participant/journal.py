@@ -43,18 +43,19 @@ def stamp(moment: datetime) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Journal:
-    """One attempt of a migration between two participants, with its events ``{"event": name, "at": UTC time}`` in order."""
+    """One attempt of a migration between two participants, with its events ``{"event": name, "at": UTC time, "data": {}}`` in order."""
 
     source: str
     target: str
-    events: tuple[dict[str, str], ...] = ()
+    events: tuple[dict[str, t.Any], ...] = ()
 
     def last(self, event: str) -> str:
         """When this event was noted last, or nothing."""
         return next((item["at"] for item in reversed(self.events) if item["event"] == event), "")
 
-    def with_event(self, event: str) -> Journal:
-        return dataclasses.replace(self, events=(*self.events, {"event": event, "at": stamp(now())}))
+    def with_event(self, event: str, data: dict[str, t.Any] | None = None) -> Journal:
+        noted = {"event": event, "at": stamp(now()), "data": data or {}}
+        return dataclasses.replace(self, events=(*self.events, noted))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +115,9 @@ def _journal(values: dict[str, t.Any]) -> Journal:
             error_id="journal_version",
             hint="Use the release of this collection that wrote it.",
         )
-    events = tuple({"event": str(item["event"]), "at": str(item["at"])} for item in values["events"])
+    events = tuple(
+        {"event": str(item["event"]), "at": str(item["at"]), "data": dict(item["data"])} for item in values["events"]
+    )
     return Journal(str(values["source"]), str(values["target"]), events)
 
 
@@ -248,12 +251,14 @@ def refuse_held(lock: Lock | None) -> None:
 # -- what the module asks for -----------------------------------------------------------------------------------------
 
 
-def archive(files: JournalFiles, label: str, keep_snapshot: bool) -> list[str]:
+def archive(files: JournalFiles, found: Journal, label: str, keep_snapshot: bool) -> list[str]:
     """Move the files of this migration aside as ``<name>.<label>-<UTC time>.*``, so that it can begin again; their new names.
 
-    Without ``keep_snapshot`` the contracts themselves are deleted. The journal goes last: until then it can be done again.
+    Without ``keep_snapshot`` the contracts themselves are deleted. The journal goes last, and the time is that of its last event:
+    broken off and done again, all files get the same names.
     """
-    moment = now().strftime("%Y%m%dT%H%M%SZ")
+    last = datetime.fromisoformat(found.events[-1]["at"]) if found.events else now()
+    moment = last.strftime("%Y%m%dT%H%M%SZ")
     moved = []
     for name in archivable(files):
         old, ending = os.path.join(files.folder, name), name[len(files.name) :]

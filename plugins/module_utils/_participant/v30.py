@@ -20,7 +20,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledg
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    MEMORY_STORAGE,
     ActiveContract,
+    Clearance,
     Dar,
     Delegation,
     Host,
@@ -30,6 +32,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Offset,
     Pong,
     SignedDelegation,
+    SignedHosting,
     Synchronizer,
 )
 
@@ -43,13 +46,18 @@ STATUS = PARTICIPANT + "ParticipantStatusService/ParticipantStatus"
 CONNECTIVITY = PARTICIPANT + "SynchronizerConnectivityService/"
 PACKAGES = PARTICIPANT + "PackageService/"
 REPAIR = PARTICIPANT + "ParticipantRepairService/"
+PARTIES = PARTICIPANT + "PartyManagementService/"
 READ = TOPOLOGY + "TopologyManagerReadService/"
 WRITE = TOPOLOGY + "TopologyManagerWriteService/"
+FETCH_TIME = "com.digitalasset.canton.time.admin.v30.SynchronizerTimeService/FetchTime"
 
 SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs are minutes (admin-api-3 C7)
+FETCH_TIME_SECONDS = 10.0
+ANY_AGE_SECONDS = 30 * 24 * 3600
 
 ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
 REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
+REMOVE_NUMBER = 2
 PERMISSIONS = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
 WAITING_FOR = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
 OPERATORS_TURN = ("id", "node_topology")
@@ -69,6 +77,7 @@ class V30(LedgerAdmin):
     SHOWS_KMS_KEYS = True
     SHOWS_SYNCHRONIZERS_OF_CONTRACTS = True
     HOSTS_OFFLINE = False
+    REPLACES_HOSTS = True
 
     def __init__(self, admin: Api, ledger: Api | None) -> None:
         super().__init__(admin, ledger)
@@ -88,6 +97,30 @@ class V30(LedgerAdmin):
         common = status.status.common_status
         versions = tuple(status.status.supported_protocol_versions)
         return Identity(common.uid, True, status.status.active, common.version, "", versions)
+
+    def in_memory(self) -> bool:
+        """Whether the node has no database, by the components of its status."""
+        return any(item.name == MEMORY_STORAGE for item in self._status().status.common_status.components)
+
+    def last_time(self, synchronizer: str) -> float | None:
+        """The latest time that this node has seen on a connected synchronizer, in seconds since 1970; None: it does not tell.
+
+        However old it is, it is fresh enough: so nothing is sent to the synchronizer (A10).
+        """
+        if not self.admin.has_rpc(FETCH_TIME):
+            return None
+        try:
+            answer = self.admin.read(
+                FETCH_TIME,
+                deadline=FETCH_TIME_SECONDS,
+                synchronizer={"id": synchronizer},
+                freshness_bound={"seconds": ANY_AGE_SECONDS},
+            )
+        except CantonError as exc:
+            if exc.error_id == "unreachable":
+                raise
+            return None
+        return float(answer.timestamp.seconds + answer.timestamp.nanos / 1e9)
 
     def _status(self) -> Message:
         return self.admin.read(STATUS)
@@ -225,16 +258,29 @@ class V30(LedgerAdmin):
 
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
-        return [_key(item.public_key_with_name, item.kms_key_id) for item in answer.private_keys_metadata]
+        return [
+            _key(item.public_key_with_name.public_key, item.public_key_with_name.name, item.kms_key_id)
+            for item in answer.private_keys_metadata
+        ]
+
+    def read_key(self, raw: bytes, name: str) -> Key:
+        """A serialized ``PublicKey`` that another node told; its fingerprint is computed here, never believed."""
+        try:
+            return _key(self.admin.message(CRYPTO + "PublicKey").FromString(raw), name, "")
+        except CantonError:
+            raise
+        except Exception as exc:
+            raise CantonError("A public key cannot be read", error_id="wrapper_unreadable") from exc
 
     # -- topology: namespace delegations (A14, A15) ---------------------------------------------------------------
 
-    def delegations(self, store: str, namespace: str) -> list[Delegation]:
+    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+        """The delegations of one namespace, or of all."""
         answer = self.admin.read(READ + "ListNamespaceDelegation", base_query=_query(store), filter_namespace=namespace)
         return [
             _delegation(result.item, result.context.serial)
             for result in answer.results
-            if result.item.namespace == namespace
+            if not namespace or result.item.namespace == namespace
         ]
 
     def signed_delegations(
@@ -243,19 +289,25 @@ class V30(LedgerAdmin):
         """The signed transactions behind ``delegations``, or the signed removals: lists carry no signatures (C5)."""
         query = _query(store, operation=REMOVE if removed else ADD)
         answer = self.admin.read(READ + "ListAll", base_query=query, filter_namespace=namespace)
-        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
-        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
-        found = []
-        for item in answer.result.items:
-            raw = unwrap(item.transaction, "a stored topology transaction")
-            signed = signed_class.FromString(raw)
-            transaction = transaction_class.FromString(unwrap(signed.transaction, "a topology transaction"))
-            mapping = transaction.mapping
-            if mapping.WhichOneof("mapping") != "namespace_delegation" or signed.proposal:
-                continue
-            if mapping.namespace_delegation.namespace == namespace:
-                found.append(SignedDelegation(_delegation(mapping.namespace_delegation, transaction.serial), raw))
-        return found
+        stored = (unwrap(item.transaction, "a stored topology transaction") for item in answer.result.items)
+        found = (self.read_delegation(raw, removed) for raw in stored)
+        return [item for item in found if item is not None and item.delegation.namespace == namespace]
+
+    def read_delegation(self, raw: bytes, removed: bool = False) -> SignedDelegation | None:
+        """What a signed topology transaction delegates (or takes back); None for proposals and everything else."""
+        try:
+            signed = self.admin.message(PROTOCOL + "SignedTopologyTransaction").FromString(raw)
+            inner = unwrap(signed.transaction, "a topology transaction")
+            transaction = self.admin.message(PROTOCOL + "TopologyTransaction").FromString(inner)
+        except CantonError:
+            raise
+        except Exception as exc:
+            raise CantonError("A topology transaction cannot be read", error_id="wrapper_unreadable") from exc
+        mapping = transaction.mapping
+        is_delegation = mapping.WhichOneof("mapping") == "namespace_delegation"
+        if not is_delegation or signed.proposal or (transaction.operation == REMOVE_NUMBER) is not removed:
+            return None
+        return SignedDelegation(_delegation(mapping.namespace_delegation, transaction.serial), raw)
 
     def authorize_delegation(self, namespace: str, key: Key, wait_seconds: int = 30) -> None:
         """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations."""
@@ -273,13 +325,19 @@ class V30(LedgerAdmin):
             wait_to_become_effective={"seconds": wait_seconds},
         )
 
-    def add_transactions(self, store: str, signed: t.Sequence[bytes]) -> None:
-        """Load transactions that others signed, in this order; known ones are a no-op (B6)."""
+    def add_transactions(self, store: str, signed: t.Sequence[bytes], wait_seconds: int = 0) -> None:
+        """Load transactions that others signed, in this order; known ones are a no-op (B6).
+
+        ``wait_seconds``: how long the node may wait until they are effective; it fails when they are not by then (C4).
+        """
         signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        waiting: dict[str, t.Any] = {"wait_to_become_effective": {"seconds": wait_seconds}} if wait_seconds else {}
         self.admin.repeatable(
             WRITE + "AddTransactions",
+            deadline=wait_seconds + 10.0 if wait_seconds else None,
             transactions=[signed_class.FromString(raw) for raw in signed],
             store=_store(store),
+            **waiting,
         )
 
     # -- topology: parties ----------------------------------------------------------------------------------------
@@ -296,10 +354,23 @@ class V30(LedgerAdmin):
 
     def host_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
         """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it (recordings)."""
+        return self._authorize_hostings(ADD, store, hostings, parallel)
+
+    def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Authorize the removal of these mappings, each repeated as it is, for a removal must not change it (B7)."""
+        return self._authorize_hostings(REMOVE, store, hostings, parallel)
+
+    def propose_hostings(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Sign these mappings as far as this node's keys go: what others have to sign as well stays a proposal (C4)."""
+        return self._authorize_hostings(ADD, store, hostings, parallel, fully=False)
+
+    def _authorize_hostings(
+        self, change: str, store: str, hostings: t.Sequence[Hosting], parallel: int, fully: bool = True
+    ) -> list[CantonError | None]:
         requests = [
             {
-                "proposal": {"change": ADD, "mapping": {"party_to_participant": self._hosting_message(item)}},
-                "must_fully_authorize": True,
+                "proposal": {"change": change, "mapping": {"party_to_participant": self._hosting_message(item)}},
+                "must_fully_authorize": fully,
                 "store": _store(store),
             }
             for item in hostings
@@ -313,7 +384,12 @@ class V30(LedgerAdmin):
             "party": item.party,
             "threshold": item.threshold,
             "participants": [
-                {"participant_uid": host.participant, "permission": numbers[host.permission]} for host in item.hosts
+                {
+                    "participant_uid": host.participant,
+                    "permission": numbers[host.permission],
+                    **({"onboarding": {}} if host.onboarding else {}),
+                }
+                for host in item.hosts
             ],
         }
         if item.signing_keys:
@@ -321,6 +397,87 @@ class V30(LedgerAdmin):
                 item.signing_keys
             )
         return fields
+
+    # -- parties that move on one synchronizer (A5, A14; recordings, "One synchronizer") --------------------------
+
+    def lacks_for_replication(self) -> list[str]:
+        """What this node's API does not have of all that a move of parties on one synchronizer takes (3.4 lacks some)."""
+        rpcs = [PARTIES + name for name in ("ExportPartyAcs", "ImportPartyAcs", "ClearPartyOnboardingFlag")]
+        lacks = [rpc.rpartition(".")[2] for rpc in (*rpcs, WRITE + "SignTransactions") if not self.admin.has_rpc(rpc)]
+        fields = {
+            PARTICIPANT + "ImportPartyAcsRequest": "party_id",
+            PROTOCOL + "PartyToParticipant.HostingParticipant": "onboarding",
+        }
+        for message, field in fields.items():
+            if not self.admin.has_field(message, field):
+                lacks.append(f"{message.rpartition('v30.')[2]}.{field}")
+        return lacks
+
+    def signed_proposals(self, store: str, namespace: str) -> list[SignedHosting]:
+        """The signed transactions behind the hosting proposals for parties of ``namespace`` (C5: lists carry no signatures)."""
+        answer = self.admin.read(READ + "ListAll", base_query=_query(store, proposals=True), filter_namespace=namespace)
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
+        found = []
+        for item in answer.result.items:
+            raw = unwrap(item.transaction, "a stored topology transaction")
+            signed = signed_class.FromString(raw)
+            mapping = transaction_class.FromString(unwrap(signed.transaction, "a topology transaction")).mapping
+            if mapping.WhichOneof("mapping") == "party_to_participant" and signed.proposal:
+                found.append(SignedHosting(_hosting(mapping.party_to_participant), raw))
+        return found
+
+    def sign_transactions(self, signed: t.Sequence[bytes]) -> list[bytes]:
+        """Add this node's signatures to transactions that others signed. It stores nothing and works while disconnected."""
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        answer = self.admin.read(
+            WRITE + "SignTransactions",
+            deadline=SLOW_SECONDS,
+            transactions=[signed_class.FromString(raw) for raw in signed],
+            store=_store(AUTHORIZED),
+        )
+        return [item.SerializeToString() for item in answer.transactions]
+
+    def export_party_contracts(
+        self, party: str, synchronizer: str, target: str, begin: Offset, wait_seconds: int
+    ) -> t.Iterator[bytes]:
+        """The node's gzip stream of a party's contracts at the moment from which ``target`` hosts it, looked for after
+        ``begin``. Contracts with a stakeholder that ``target`` hosted before are left out (C9)."""
+        chunks = self.admin.stream(
+            PARTIES + "ExportPartyAcs",
+            party_id=party,
+            synchronizer_id=synchronizer,
+            target_participant_uid=target,
+            begin_offset_exclusive=begin,
+            wait_for_activation_timeout={"seconds": wait_seconds},
+        )
+        for answer in chunks:
+            yield answer.chunk
+
+    def import_party_contracts(
+        self, chunks: t.Iterable[bytes], party: str, synchronizer: str, workflow_prefix: str
+    ) -> None:
+        """Send a party's snapshot. With the party's id the node refuses it unless it knows of the onboarding (C9)."""
+        first: dict[str, t.Any] = {
+            "party_id": party,
+            "synchronizer_id": synchronizer,
+            "workflow_id_prefix": workflow_prefix,
+            "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
+        }
+        self.admin.upload(PARTIES + "ImportPartyAcs", _requests(chunks, first, {}))
+
+    def clear_onboarding(self, party: str, synchronizer: str, begin: Offset, wait_seconds: int) -> Clearance:
+        """Ask that the onboarding flag be cleared, which the node does when its time has come; safe to repeat (C9)."""
+        answer = self.admin.repeatable(
+            PARTIES + "ClearPartyOnboardingFlag",
+            deadline=wait_seconds + 10.0,
+            party_id=party,
+            synchronizer_id=synchronizer,
+            begin_offset_exclusive=begin,
+            wait_for_activation_timeout={"seconds": wait_seconds},
+        )
+        stamp = answer.earliest_retry_timestamp if answer.HasField("earliest_retry_timestamp") else None
+        return Clearance(answer.onboarded, stamp.seconds + stamp.nanos / 1e9 if stamp is not None else None)
 
     def decentralized_namespaces(self, store: str) -> set[str]:
         answer = self.admin.read(READ + "ListDecentralizedNamespaceDefinition", base_query=_query(store))
@@ -448,6 +605,16 @@ class V30(LedgerAdmin):
             first = later = arguments
         self.admin.upload(REPAIR + "ImportAcs", _requests(chunks, first, later))
 
+    def purge_contracts(self, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]) -> None:
+        """Purge contracts while disconnected; those that are not active are skipped (C8). The parties are Canton 2's argument."""
+        self.admin.repeatable(
+            REPAIR + "PurgeContracts",
+            deadline=SLOW_SECONDS,
+            synchronizer_alias=alias,
+            contract_ids=list(contract_ids),
+            ignore_already_purged=True,
+        )
+
     def in_flight(self, synchronizer: str) -> int | None:
         """Submissions and transactions that are on their way (C10); None where a node cannot tell (Canton 2.8)."""
         answer = self.admin.read(
@@ -486,8 +653,7 @@ def _query(store: str, proposals: bool = False, operation: str = ADD) -> dict[st
     return {"store": _store(store), "operation": operation, "head_state": {}, "proposals": proposals}
 
 
-def _key(with_name: Message, kms_key_id: str) -> Key:
-    public = with_name.public_key
+def _key(public: Message, name: str, kms_key_id: str) -> Key:
     signing = public.WhichOneof("key") == "signing_public_key"
     inner = public.signing_public_key if signing else public.encryption_public_key
     usage: tuple[str, ...] = ()
@@ -497,7 +663,7 @@ def _key(with_name: Message, kms_key_id: str) -> Key:
     spec = _spec(inner)
     return Key(
         fingerprint=fingerprint(spec, inner.public_key),
-        name=with_name.name,
+        name=name,
         purpose="signing" if signing else "encryption",
         usage=usage,
         spec=spec,

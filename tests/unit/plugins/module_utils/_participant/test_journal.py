@@ -153,10 +153,11 @@ def test_the_files_of_a_migration_are_moved_aside(files: JournalFiles) -> None:
     for ending in (".acs.gz", ".manifest.json"):
         Path(files.base + ending).touch()
     Path(files.folder, "bank-2.journal.json").touch()
-    moved = module.archive(files, "rolled-back", keep_snapshot=True)
+    found = files.read(OLD, NEW)
+    moved = module.archive(files, found, "rolled-back", keep_snapshot=True)
     assert [name.partition("Z")[2] for name in moved] == [".acs.gz", ".manifest.json", ".journal.json"]
     assert sorted([*moved, "bank-2.journal.json"]) == sorted(path.name for path in Path(files.folder).iterdir())
-    assert module.archive(files, "rolled-back", keep_snapshot=True) == []
+    assert module.archive(files, found, "rolled-back", keep_snapshot=True) == []
     assert files.read(OLD, NEW).events == ()
 
 
@@ -164,6 +165,6 @@ def test_contracts_can_be_deleted_instead(files: JournalFiles) -> None:
     Path(files.folder).mkdir()
     for ending in (".acs.gz", ".manifest.json"):
         Path(files.base + ending).touch()
-    (moved,) = module.archive(files, "rolled-back", keep_snapshot=False)
+    (moved,) = module.archive(files, files.read(OLD, NEW), "rolled-back", keep_snapshot=False)
     assert moved.endswith(".manifest.json")
     assert [path.name for path in Path(files.folder).iterdir()] == [moved]
