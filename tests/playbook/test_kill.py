@@ -92,8 +92,7 @@ class Playing:
         """The run ends by itself, with one message and no traceback."""
         code, output = self.finish()
         assert code != 0
-        failures = [entry["result"] for entry in recorded(self._record) if entry["outcome"] == "failed"]
-        check_failure(output, failures, text)
+        check_failure(output, Run(code, output, recorded(self._record)).failures, text)
 
     def kill(self, with_modules: bool) -> list[int]:
         """SIGKILL the process group. Ansible's workers and their modules live in sessions of their own: they die as
