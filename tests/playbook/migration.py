@@ -144,6 +144,7 @@ class Migration:
             "kms_migration_source_synchronizer": OLD_ALIAS,
             "kms_migration_target_synchronizer": NEW_ALIAS,
             "kms_migration_journal": str(self.journal),
+            "kms_migration_backup_confirmed": True,
             "kms_migration_quiet_timeout": self.pair.quiet_timeout,
             **{f"kms_migration_{name}": value for name, value in self.pair.options.items()},
             **self.variables,

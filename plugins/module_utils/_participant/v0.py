@@ -29,6 +29,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledg
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    MEMORY_STORAGE,
     ActiveContract,
     Dar,
     Delegation,
@@ -139,6 +140,12 @@ class V0(LedgerAdmin):
         if not answer.HasField("success"):
             return Identity("", False, answer.not_initialized.active, "", "", ())
         return Identity(_bare(answer.success.id), True, answer.success.active, "2.8", "", ())
+
+    def in_memory(self) -> bool:
+        """Whether the node has no database, by the components of its status."""
+        new = self.admin.has_rpc(STATUS)
+        found = self.admin.read(STATUS).status.common_status if new else self.admin.read(OLD_STATUS).success
+        return any(item.name == MEMORY_STORAGE for item in found.components)
 
     def _is_starting(self, rpc: str) -> bool:
         """Whether this RPC may still come: waits for a node without identity, and refuses when it never gets one."""
@@ -557,7 +564,7 @@ class V0(LedgerAdmin):
             return
         for answer in self._stream_contracts(wanted, str(offset)):
             for event in answer.active_contracts:
-                yield active_contract(event, "")
+                yield active_contract(event, "", has_key=event.HasField("contract_key"))
 
     def _stream_contracts(self, parties: t.Sequence[str], offset: str) -> t.Iterator[Message]:
         return self.ledger.stream(

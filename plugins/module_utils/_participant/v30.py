@@ -20,6 +20,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledg
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    MEMORY_STORAGE,
     ActiveContract,
     Dar,
     Delegation,
@@ -88,6 +89,10 @@ class V30(LedgerAdmin):
         common = status.status.common_status
         versions = tuple(status.status.supported_protocol_versions)
         return Identity(common.uid, True, status.status.active, common.version, "", versions)
+
+    def in_memory(self) -> bool:
+        """Whether the node has no database, by the components of its status."""
+        return any(item.name == MEMORY_STORAGE for item in self._status().status.common_status.components)
 
     def _status(self) -> Message:
         return self.admin.read(STATUS)

@@ -77,6 +77,7 @@ class Fake:
     schedule: str = ""
     status: Identity | None = None
     has_ledger: bool = True
+    memory: bool = False
     lose: int = 0
     host_errors: dict[str, CantonError] = field(default_factory=dict)
     chunk_bytes: int = 64
@@ -115,6 +116,9 @@ class Fake:
 
     def identity(self) -> Identity:
         return self.status or Identity(self.uid, True, True, "3.5.10", "", (34, 35))
+
+    def in_memory(self) -> bool:
+        return self.memory
 
     def synchronizers(self) -> list[Synchronizer]:
         return list(self.known)
