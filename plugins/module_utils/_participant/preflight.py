@@ -9,6 +9,7 @@ All findings are described in docs/preflight.md.
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import asdict, replace
 
@@ -35,10 +36,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import plan_copy
 
 KMS_SPECS = {"signing": ("ec_p256", "ec_p384", "ec_secp256k1"), "encryption": ("rsa_2048",)}
-PARTY_SNAPSHOTS_CHECKED = (
-    3,
-    5,
-)  # the line whose ExportPartyAcs was followed on real nodes (recordings, "One synchronizer")
+# The line whose ExportPartyAcs was followed on real nodes (recordings, "One synchronizer")
+PARTY_SNAPSHOTS_CHECKED = (3, 5)
+CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
 SPLICE_DSO = "DSO::"
 
 
@@ -66,6 +66,7 @@ def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[
     if pair is None:
         return exam.findings, exam.plan
     old, new = pair
+    _check_clocks(exam, old, new)
     exam.attempt(_check_delegation, exam, ours, theirs, new)
     parties = exam.attempt(_check_parties, exam, ours, theirs, old, new) or Parties()
     exam.attempt(preflight_contracts.check_contracts, exam, (ours, theirs), old, new, parties)
@@ -94,7 +95,6 @@ def _check_node(exam: Examination, participant: Participant, identity: Identity)
             f"The {label} keeps its data in memory, and Canton exports and imports contracts only with a database",
             "Run it with persistent storage (PostgreSQL).",
         )
-        return False
     if not participant.has_ledger:
         exam.error(
             "ledger_endpoint_missing", f"The {label} has no ledger_endpoint", "Set host and port of its ledger API."
@@ -209,6 +209,19 @@ def _check_synchronizers(exam: Examination, source: Identity) -> tuple[Synchroni
             "Disconnect it there for the time of the migration, and connect it again afterwards.",
         )
     return old, new
+
+
+def _check_clocks(exam: Examination, old: Synchronizer, new: Synchronizer) -> None:
+    """A synchronizer cannot be ahead of a clock that is right. That it is behind cannot be told: it may just be idle."""
+    for participant, item in ((exam.source, old), (exam.target, new)):
+        seen = participant.last_time(item.id) if item.connected else None
+        ahead = 0.0 if seen is None else seen - time.time()
+        if ahead > CLOCK_SECONDS:
+            exam.warn(
+                "clock_skew",
+                f"Synchronizer {item.alias} of the {participant.label} is {ahead:.0f} s ahead of the clock of the host that runs this",
+                "Set the clocks by NTP: time stamps and the measured downtime are of this host, and Canton refuses what is too early or late.",
+            )
 
 
 def _check_protocol_versions(exam: Examination, source: Identity, old: Synchronizer, new: Synchronizer) -> None:

@@ -147,6 +147,10 @@ class V0(LedgerAdmin):
         found = self.admin.read(STATUS).status.common_status if new else self.admin.read(OLD_STATUS).success
         return any(item.name == MEMORY_STORAGE for item in found.components)
 
+    def last_time(self, synchronizer: str) -> float | None:
+        """None: no service that the facts know tells it here."""
+        return None
+
     def _is_starting(self, rpc: str) -> bool:
         """Whether this RPC may still come: waits for a node without identity, and refuses when it never gets one."""
         if rpc in (STATUS, OLD_STATUS, IDENTITY):

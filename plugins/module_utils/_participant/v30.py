@@ -46,8 +46,11 @@ PACKAGES = PARTICIPANT + "PackageService/"
 REPAIR = PARTICIPANT + "ParticipantRepairService/"
 READ = TOPOLOGY + "TopologyManagerReadService/"
 WRITE = TOPOLOGY + "TopologyManagerWriteService/"
+FETCH_TIME = "com.digitalasset.canton.time.admin.v30.SynchronizerTimeService/FetchTime"
 
 SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs are minutes (admin-api-3 C7)
+FETCH_TIME_SECONDS = 10.0
+ANY_AGE_SECONDS = 30 * 24 * 3600
 
 ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
 REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
@@ -93,6 +96,26 @@ class V30(LedgerAdmin):
     def in_memory(self) -> bool:
         """Whether the node has no database, by the components of its status."""
         return any(item.name == MEMORY_STORAGE for item in self._status().status.common_status.components)
+
+    def last_time(self, synchronizer: str) -> float | None:
+        """The latest time that this node has seen on a connected synchronizer, in seconds since 1970; None: it does not tell.
+
+        However old it is, it is fresh enough: so nothing is sent to the synchronizer (A10).
+        """
+        if not self.admin.has_rpc(FETCH_TIME):
+            return None
+        try:
+            answer = self.admin.read(
+                FETCH_TIME,
+                deadline=FETCH_TIME_SECONDS,
+                synchronizer={"id": synchronizer},
+                freshness_bound={"seconds": ANY_AGE_SECONDS},
+            )
+        except CantonError as exc:
+            if exc.error_id == "unreachable":
+                raise
+            return None
+        return float(answer.timestamp.seconds + answer.timestamp.nanos / 1e9)
 
     def _status(self) -> Message:
         return self.admin.read(STATUS)

@@ -78,6 +78,7 @@ class Fake:
     status: Identity | None = None
     has_ledger: bool = True
     memory: bool = False
+    clock: float | None = None
     lose: int = 0
     host_errors: dict[str, CantonError] = field(default_factory=dict)
     chunk_bytes: int = 64
@@ -116,6 +117,9 @@ class Fake:
 
     def identity(self) -> Identity:
         return self.status or Identity(self.uid, True, True, "3.5.10", "", (34, 35))
+
+    def last_time(self, _synchronizer: str) -> float | None:
+        return self.clock if self.MAJOR > 2 else None
 
     def in_memory(self) -> bool:
         return self.memory

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -244,6 +245,15 @@ def test_parties_that_the_target_has_never_heard_of(monkeypatch: pytest.MonkeyPa
     assert [item.id for item in findings] == ["stale_contracts_on_target"] and "1 active contracts" in findings[
         0
     ].message
+
+
+@pytest.mark.parametrize(("ahead", "found"), [(60, ["clock_skew"]), (5, []), (-86_400, [])])
+def test_clocks(ahead: float, found: list[str]) -> None:
+    values = {"known": [synchronizer("newsync")], "clock": time.time() + ahead}
+    findings, _plan = look({"clock": time.time() + 3600}, values)
+    assert [item.id for item in findings] == found
+    for finding in findings:
+        assert finding.severity == "warning" and "newsync of the target participant is 60 s ahead" in finding.message
 
 
 def test_splice() -> None:
