@@ -9,7 +9,7 @@
 #   make lint    all static checks          make unit       unit tests
 #   make wire    tests over real gRPC       make playbook   tests with real ansible-playbook
 #   make molecule                           make clean
-#   make release-table-write                makes the table of docs/releases.md from the last make playbook
+#   make release-table-write                makes the tables of docs/releases.md and docs/faults.md from the last make playbook
 #   make bench-fleet                        migrates 50 hosts of the sandbox in one run (BENCH_ARGS='--hosts 5' for fewer)
 #   make qualify INVENTORY=path             runs it against real participants of yours (docs/real-nodes.md)
 #
@@ -78,9 +78,11 @@ playbook: layout
 
 release-table: layout
 	python tests/tools/release_table.py check $(OUTCOMES) docs/releases.md
+	python tests/tools/fault_table.py check $(OUTCOMES) docs/faults.md
 
 release-table-write: layout
 	python tests/tools/release_table.py write $(OUTCOMES) docs/releases.md
+	python tests/tools/fault_table.py write $(OUTCOMES) docs/faults.md
 
 # What an interrupted run left would be taken for a prepared scenario.
 molecule: layout
