@@ -159,10 +159,13 @@ def _is_moved(migration: Migration, moving: list[str], theirs: set[str], stay: s
 
 def _is_lived_with(net: Sandbox, ada: str, stay: str, outside: str) -> None:
     """The target transacts for them, and only what concerns a party that stayed reaches the source."""
+    seeded = ids(net, SOURCE, stay) & ids(net, TARGET, ada)
     own, shared = net.create(TARGET, [ada]), net.create(TARGET, [ada], [stay])
     theirs = net.create(THIRD, [outside], [ada])
     assert {*own, *shared, *theirs} <= ids(net, TARGET, ada)
     assert ids(net, SOURCE, ada) & {*own, *shared, *theirs} == set(shared)
-    moved = sorted(ids(net, TARGET, ada) & ids(net, SOURCE, stay))
-    net.archive(TARGET, moved)
-    assert not ids(net, SOURCE, stay) & set(moved) and not ids(net, TARGET, ada) & set(moved)
+    # what was moved can end, whoever ends it
+    moved = ids(net, TARGET, ada) & ids(net, TARGET, net.party(SOURCE, "Ben"))
+    net.archive(TARGET, sorted(moved))
+    net.archive(SOURCE, sorted(seeded))
+    assert moved and seeded and not ids(net, TARGET, ada) & (moved | seeded) and not ids(net, SOURCE, stay) & seeded
