@@ -74,7 +74,6 @@ def hosts(net: Sandbox, participant: str) -> dict[str, Any]:
 
 
 @pytest.mark.pairs([MATRIX[0]])
-@pytest.mark.capability("parties move on one synchronizer")
 def test_a_move_on_one_synchronizer(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
     net = network(network_of(pair))
     net.set(TARGET, "onboarding_clear_ms", 1500)
