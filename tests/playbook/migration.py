@@ -152,8 +152,8 @@ class Migration:
         path.chmod(0o600)
         return path
 
-    def arguments(self, *flags: str) -> list[str]:
-        return ["-i", str(self.inventory()), *flags, PLAYBOOK]
+    def arguments(self, *flags: str, playbook: str = PLAYBOOK) -> list[str]:
+        return ["-i", str(self.inventory()), *flags, playbook]
 
     def run(self, *flags: str, succeeds: bool = True) -> Run:
         return self.ansible.playbook(self.arguments(*flags), succeeds=succeeds)

@@ -21,6 +21,7 @@ import pytest
 from playbook.conftest import StartNetwork
 from playbook.harness import ANSIBLE_PLAYBOOK, Ansible, Run, recorded
 from playbook.migration import (
+    PLAYBOOK,
     SOURCE,
     TARGET,
     Migration,
@@ -53,14 +54,14 @@ _WAIT_SECONDS = 60
 class Playing:
     """An ansible-playbook run in the background that is watched while it prints."""
 
-    def __init__(self, migration: Migration, tags: str) -> None:
+    def __init__(self, migration: Migration, tags: str, playbook: str = PLAYBOOK) -> None:
         self._folder = migration.folder / "playing"
         self._folder.mkdir(exist_ok=True)
         self._record = self._folder / "results.jsonl"
         self._record.unlink(missing_ok=True)
         environment = migration.ansible.environment(self._record)
         self._process = subprocess.Popen(
-            [str(ANSIBLE_PLAYBOOK), *migration.arguments("--tags", tags)],
+            [str(ANSIBLE_PLAYBOOK), *migration.arguments("--tags", tags, playbook=playbook)],
             env={**environment, "PYTHONUNBUFFERED": "1"},
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
