@@ -72,6 +72,7 @@ def test_nothing_stands_against_it() -> None:
         "target": NEW,
         "delegation": {"source": False, "target": False, "synchronizer": False},
         "parties": 3,
+        "namespaces": {OLD_NAMESPACE: {"parties": 3, "delegation": "signed by the source"}},
         "contracts": 4,
         "packages": 1,
         "counterparties": {},
