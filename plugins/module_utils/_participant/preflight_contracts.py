@@ -169,7 +169,7 @@ def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> Non
         )
     elif exam.wish.purge_stale:
         exam.warn(
-            "stale_contracts_on_target",
+            "stale_contracts_purged",
             text + ". They are purged at cutover, before the import",
             "Keep applications away from the target until then: to it these contracts are still active.",
         )
