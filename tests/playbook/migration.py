@@ -144,6 +144,7 @@ class Migration:
             "kms_migration_source_synchronizer": OLD_ALIAS,
             "kms_migration_target_synchronizer": NEW_ALIAS,
             "kms_migration_journal": str(self.journal),
+            "kms_migration_backup_confirmed": True,
             "kms_migration_quiet_timeout": self.pair.quiet_timeout,
             **{f"kms_migration_{name}": value for name, value in self.pair.options.items()},
             **self.variables,
@@ -152,8 +153,8 @@ class Migration:
         path.chmod(0o600)
         return path
 
-    def arguments(self, *flags: str, playbook: str = PLAYBOOK) -> list[str]:
-        return ["-i", str(self.inventory()), *flags, playbook]
+    def arguments(self, *flags: str) -> list[str]:
+        return ["-i", str(self.inventory()), *flags, PLAYBOOK]
 
     def run(self, *flags: str, succeeds: bool = True) -> Run:
         return self.ansible.playbook(self.arguments(*flags), succeeds=succeeds)

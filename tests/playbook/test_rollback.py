@@ -31,7 +31,11 @@ ROLLBACK = "ledgerops.canton.rollback"
 
 
 def rollback(migration: Migration, *flags: str, succeeds: bool = True) -> Run:
-    return migration.ansible.playbook(migration.arguments(*flags, playbook=ROLLBACK), succeeds=succeeds)
+    return migration.ansible.playbook(arguments(migration, *flags), succeeds=succeeds)
+
+
+def arguments(migration: Migration, *flags: str) -> list[str]:
+    return ["-i", str(migration.inventory()), *flags, ROLLBACK]
 
 
 def killed_at(migration: Migration, task: str) -> None:
@@ -131,7 +135,7 @@ def test_interrupted_rollback_and_migration_again(
     before = state(migration)
     killed_at(migration, "Cutover | Connect the target")
     assert migration.file("receipt.json").exists()
-    playing = Playing(migration, "all", ROLLBACK)
+    playing = Playing(migration, "all", arguments(migration))
     assert playing.reach("Rollback | Take back the hosting of the parties")
     playing.kill(with_modules=True)
     # half taken back: no proof of an import any more

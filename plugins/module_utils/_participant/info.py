@@ -16,6 +16,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     namespace_of,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegated_namespaces
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import read_users
 
 
@@ -92,6 +93,15 @@ def _party(mapping: Hosting, uid: str) -> dict[str, t.Any]:
     }
 
 
+def namespaces(participant: Participant) -> dict[str, list[str]]:
+    """The namespaces whose parties this participant signs for, by the alias of the synchronizer where it does."""
+    return {
+        item.alias: sorted(delegated_namespaces(participant, item.id))
+        for item in participant.synchronizers()
+        if item.physical_id
+    }
+
+
 def packages(participant: Participant) -> dict[str, t.Any]:
     uid = participant.identity().uid
     vetted = {
@@ -135,6 +145,7 @@ READERS: dict[str, t.Callable[[Participant], t.Any]] = {
     "keys": keys,
     "delegations": delegations,
     "parties": parties,
+    "namespaces": namespaces,
     "packages": packages,
     "users": users,
     "contracts": contracts,

@@ -24,7 +24,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 def refuse_dependants(target: Participant, uid: str, namespace: str, store: str) -> None:
     """Parties that the target hosts by this delegation could never be moved again by its keys."""
     stores = (store, AUTHORIZED) if target.HOSTS_OFFLINE else (store,)
-    hosted = {item.party for each in stores for item in target.hostings(each, uid) if namespace_of(item.party) == namespace}
+    hosted = {
+        item.party for each in stores for item in target.hostings(each, uid) if namespace_of(item.party) == namespace
+    }
     if hosted:
         raise CantonError(
             f"The {target.label} still hosts {len(hosted)} parties of namespace {namespace[:12]}…: {topology.some(hosted)}",
@@ -76,14 +78,14 @@ def ensure_absent(params: dict[str, t.Any], source: Participant, target: Partici
             error_id="give_up_key_missing",
             hint="Canton never honours a removed delegation again for the same key: this target could never take over again. A rollback leaves it where it is.",
         )
-    uid, namespace = target.identity().uid, source.identity().namespace
+    uid, namespace = target.identity().uid, params["namespace"] or source.identity().namespace
     key = topology.namespace_key(target, uid)
     store = synchronizers.known_id(target, params["synchronizer"])
     before = topology.delegation_state(source, target, namespace, key.fingerprint, store)
     after = topology.DelegationState(False, False, False)
     if before != after:
         refuse_dependants(target, uid, namespace, store)
-        topology.refuse_without_root_key(source, namespace, topology.DelegationState(False, False, False))
+        topology.refuse_without_root_key(source, namespace, topology.DelegationState(not before.source, False, False))
         if not check:
             synchronizers.connected_id(target, params["synchronizer"], "which the removal has to reach")
             undelegate(source, target, namespace, key, store, params["wait_timeout"])

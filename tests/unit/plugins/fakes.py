@@ -79,6 +79,8 @@ class Fake:
     schedule: str = ""
     status: Identity | None = None
     has_ledger: bool = True
+    memory: bool = False
+    clock: float | None = None
     lose: int = 0
     host_errors: dict[str, CantonError] = field(default_factory=dict)
     chunk_bytes: int = 64
@@ -98,6 +100,8 @@ class Fake:
         return self.MAJOR > 2
 
     SHOWS_SYNCHRONIZERS_OF_CONTRACTS = SHOWS_KMS_KEYS
+
+    REPLACES_HOSTS = SHOWS_KMS_KEYS
 
     @property
     def HOSTS_OFFLINE(self) -> bool:
@@ -120,6 +124,12 @@ class Fake:
     def identity(self) -> Identity:
         return self.status or Identity(self.uid, True, True, "3.5.10", "", (34, 35))
 
+    def last_time(self, _synchronizer: str) -> float | None:
+        return self.clock if self.MAJOR > 2 else None
+
+    def in_memory(self) -> bool:
+        return self.memory
+
     def synchronizers(self) -> list[Synchronizer]:
         return list(self.known)
 
@@ -132,8 +142,8 @@ class Fake:
     def decentralized_namespaces(self, _store: str) -> set[str]:
         return self.decentralized
 
-    def delegations(self, store: str, namespace: str) -> list[Delegation]:
-        return [item for item in self.delegated.get(store, []) if item.namespace == namespace]
+    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+        return [item for item in self.delegated.get(store, []) if namespace in ("", item.namespace)]
 
     def written_for(self, item: Synchronizer) -> int | None:
         return self.protocol_version(item) if self.MAJOR == 2 else None
@@ -143,7 +153,14 @@ class Fake:
     ) -> list[SignedDelegation]:
         self.delegations_written_for = written_for
         found = (self.removed if removed else self.delegated).get(store, [])
-        return [SignedDelegation(item, item.target.encode()) for item in found if item.namespace == namespace]
+        return [SignedDelegation(item, signed(item)) for item in found if item.namespace == namespace]
+
+    def read_delegation(self, raw: bytes) -> SignedDelegation | None:
+        namespace, target = raw.decode().split()
+        return None if namespace == "?" else SignedDelegation(_delegation(namespace, target), raw)
+
+    def read_key(self, raw: bytes, name: str) -> Key:
+        return replace(key(raw.decode()), name=name, public_key=raw)
 
     def dars(self) -> list[Dar]:
         return list(self.dar_contents)
@@ -251,13 +268,36 @@ class Fake:
 
     def authorize_delegation(self, namespace: str, target_key: Key) -> None:
         self.changes.append(("authorize", target_key.fingerprint))
-        item = Delegation(namespace, target_key.fingerprint, "all_but_namespace_delegations", 1)
-        self.delegated.setdefault(AUTHORIZED, []).append(item)
+        self.delegated.setdefault(AUTHORIZED, []).append(_delegation(namespace, target_key.fingerprint))
+
+    def remove_delegation(self, namespace: str, target_key: Key) -> None:
+        self.changes.append(("give up", target_key.fingerprint))
+        self._remove(AUTHORIZED, _delegation(namespace, target_key.fingerprint))
+
+    def delegation_removals(self, store: str, namespace: str, _written_for: int | None) -> list[SignedDelegation]:
+        found = self.removed.get(store, [])
+        return [
+            SignedDelegation(item, f"- {item.namespace} {item.target}".encode())
+            for item in found
+            if item.namespace == namespace
+        ]
+
+    def _remove(self, store: str, gone: Delegation) -> None:
+        left = [item for item in self.delegated.get(store, []) if item.target != gone.target]
+        self.delegated[store] = left
+        self.removed.setdefault(store, []).append(gone)
 
     def add_transactions(self, store: str, signed: Sequence[bytes]) -> None:
-        self.changes.append(("load", [raw.decode() for raw in signed]))
-        items = [Delegation(OLD_NAMESPACE, raw.decode(), "all", 1) for raw in signed]
-        for name in (store, *(item.id for item in self.known if item.connected)):
+        reached = (store, *(item.id for item in self.known if item.connected))
+        if signed[0].startswith(b"- "):
+            gone = _delegation(*signed[0].decode().split()[1:])
+            self.changes.append(("unload", gone.target))
+            for name in reached:
+                self._remove(name, gone)
+            return
+        items = [_delegation(*raw.decode().split()) for raw in signed]
+        self.changes.append(("load", [item.target for item in items]))
+        for name in reached:
             self.delegated.setdefault(name, []).extend(items)
 
     def download_dar(self, main: str) -> bytes:
@@ -339,6 +379,15 @@ class Fake:
             if item.synchronizer == store and item not in self.contracts:
                 self.contracts.append(item)
         self.end += 1
+
+
+def _delegation(namespace: str, target: str) -> Delegation:
+    return Delegation(namespace, target, "all" if namespace == target else "all_but_namespace_delegations", 1)
+
+
+def signed(item: Delegation) -> bytes:
+    """What stands for a signed transaction."""
+    return f"{item.namespace} {item.target}".encode()
 
 
 def old_participant(**values: Any) -> Fake:
