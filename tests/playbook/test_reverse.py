@@ -15,7 +15,6 @@ import pytest
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run, Sandbox, Task, task
 from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, summary, topology
-from playbook.observe import SUBMISSION
 from playbook.releases import DIALECTS, MATRIX, Pair
 
 from sandbox.requests import namespace
@@ -68,8 +67,8 @@ def live_on(net: Sandbox) -> Life:
         native = node.allocate_party("Native", desk="9")
         node.create_user("native-app", native, team="n")
         before = node.contracts(sorted(node.hostings(net.synchronizer("west"))))
-        ada = sorted(before[net.party(SOURCE, "Ada")])
-        archived = set(ada[:7])
+        # the contracts that have no party with less than the permission to submit among their signatories
+        archived = set(sorted(before[net.party(SOURCE, "client2")])[:7])
         net.archive(TARGET, sorted(archived))
         ours = [net.party(SOURCE, "Ada"), net.party(SOURCE, "Ben")]
         created = set(net.create(TARGET, ours, count=3) + net.create(TARGET, [native, ours[0]], count=2))
@@ -103,7 +102,9 @@ def assert_back(net: Sandbox, life: Life, name: str) -> None:
         assert {each for ids in theirs.values() for each in ids.values()} == {east}
         assert back.users() == kms.users() and "native-app" in back.users()
         assert back.party_notes(parties) == kms.party_notes(parties)
-        assert set(kms.dars()) <= set(back.dars()) and set(kms.vetted(net.synchronizer("west"))) <= set(back.vetted(east))
+        assert set(kms.dars()) <= set(back.dars()) and set(kms.vetted(net.synchronizer("west"))) <= set(
+            back.vetted(east)
+        )
         assert kms.connections() == {NEW_ALIAS: {"connected": False, "manual_connect": True}}
         assert back.connections() == {OLD_ALIAS: {"connected": True, "manual_connect": False}}
 
@@ -160,7 +161,10 @@ def test_there_and_back(there: There) -> None:
     assert said["source"] == net.uid(TARGET) and said["target"] == net.uid(BACK)
     assert int(said["parties"]) == len(there.life.contracts)
     with net.client(BACK) as back:
-        listed = {each[0] for each in back.delegations(net.synchronizer("east"), [namespace(first), namespace(net.uid(TARGET))])}
+        listed = {
+            each[0]
+            for each in back.delegations(net.synchronizer("east"), [namespace(first), namespace(net.uid(TARGET))])
+        }
     assert listed == {namespace(first), namespace(net.uid(TARGET))}
 
     # the holder of the root key is needed no longer
@@ -174,7 +178,7 @@ def test_there_and_back(there: There) -> None:
 @newest
 @pytest.mark.capability("Back from a KMS")
 def test_the_first_participant_as_target(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
-    net = network(topology(pair, contracts=80, clients=2))
+    net = network(topology(pair, contracts=80, clients=3))
     Migration(pair, net, ansible, tmp_path).run()
     life = live_on(net)
     reverse = Reverse(pair, net, ansible, tmp_path, target=SOURCE)
@@ -211,7 +215,7 @@ def by_file(net: Sandbox, folder: Path) -> list[Task]:
 @pytest.mark.pairs(DIALECTS)
 @pytest.mark.capability("Offline root key by file")
 def test_delegation_by_file(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
-    net = network(topology(pair, contracts=0, clients=1))
+    net = network(topology(pair, contracts=0, clients=3))
     run = ansible.tasks([*by_file(net, tmp_path), *by_file(net, tmp_path)])
     assert run.changed == [True] * 4 + [False] * 4
     assert run.results[3]["delegation"] == {"source": True, "target": True, "synchronizer": True}
