@@ -36,10 +36,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import plan_copy
 
 KMS_SPECS = {"signing": ("ec_p256", "ec_p384", "ec_secp256k1"), "encryption": ("rsa_2048",)}
-PARTY_SNAPSHOTS_CHECKED = (
-    3,
-    5,
-)  # the line whose ExportPartyAcs was followed on real nodes (recordings, "One synchronizer")
+# The line whose ExportPartyAcs was followed on real nodes (recordings, "One synchronizer")
+PARTY_SNAPSHOTS_CHECKED = (3, 5)
 CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
 SPLICE_DSO = "DSO::"
 
@@ -97,7 +95,6 @@ def _check_node(exam: Examination, participant: Participant, identity: Identity)
             f"The {label} keeps its data in memory, and Canton exports and imports contracts only with a database",
             "Run it with persistent storage (PostgreSQL).",
         )
-        return False
     if not participant.has_ledger:
         exam.error(
             "ledger_endpoint_missing", f"The {label} has no ledger_endpoint", "Set host and port of its ledger API."

@@ -156,9 +156,7 @@ def _missing(source: Participant, manifest: Manifest, brought: set[str] | None) 
     return [] if _is_of(there, manifest) else None
 
 
-def _ids(
-    target: Participant, manifest: Manifest, files: SnapshotFiles, proven: set[str] | None
-) -> set[str] | None:
+def _ids(target: Participant, manifest: Manifest, files: SnapshotFiles, proven: set[str] | None) -> set[str] | None:
     """What the snapshot holds: by its file, or, when that is gone, by what the target showed when its import was proven."""
     try:
         files.check(manifest, target.read_record)
