@@ -171,10 +171,11 @@ class Run:
 
 
 class Ansible:
-    """Runs ansible-playbook; every run gets a folder of its own below ``folder``."""
+    """Runs ansible-playbook, each time no longer than ``seconds``; every run gets a folder of its own below ``folder``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: float = _PLAYBOOK_SECONDS) -> None:
         self._folder = folder
+        self._seconds = seconds
         self._runs = 0
         (folder / "ansible.cfg").touch()
 
@@ -218,7 +219,7 @@ class Ansible:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=_PLAYBOOK_SECONDS,
+            timeout=self._seconds,
             check=False,
         )
         assert (done.returncode == 0) is succeeds, done.stdout

@@ -36,10 +36,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import plan_copy
 
 KMS_SPECS = {"signing": ("ec_p256", "ec_p384", "ec_secp256k1"), "encryption": ("rsa_2048",)}
-PARTY_SNAPSHOTS_CHECKED = (
-    3,
-    5,
-)  # the line whose ExportPartyAcs was followed on real nodes (recordings, "One synchronizer")
+# The line whose ExportPartyAcs was followed on real nodes (recordings, "One synchronizer")
+PARTY_SNAPSHOTS_CHECKED = (3, 5)
 CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
 SPLICE_DSO = "DSO::"
 
@@ -97,7 +95,6 @@ def _check_node(exam: Examination, participant: Participant, identity: Identity)
             f"The {label} keeps its data in memory, and Canton exports and imports contracts only with a database",
             "Run it with persistent storage (PostgreSQL).",
         )
-        return False
     if not participant.has_ledger:
         exam.error(
             "ledger_endpoint_missing", f"The {label} has no ledger_endpoint", "Set host and port of its ledger API."
@@ -278,15 +275,9 @@ def _check_parties(
     on_their_way, arrived = (
         _moved_before(exam, source, target, old) if exam.wish.stays_on_synchronizer else (set(), set())
     )
-    for party, reason in sorted(selection.refused.items()):
-        if party not in on_their_way | arrived:
-            exam.error(
-                "party_not_movable",
-                f"Party {topology.short(party)} cannot be moved: {reason}",
-                topology.HAVE_IT_DELEGATED
-                if reason == topology.OF_ANOTHER_NAMESPACE
-                else "Exclude it (it stays with the source), or move it by its own authorisation.",
-            )
+    _report_refused(
+        exam, {party: why for party, why in selection.refused.items() if party not in on_their_way | arrived}
+    )
     _check_super_validator(exam, source, old)
     moving = set(selection.movable) | (on_their_way & set(selection.refused))
     if not moving and not arrived:
@@ -300,6 +291,28 @@ def _check_parties(
         wanted = {party: topology.hosted_on(mapping, target.uid) for party, mapping in selection.movable.items()}
         exam.attempt(topology.missing_hostings, exam.target, new.id, wanted, exam.wish.replaceable)
     return Parties(moving, moving - on_their_way, arrived)
+
+
+def _report_refused(exam: Examination, refused: t.Mapping[str, str]) -> None:
+    """Each party with its reason; those that only lack the delegation of their namespace together, as one cure serves all."""
+    undelegated: dict[str, list[str]] = {}
+    for party, reason in sorted(refused.items()):
+        if reason == topology.OF_ANOTHER_NAMESPACE:
+            undelegated.setdefault(namespace_of(party), []).append(party)
+        else:
+            exam.error(
+                "party_not_movable",
+                f"Party {topology.short(party)} cannot be moved: {reason}",
+                "Exclude it (it stays with the source), or move it by its own authorisation.",
+            )
+    for namespace, parties in undelegated.items():
+        exam.error(
+            "party_not_movable",
+            f"{len(parties)} parties of namespace {namespace} cannot be moved, as no delegation to the target covers it: {topology.some(parties)}"
+            if len(parties) > 1
+            else f"Party {topology.short(parties[0])} cannot be moved: {topology.OF_ANOTHER_NAMESPACE}",
+            topology.HAVE_IT_DELEGATED,
+        )
 
 
 def _delegation_of(namespace: str, source: Identity, target: Identity, delegated: t.Collection[str]) -> str:

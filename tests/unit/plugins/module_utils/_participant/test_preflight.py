@@ -97,6 +97,9 @@ def test_parties_of_a_namespace_that_is_delegated_or_going_to_be() -> None:
     namespace = EVE.rpartition("::")[2]
     further = Delegation(namespace, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
     source = {"hosted": {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(EVE, OLD)]}}
+    two = {"hosted": {OLD_SYNC: [*source["hosted"][OLD_SYNC], hosting(f"Eva::{namespace}", OLD)]}}
+    (finding,) = look(two)[0]
+    assert finding.message.startswith(f"2 parties of namespace {namespace} cannot be moved")
     findings, plan = look(source, namespaces={namespace})
     assert findings == [] and plan["namespaces"][namespace] == {"parties": 1, "delegation": "signed elsewhere"}
     findings, plan = look(source, {"delegated": {AUTHORIZED: [further], NEW_SYNC: [further]}})
