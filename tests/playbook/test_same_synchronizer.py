@@ -17,6 +17,7 @@ from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, 
 from playbook.observe import CONFIRMATION, SUBMISSION
 from playbook.releases import MATRIX, Pair
 from playbook.test_kill import Playing
+from playbook.test_migration import retire
 
 THIRD = "exchange-c"
 ROLLBACK = "ledgerops.canton.rollback"
@@ -122,6 +123,9 @@ def test_a_move_on_one_synchronizer(network: StartNetwork, ansible: Ansible, pai
     _is_moved(migration, moving, theirs, stay)
     migration.run_again_changes_nothing()
     _is_lived_with(net, ada, stay, outside)
+    retire(migration)
+    with net.client(SOURCE) as source:
+        assert source.connections() == {OLD_ALIAS: {"connected": False, "manual_connect": True}}
 
 
 def _refused_unless_accepted(migration: Migration) -> None:

@@ -530,5 +530,10 @@ def ensure_verified(move: Move) -> Outcome:
         contracts += found.contracts
         digests.append(found.digest)
     return move.outcome(
-        stands, {}, {}, contracts=contracts, digest=f"{sum(int(item, 16) for item in digests) % 2**256:064x}"
+        stands,
+        {},
+        {},
+        contracts=contracts,
+        digest=f"{sum(int(item, 16) for item in digests) % 2**256:064x}",
+        namespaces=topology.PartySelection(stands.mappings, {}).namespaces(),
     )
