@@ -44,6 +44,24 @@ options:
     type: list
     elements: str
     default: []
+  namespaces:
+    description:
+      - Fingerprints of further namespaces that are going to be delegated to the target. Those that are delegated to it already
+        need not be named.
+    type: list
+    elements: str
+    default: []
+  replace_hosts:
+    description:
+      - Ids of participants that were given up but still stand on the target's synchronizer as the only host of a party.
+    type: list
+    elements: str
+    default: []
+  purge_stale:
+    description:
+      - Whether contracts that the target has and the source has not are going to be purged. Otherwise they are an error.
+    type: bool
+    default: false
   require_kms:
     description:
       - Whether every key of the target has to live in a KMS.
@@ -126,6 +144,7 @@ plan:
     target: new::1220beef
     delegation: {source: false, target: false, synchronizer: false}
     parties: 12
+    namespaces: {"1220c0ffee": {parties: 12, delegation: signed by the source}}
     contracts: 4000
     packages: 3
     dars: 2
@@ -148,6 +167,9 @@ SPEC = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "target_protocol_version": {"type": "int"},
     "skip_users": {"type": "list", "elements": "str", "default": []},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
+    "replace_hosts": {"type": "list", "elements": "str", "default": []},
+    "purge_stale": {"type": "bool", "default": False},
     "require_kms": {"type": "bool", "default": True},
     "path": {"type": "path"},
     "method": {"type": "str", "choices": ["other_synchronizer", "same_synchronizer"], "default": "other_synchronizer"},
@@ -166,6 +188,9 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
         folder=params["path"],
         protocol_version=params["target_protocol_version"],
         skipped_users=params["skip_users"],
+        namespaces=params["namespaces"],
+        replaceable=params["replace_hosts"],
+        purge_stale=params["purge_stale"],
         method=params["method"],
         accept_unsupported=params["accept_unsupported"],
         backup_confirmed=params["backup_confirmed"],

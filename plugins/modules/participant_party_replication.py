@@ -131,6 +131,10 @@ digest:
   description: Order-free digest over their ids.
   returned: with state verified, and with state imported when something was imported
   type: str
+namespaces:
+  description: The namespaces of the parties, each with the number of its parties.
+  returned: with state verified
+  type: dict
 target_offset:
   description: Ledger end of the target at which they were compared.
   returned: with state imported when something was imported

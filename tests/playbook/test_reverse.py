@@ -13,101 +13,12 @@ from typing import Any
 
 import pytest
 from playbook.conftest import StartNetwork
-from playbook.harness import Ansible, Run, Sandbox, Task, task
+from playbook.harness import Ansible, Sandbox, Task, task
 from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, summary, topology
 from playbook.releases import DIALECTS, MATRIX, Pair
+from playbook.reverse import BACK, Life, Reverse, assert_back, live_on, network_of_three
 
 from sandbox.requests import namespace
-
-BACK = "branch-d"
-PLAYBOOK = "ledgerops.canton.migrate_from_kms"
-Contracts = dict[str, dict[str, str]]
-
-
-@dataclass
-class Reverse(Migration):
-    """The same in the other direction."""
-
-    name: str = "payments-back"
-    source: str = TARGET
-    target: str = BACK
-
-    def __post_init__(self) -> None:
-        self.variables = {
-            "kms_migration_source_synchronizer": NEW_ALIAS,
-            "kms_migration_target_synchronizer": OLD_ALIAS,
-            **self.variables,
-        }
-
-    def arguments(self, *flags: str) -> list[str]:
-        return [*super().arguments(*flags)[:-1], PLAYBOOK]
-
-    def run_with(self, *flags: str, succeeds: bool = True, **variables: Any) -> Run:
-        self.variables |= {f"kms_migration_{name}": value for name, value in variables.items()}
-        return self.run(*flags, succeeds=succeeds)
-
-
-@dataclass(frozen=True)
-class Life:
-    """What was done on the KMS participant since it serves, and what all parties have there in the end."""
-
-    native: str
-    archived: set[str]
-    created: set[str]
-    contracts: Contracts
-
-    @property
-    def ids(self) -> dict[str, set[str]]:
-        return {party: set(ids) for party, ids in self.contracts.items()}
-
-
-def live_on(net: Sandbox) -> Life:
-    """Contracts end and begin, a party is born and a user comes."""
-    with net.client(TARGET) as node:
-        native = node.allocate_party("Native", desk="9")
-        node.create_user("native-app", native, team="n")
-        before = node.contracts(sorted(node.hostings(net.synchronizer("west"))))
-        ada = sorted(before[net.party(SOURCE, "Ada")])
-        archived = set(ada[:7])
-        net.archive(TARGET, sorted(archived))
-        ours = [net.party(SOURCE, "Ada"), net.party(SOURCE, "Ben")]
-        created = set(net.create(TARGET, ours, count=3) + net.create(TARGET, [native, ours[0]], count=2))
-        created |= set(net.create(TARGET, [native]))
-        short_lived = net.create(TARGET, ours)
-        net.archive(TARGET, short_lived)
-        contracts = node.contracts(sorted(node.hostings(net.synchronizer("west"))))
-    return Life(native, archived | set(short_lived), created, contracts)
-
-
-def network_of_three(pair: Pair, contracts: int, clients: int) -> dict[str, Any]:
-    found = topology(pair, contracts=contracts, clients=clients)
-    fresh = {"release": pair.source, "connections": [{"synchronizer": "east", "alias": OLD_ALIAS}]}
-    return {**found, "participants": {**found["participants"], BACK: fresh}}
-
-
-def assert_back(net: Sandbox, life: Life, name: str) -> None:
-    """All that is right at the end is there, on the first synchronizer, and nothing that is gone has come back."""
-    east = net.synchronizer("east")
-    with net.client(TARGET) as kms, net.client(name) as back:
-        parties = sorted(life.contracts)
-        hosted = kms.hostings(net.synchronizer("west"))
-        assert sorted(hosted) == parties and life.native in parties
-        after = back.hostings(east)
-        for party, each in hosted.items():
-            assert after[party]["hosts"] == [[back.uid, permission] for _host, permission in each["hosts"]]
-        theirs = back.contracts(parties)
-        every = {each for ids in theirs.values() for each in ids}
-        assert {party: set(ids) for party, ids in theirs.items()} == life.ids
-        assert life.created <= every and not life.archived & every
-        assert {each for ids in theirs.values() for each in ids.values()} == {east}
-        assert back.users() == kms.users() and "native-app" in back.users()
-        assert back.party_notes(parties) == kms.party_notes(parties)
-        assert set(kms.dars()) <= set(back.dars()) and set(kms.vetted(net.synchronizer("west"))) <= set(
-            back.vetted(east)
-        )
-        assert kms.connections() == {NEW_ALIAS: {"connected": False, "manual_connect": True}}
-        assert back.connections() == {OLD_ALIAS: {"connected": True, "manual_connect": False}}
-
 
 # -- to a fresh participant -------------------------------------------------------------------------------------------
 
@@ -143,12 +54,17 @@ def test_there_and_back(there: There) -> None:
     before = net.contents()
 
     without = reverse.run("--tags", "preflight", succeeds=False)
-    assert "kms_migration_root_holder" in without.failures[-1]["msg"] and first in without.failures[-1]["msg"]
+    assert "kms_migration_root_holder" in without.failures[-1]["msg"]
+    assert f"8 parties of namespace {namespace(first)} cannot be moved" in without.failures[-1]["msg"]
     connected = reverse.run_with("--tags", "preflight", root_holder=[net.connection(BACK)], succeeds=False)
     assert "never both serve" in connected.failures[-1]["msg"]
     standing = reverse.run_with("--tags", "preflight", root_holder=[net.connection(SOURCE)], succeeds=False)
     assert "kms_migration_replace_hosts" in standing.failures[-1]["msg"] and first in standing.failures[-1]["msg"]
-    alone = {"source": net.connection(TARGET), "target": net.connection(BACK), "synchronizer": OLD_ALIAS}
+    alone: dict[str, Any] = {
+        "source": net.connection(TARGET),
+        "target": net.connection(BACK),
+        "synchronizer": OLD_ALIAS,
+    }
     refused = reverse.ansible.tasks(
         [task("participant_namespace_delegation", **alone, namespace=namespace(first))], succeeds=False
     )
@@ -178,7 +94,7 @@ def test_there_and_back(there: There) -> None:
 @newest
 @pytest.mark.capability("Back from a KMS")
 def test_the_first_participant_as_target(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
-    net = network(topology(pair, contracts=80, clients=2))
+    net = network(topology(pair, contracts=80, clients=3))
     Migration(pair, net, ansible, tmp_path).run()
     life = live_on(net)
     reverse = Reverse(pair, net, ansible, tmp_path, target=SOURCE)
@@ -215,7 +131,7 @@ def by_file(net: Sandbox, folder: Path) -> list[Task]:
 @pytest.mark.pairs(DIALECTS)
 @pytest.mark.capability("Offline root key by file")
 def test_delegation_by_file(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
-    net = network(topology(pair, contracts=0, clients=1))
+    net = network(topology(pair, contracts=0, clients=3))
     run = ansible.tasks([*by_file(net, tmp_path), *by_file(net, tmp_path)])
     assert run.changed == [True] * 4 + [False] * 4
     assert run.results[3]["delegation"] == {"source": True, "target": True, "synchronizer": True}

@@ -23,6 +23,8 @@ CONNECTION_TROUBLE = ("unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED", "no
 class Wish:
     """What is asked to be migrated. ``folder`` is where the snapshot will be written, if that is known here.
 
+    ``namespaces`` are going to be delegated to the target besides the source's own, ``replaceable`` are hosts whose place
+    the target may take, and ``purge_stale`` says that what the source no longer has will be purged from the target.
     ``backup_confirmed`` and ``accept_unsupported`` are what only the operator can say.
     """
 
@@ -37,6 +39,9 @@ class Wish:
     method: str = OTHER_SYNCHRONIZER
     accept_unsupported: bool = False
     backup_confirmed: bool = False
+    namespaces: t.Collection[str] = ()
+    replaceable: t.Collection[str] = ()
+    purge_stale: bool = False
 
     @property
     def stays_on_synchronizer(self) -> bool:

@@ -254,7 +254,7 @@ def _check_delegation(exam: Examination, source: Identity, target: Identity, new
     key = topology.namespace_key(exam.target, target.uid)
     state = topology.delegation_state(exam.source, exam.target, source.namespace, key.fingerprint, new.id)
     exam.plan["delegation"] = asdict(state)
-    if not state.complete:
+    if not state.complete and source.namespace not in exam.wish.namespaces:
         topology.refuse_without_root_key(exam.source, source.namespace, state)
         topology.refuse_removed_delegation(exam.source, exam.target, source.namespace, key.fingerprint, new.id)
         if not any(item.is_root_certificate for item in exam.source.delegations(AUTHORIZED, source.namespace)):
@@ -268,26 +268,60 @@ def _check_delegation(exam: Examination, source: Identity, target: Identity, new
 def _check_parties(
     exam: Examination, source: Identity, target: Identity, old: Synchronizer, new: Synchronizer
 ) -> Parties:
-    selection = topology.select_parties(exam.source, source.uid, old.id, exam.wish.parties, exam.wish.excluded)
+    delegated = set() if exam.wish.stays_on_synchronizer else topology.delegated_namespaces(exam.target, new.id)
+    selection = topology.select_parties(
+        exam.source, source.uid, old.id, exam.wish.parties, exam.wish.excluded, {*delegated, *exam.wish.namespaces}
+    )
     on_their_way, arrived = (
         _moved_before(exam, source, target, old) if exam.wish.stays_on_synchronizer else (set(), set())
     )
-    for party, reason in sorted(selection.refused.items()):
-        if party not in on_their_way | arrived:
-            exam.error(
-                "party_not_movable",
-                f"Party {topology.short(party)} cannot be moved: {reason}",
-                "Exclude it (it stays with the source), or move it by its own authorisation.",
-            )
+    _report_refused(
+        exam, {party: why for party, why in selection.refused.items() if party not in on_their_way | arrived}
+    )
     _check_super_validator(exam, source, old)
     moving = set(selection.movable) | (on_their_way & set(selection.refused))
     if not moving and not arrived:
         exam.error("no_parties", "There is no party to move", "Check source, synchronizer and exclusions.")
     exam.plan["parties"] = len(moving)
+    exam.plan["namespaces"] = {
+        namespace: {"parties": number, "delegation": _delegation_of(namespace, source, target, delegated)}
+        for namespace, number in selection.namespaces().items()
+    }
     if not exam.wish.stays_on_synchronizer:
         wanted = {party: topology.hosted_on(mapping, target.uid) for party, mapping in selection.movable.items()}
-        exam.attempt(topology.missing_hostings, exam.target, new.id, wanted)
+        exam.attempt(topology.missing_hostings, exam.target, new.id, wanted, exam.wish.replaceable)
     return Parties(moving, moving - on_their_way, arrived)
+
+
+def _report_refused(exam: Examination, refused: t.Mapping[str, str]) -> None:
+    """Each party with its reason; those that only lack the delegation of their namespace together, as one cure serves all."""
+    undelegated: dict[str, list[str]] = {}
+    for party, reason in sorted(refused.items()):
+        if reason == topology.OF_ANOTHER_NAMESPACE:
+            undelegated.setdefault(namespace_of(party), []).append(party)
+        else:
+            exam.error(
+                "party_not_movable",
+                f"Party {topology.short(party)} cannot be moved: {reason}",
+                "Exclude it (it stays with the source), or move it by its own authorisation.",
+            )
+    for namespace, parties in undelegated.items():
+        exam.error(
+            "party_not_movable",
+            f"{len(parties)} parties of namespace {namespace} cannot be moved, as no delegation to the target covers it: {topology.some(parties)}"
+            if len(parties) > 1
+            else f"Party {topology.short(parties[0])} cannot be moved: {topology.OF_ANOTHER_NAMESPACE}",
+            topology.HAVE_IT_DELEGATED,
+        )
+
+
+def _delegation_of(namespace: str, source: Identity, target: Identity, delegated: t.Collection[str]) -> str:
+    """How the target comes to sign for a namespace."""
+    if namespace == target.namespace:
+        return "not needed"
+    if namespace in delegated:
+        return "in force"
+    return "signed by the source" if namespace == source.namespace else "signed elsewhere"
 
 
 def _moved_before(

@@ -167,11 +167,18 @@ def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> Non
             text,
             "That is right when the migration is finished and the target serves. If it is not, purge them on the target before.",
         )
+    elif exam.wish.purge_stale:
+        exam.warn(
+            "stale_contracts_purged",
+            text + ". They are purged at cutover, before the import",
+            "Keep applications away from the target until then: to it these contracts are still active.",
+        )
     else:
         exam.error(
             "stale_contracts_on_target",
             text + ". If they were archived on the source, they would come back to life",
-            "Purge them on the target (ledgerops.canton.participant_acs_transfer with state purged), or migrate to a fresh participant.",
+            "Have them purged at cutover (role: kms_migration_purge_stale), purge them on the target before "
+            "(ledgerops.canton.participant_acs_transfer with state purged), or migrate to a fresh participant.",
         )
 
 

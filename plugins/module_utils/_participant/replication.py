@@ -116,6 +116,12 @@ class Move:
         hosts = (Host(self.source_uid, permission), Host(self.target_uid, permission, onboarding=True))
         return Hosting(mapping.party, 1, hosts, mapping.signing_keys)
 
+    def hosted_alone(self, mapping: Hosting, uid: str) -> Hosting:
+        """The mapping with this participant alone, with the permission that the source has."""
+        here = mapping.host(self.source_uid)
+        permission = (here or mapping.hosts[0]).permission
+        return Hosting(mapping.party, 1, (Host(uid, permission),), mapping.signing_keys)
+
     def proposals_on(self, participant: V30, mappings: t.Mapping[str, Hosting]) -> set[str]:
         """Those parties whose proposal, just as this move makes it, this participant lists."""
         listed = participant.hostings(self.store, self.target_uid, proposals=True)
@@ -131,11 +137,9 @@ class Move:
         ``begun``: only those whose move has begun, also where the journal does not know of it; none is refused.
         """
         witness = self.witness()
-        in_force = {
-            item.party: item
-            for item in witness.hostings(self.store)
-            if item.host(self.source_uid) or item.host(self.target_uid)
-        }
+        # a synchronizer may have far more parties than these two participants host
+        listed = [item for uid in (self.source_uid, self.target_uid) for item in witness.hostings(self.store, uid)]
+        in_force = {item.party: item for item in listed}
         stages: dict[str, str] = {}
         mappings: dict[str, Hosting] = {}
         selection = topology.PartySelection({}, {})

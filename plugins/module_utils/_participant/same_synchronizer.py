@@ -456,7 +456,7 @@ def ensure_moved(move: Move) -> Outcome:
     if todo and not move.check:
         synchronizers.connected_id(move.target, move.store, "where it has to take the parties over")
         move.compare(todo)
-        wanted = {party: topology.hosted_on(stands.mappings[party], move.target_uid) for party in todo}
+        wanted = {party: move.hosted_alone(stands.mappings[party], move.target_uid) for party in todo}
         authorize_until(
             lambda unsent: move.target.host_parties(
                 move.store, [wanted[party] for party in unsent], move.options.parallel
@@ -530,5 +530,10 @@ def ensure_verified(move: Move) -> Outcome:
         contracts += found.contracts
         digests.append(found.digest)
     return move.outcome(
-        stands, {}, {}, contracts=contracts, digest=f"{sum(int(item, 16) for item in digests) % 2**256:064x}"
+        stands,
+        {},
+        {},
+        contracts=contracts,
+        digest=f"{sum(int(item, 16) for item in digests) % 2**256:064x}",
+        namespaces=topology.PartySelection(stands.mappings, {}).namespaces(),
     )

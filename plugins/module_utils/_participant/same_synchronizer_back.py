@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import (
     BOTH,
@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
 
 BATCH = 1000  # contract ids a call
+CLEANING_ROUNDS = 3
 
 
 def take_back(move: Move) -> Outcome:
@@ -53,11 +54,9 @@ def take_back(move: Move) -> Outcome:
     if not move.check:
         synchronizers.connected_id(move.source, move.store, "where it has to take the parties back")
         _host_on_source_alone(move, stands, shared)
-        if brought:
-            _purge(move, move.target, move.journal.target_away, theirs, brought)
-        move.journal.forget(theirs)
-        if brought or move.journal.target_away:
-            move.bring_back(move.target, move.journal.target_away)
+        _clean_target(move, theirs, brought)
+        if theirs:
+            move.journal.forget(theirs)
     return move.outcome(
         stands,
         {"parties": dict(stands.stages), "contracts_on_target": len(brought), "noted": known},
@@ -68,8 +67,26 @@ def take_back(move: Move) -> Outcome:
     )
 
 
+def _clean_target(move: Move, parties: t.Sequence[str], brought: t.Sequence[str]) -> None:
+    """Purge what was brought, and connect the target again. It then hears of the time in which both hosted the parties,
+    and may get contracts that were made in it: these are purged as well."""
+    for _round in range(CLEANING_ROUNDS):
+        if brought:
+            _purge(move, move.target, move.journal.target_away, parties, brought)
+        elif not move.journal.target_away:
+            return
+        move.bring_back(move.target, move.journal.target_away)
+        brought = _alone(move, move.target, move.target_uid, parties)
+    if brought:
+        raise CantonError(
+            f"The {move.target.label} got {len(brought)} contracts of these parties again each time that it was connected",
+            error_id="contracts_not_purged",
+            hint="Stop the applications of these parties, then run again.",
+        )
+
+
 def _host_on_source_alone(move: Move, stands: Standings, parties: t.Sequence[str]) -> None:
-    wanted = {party: topology.hosted_on(stands.mappings[party], move.source_uid) for party in parties}
+    wanted = {party: move.hosted_alone(stands.mappings[party], move.source_uid) for party in parties}
 
     def left() -> tuple[list[str], list[str]]:
         listed = {item.party for item in move.source.hostings(move.store, move.target_uid)}

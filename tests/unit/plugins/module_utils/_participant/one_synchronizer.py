@@ -34,6 +34,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    ActiveContract,
     Clearance,
     Dar,
     Delegation,
@@ -81,7 +82,7 @@ class Node(Fake):
     dies_after: bool = False
     clearing: int = 2
     refuses: dict[str, CantonError] = field(default_factory=dict)
-    before_export: Callable[[], None] | None = None
+    arriving: list[ActiveContract] = field(default_factory=list)
 
     def online(self) -> bool:
         return any(item.connected and item.id == OLD_SYNC for item in self.known)
@@ -95,6 +96,9 @@ class Node(Fake):
         self.view()
         super()._set_connected(alias, connected)
         self.view()
+        if connected:
+            self.contracts += self.arriving
+            self.arriving = []
 
     def done(self, call: str, act: Callable[[], Any]) -> Any:
         if self.dies_at == call and not self.dies_after:
@@ -159,8 +163,6 @@ class Node(Fake):
     ) -> Iterator[bytes]:
         """At the moment of the activation: what shares a contract with somebody who is hosted there no later is left out."""
         assert begin < self.end
-        if self.before_export:
-            self.before_export()
         since = self.net.since
         then = since[party, target]
         already = {other for (other, host), at in since.items() if host == target and at <= then and other != party}

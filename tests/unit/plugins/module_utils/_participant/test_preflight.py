@@ -72,6 +72,7 @@ def test_nothing_stands_against_it() -> None:
         "target": NEW,
         "delegation": {"source": False, "target": False, "synchronizer": False},
         "parties": 3,
+        "namespaces": {OLD_NAMESPACE: {"parties": 3, "delegation": "signed by the source"}},
         "contracts": 4,
         "packages": 1,
         "counterparties": {},
@@ -90,6 +91,27 @@ def test_after_the_migration() -> None:
     }
     findings, plan = look(source, target)
     assert findings == [] and set(plan["delegation"].values()) == {True}
+
+
+def test_parties_of_a_namespace_that_is_delegated_or_going_to_be() -> None:
+    namespace = EVE.rpartition("::")[2]
+    further = Delegation(namespace, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
+    source = {"hosted": {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(EVE, OLD)]}}
+    two = {"hosted": {OLD_SYNC: [*source["hosted"][OLD_SYNC], hosting(f"Eva::{namespace}", OLD)]}}
+    (finding,) = look(two)[0]
+    assert finding.message.startswith(f"2 parties of namespace {namespace} cannot be moved")
+    findings, plan = look(source, namespaces={namespace})
+    assert findings == [] and plan["namespaces"][namespace] == {"parties": 1, "delegation": "signed elsewhere"}
+    findings, plan = look(source, {"delegated": {AUTHORIZED: [further], NEW_SYNC: [further]}})
+    assert findings == [] and plan["namespaces"][namespace] == {"parties": 1, "delegation": "in force"}
+    # the root key of the source's own namespace may sign elsewhere too
+    findings, _plan = look({"keys": []}, namespaces={OLD_NAMESPACE})
+    assert findings == []
+
+
+def test_a_host_that_was_given_up() -> None:
+    findings, _plan = look({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, replaceable={"x::1220"})
+    assert findings == []
 
 
 def test_users_that_could_not_be_copied_are_found_before() -> None:
@@ -158,7 +180,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {"hosted": {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(EVE, OLD)]}},
         {},
         "Eve::1220eeeeeeee…",
-        "Exclude it",
+        "kms_migration_root_holder",
     ),
     "hosted_elsewhere": ({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, "Bob::1220aaaaaaaa…", "exclude them"),
     "contracts_on_other_synchronizers": (
@@ -213,6 +235,11 @@ def test_contracts_that_only_the_target_has() -> None:
     for states in ((True, True), (True, False), (False, False)):
         assert surplus(*states) == [("stale_contracts_on_target", "error")]
     assert surplus(False, True) == [("target_moved_on", "warning")]
+
+
+def test_contracts_that_will_be_purged() -> None:
+    findings, _plan = look(target={"contracts": [contract("00f1", ALICE)]}, purge_stale=True)
+    assert [(item.id, item.severity) for item in findings] == [("stale_contracts_purged", "warning")]
 
 
 def test_contracts_that_the_target_has_already_or_for_others() -> None:

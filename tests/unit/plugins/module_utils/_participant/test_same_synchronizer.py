@@ -423,6 +423,13 @@ def test_taking_it_back_is_killed(setting: Setting, call: tuple[str, str]) -> No
     assert setting.ids(setting.target, ALICE, BOB) == {"00z1"} and connected(setting.target) == [(True, False)]
 
 
+def test_what_the_target_hears_of_when_it_comes_back_is_purged_as_well(setting: Setting) -> None:
+    setting.up_to("imported")
+    setting.target.arriving = [contract("00a9", ALICE)]
+    setting.run("withdrawn")
+    assert setting.ids(setting.target, ALICE, BOB) == {"00z1"} and connected(setting.target) == [(True, False)]
+
+
 def test_there_is_no_way_back_from_the_end(setting: Setting) -> None:
     setting.all()
     assert refused(lambda: setting.run("withdrawn")).error_id == "point_of_no_return"
