@@ -28,6 +28,7 @@ CAPABILITIES = (
     "Check mode, and a second run changes nothing",
     "Phases one after another, with parties, DARs and users that come late",
     "Delegate the namespace",
+    "Delegate by file, the root key out of reach",
     "Copy packages and vetting",
     "Host parties",
     "Copy users, rights and identity providers",
@@ -41,6 +42,7 @@ CAPABILITIES = (
     "See whether the keys are in a KMS",
     "Refusals with cause and remedy",
     "TLS, client certificates and tokens",
+    "Back from a KMS",
     "Killed and started again",
     "Node or run killed in the middle of its work",
 )
