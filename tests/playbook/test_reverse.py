@@ -91,7 +91,7 @@ def test_there_and_back(there: There) -> None:
 # -- to the first participant -----------------------------------------------------------------------------------------
 
 
-@newest
+@pytest.mark.pairs(DIALECTS)
 @pytest.mark.capability("Back from a KMS")
 def test_the_first_participant_as_target(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
     net = network(topology(pair, contracts=80, clients=3))
@@ -129,7 +129,7 @@ def by_file(net: Sandbox, folder: Path) -> list[Task]:
 
 
 @pytest.mark.pairs(DIALECTS)
-@pytest.mark.capability("Offline root key by file")
+@pytest.mark.capability("Delegate by file, the root key out of reach")
 def test_delegation_by_file(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
     net = network(topology(pair, contracts=0, clients=3))
     run = ansible.tasks([*by_file(net, tmp_path), *by_file(net, tmp_path)])

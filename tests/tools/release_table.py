@@ -25,6 +25,7 @@ CAPABILITIES = (
     "Check mode, and a second run changes nothing",
     "Phases one after another, with parties, DARs and users that come late",
     "Delegate the namespace",
+    "Delegate by file, the root key out of reach",
     "Copy packages and vetting",
     "Host parties",
     "Copy users, rights and identity providers",
@@ -38,6 +39,7 @@ CAPABILITIES = (
     "See whether the keys are in a KMS",
     "Refusals with cause and remedy",
     "TLS, client certificates and tokens",
+    "Back from a KMS",
     "Killed and started again",
     "Node or run killed in the middle of its work",
 )
