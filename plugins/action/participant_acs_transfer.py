@@ -122,6 +122,8 @@ class ActionModule(ActionBase):
 
     def _transfer(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Start the module and stay until it has a result."""
+        # What lies there before belongs to another run, that may have ended long ago.
+        old = self._look(arguments["progress_file"], None).sample
         self._make_tmp_path()
         folder = self._connection._shell.tmpdir
         # read by the code that starts the job, and by nobody afterwards
@@ -133,11 +135,13 @@ class ActionModule(ActionBase):
         file = job.get("results_file")
         if job.get("failed") or not file:
             return dict(job)
-        found = self._await(str(file), folder, arguments["progress_file"], variables)
+        found = self._await(str(file), folder, arguments["progress_file"], old, variables)
         self._tidy(str(file), folder)
         return found
 
-    def _await(self, file: str, folder: str, progress_file: str, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _await(
+        self, file: str, folder: str, progress_file: str, old: Sample | None, variables: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         progress = Progress(time.monotonic)
         dead_since = None
         for pause in self._pauses():
@@ -145,7 +149,7 @@ class ActionModule(ActionBase):
             seen = self._reached(lambda: self._look(progress_file, progress.pid, file, folder), progress.pid)
             if seen.finished:
                 return self._reached(lambda: self._result(file, variables), progress.pid)
-            if seen.sample is not None:
+            if seen.sample is not None and not seen.sample.same_process(old):
                 progress.add(seen.sample)
             if seen.alive or (progress.pid is None and seen.folder):
                 dead_since = None

@@ -47,6 +47,9 @@ class Sample:
         except (ValueError, KeyError, TypeError):
             return None
 
+    def same_process(self, other: Sample | None) -> bool:
+        return other is not None and (self.pid, self.started) == (other.pid, other.started)
+
 
 class Speed:
     """Contracts per second over a sliding window within one phase of one process."""

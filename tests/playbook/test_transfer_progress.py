@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playbook.conftest import StartNetwork
-from playbook.harness import Ansible, Sandbox, Task, eventually, task
-from playbook.releases import Pair
+from playbook.harness import Ansible, Sandbox, Task, eventually, kill, task
+from playbook.releases import DIALECTS, Pair
 
 HERE = Path(__file__).parent
 LINE = re.compile(r"^  \[localhost\] (.+)$", re.MULTILINE)
@@ -44,8 +45,8 @@ class Stage:
         self.net = net
         self.ansible = ansible
         self.folder = folder
-        self.both = {"source": net.connection("source"), "target": net.connection("target")}
-        self.aliases = {"source_synchronizer": "oldsync", "target_synchronizer": "newsync"}
+        self.both: dict[str, Any] = {"source": net.connection("source"), "target": net.connection("target")}
+        self.aliases: dict[str, Any] = {"source_synchronizer": "oldsync", "target_synchronizer": "newsync"}
 
     def transfer(self, state: str, name: str, **more: Any) -> Task:
         options = {
@@ -58,6 +59,11 @@ class Stage:
             **more,
         }
         return task("participant_acs_transfer", state=state, **options)
+
+    def export(self, name: str, slow: bool = True, **more: Any) -> Task:
+        """About seven seconds of work, or next to none."""
+        self.net.set("source", "export_chunk_ms", 300 if slow else 0)
+        return self.transfer("exported", name, **more)
 
     def file(self, name: str) -> Path:
         return self.folder / name
@@ -102,16 +108,13 @@ def stage(
             task("participant_synchronizer", **net.connection("target"), state="disconnected"),
         ]
     )
-    for knob, value in {"export_chunk_bytes": 1000, "export_chunk_ms": 100}.items():
-        net.set("source", knob, value)
+    net.set("source", "export_chunk_bytes", 6000)
     yield found
     net.stop()
 
 
-pytestmark = [
-    pytest.mark.pairs(DIALECTS[:1]),
-    pytest.mark.capability("Progress, and a transfer that outlives its run"),
-]
+# nothing here depends on the release
+pytestmark = pytest.mark.pairs(DIALECTS[:1])
 
 
 def lines(output: str) -> list[str]:
@@ -119,7 +122,7 @@ def lines(output: str) -> list[str]:
 
 
 def test_lines_while_it_runs(stage: Stage) -> None:
-    run = stage.ansible.tasks([stage.transfer("exported", "first")])
+    run = stage.ansible.tasks([stage.export("first")])
     shown = lines(run.output)
     assert len([line for line in shown if EXPORTING.fullmatch(line)]) >= 2
     assert DONE.fullmatch(shown[-1])
@@ -131,9 +134,10 @@ def test_lines_while_it_runs(stage: Stage) -> None:
 
 def test_no_lines(stage: Stage) -> None:
     """When they are not wanted, when there is nothing to do, and in check mode, which also leaves no file."""
-    quiet = stage.transfer("exported", "quiet", progress=False)
-    checked = {**stage.transfer("exported", "checked"), "check_mode": True}
-    run = stage.ansible.tasks([quiet, stage.transfer("exported", "first"), checked])
+    quiet = stage.export("quiet", slow=False, progress=False, progress_interval=0)
+    soon = stage.export("first", slow=False, progress_interval=60)
+    checked = {**stage.export("checked", slow=False, progress_interval=0), "check_mode": True}
+    run = stage.ansible.tasks([quiet, soon, checked])
     assert lines(run.output) == []
     assert run.changed == [True, False, True]
     assert [("transfer" in result) for result in run.results] == [True, False, False]
@@ -142,7 +146,7 @@ def test_no_lines(stage: Stage) -> None:
 
 
 def test_module_killed(stage: Stage) -> None:
-    playing = stage.ansible.start([stage.transfer("exported", "killed")])
+    playing = stage.ansible.start([stage.export("killed")])
     kill(stage.began("killed"))
     killed = time.monotonic()
     run = playing.finish()
@@ -155,7 +159,7 @@ def test_module_killed(stage: Stage) -> None:
 
 def test_job_killed_with_its_wrappers(stage: Stage) -> None:
     """Nobody is left who could say that it ended."""
-    playing = stage.ansible.start([stage.transfer("exported", "killed")])
+    playing = stage.ansible.start([stage.export("killed")])
     stage.began("killed")
     for pid in stage.ansible.background_jobs():
         kill(pid)
@@ -166,10 +170,10 @@ def test_job_killed_with_its_wrappers(stage: Stage) -> None:
 def test_ansible_killed(stage: Stage) -> None:
     """The transfer goes on; the next run waits for it and does not do it again."""
     before = stage.calls("ExportAcs")
-    playing = stage.ansible.start([stage.transfer("exported", "killed")])
+    playing = stage.ansible.start([stage.export("killed")])
     pid = stage.began("killed")
     playing.kill()
-    run = stage.ansible.tasks([stage.transfer("exported", "killed")])
+    run = stage.ansible.tasks([stage.export("killed")])
     shown = lines(run.output)
     assert shown[0] == f"another run's transfer is under way (state exported, process {pid}): waiting for it"
     assert any(EXPORTING.fullmatch(line.removeprefix("another run, ")) for line in shown)
@@ -180,11 +184,11 @@ def test_ansible_killed(stage: Stage) -> None:
 
 def test_connection_drops(stage: Stage) -> None:
     """For a while, and for longer than the task is patient: the import goes on all the same."""
-    stage.net.set("target", "import_ms_per_chunk", 8000)
+    stage.net.set("target", "import_ms_per_chunk", 15000)
     dropped = stage.file("dropped")
     env = {"ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connections"), "DROPPED": str(dropped)}
     imported = stage.transfer("imported", "first")
-    impatient = {**imported, "ledgerops.canton.participant_acs_transfer": {**imported["ledgerops.canton.participant_acs_transfer"], "progress_patience": 1}}
+    impatient = stage.transfer("imported", "first", progress_patience=1)
     flaky = [{**each, "vars": {"ansible_connection": "flaky"}} for each in (impatient, imported)]
     playing = stage.ansible.start(flaky[:1], env=env)
     stage.began("first")

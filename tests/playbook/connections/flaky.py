@@ -16,6 +16,15 @@ name: flaky
 short_description: The local connection, that can be lost
 description:
   - Works like C(local) unless the file exists that the environment variable DROPPED names.
+options:
+  become_success_timeout:
+    description: As for C(local).
+    type: int
+    default: 10
+  become_strip_preamble:
+    description: As for C(local).
+    type: bool
+    default: true
 extends_documentation_fragment:
   - connection_pipelining
 """

@@ -108,7 +108,7 @@ def test_tokens_from_the_environment_for_one_participant_only(
 def test_pair_and_transfer(capsys: pytest.CaptureFixture[str], opened: Opened) -> None:
     found: list[Any] = []
 
-    def ensure(_params: Any, source: Any, target: Any, check: bool, *report: str) -> Outcome:
+    def ensure(_params: Any, source: Any, target: Any, check: bool, *report: Any) -> Outcome:
         found.append((source and source.label, target.label, check, *report))
         return Outcome()
 
