@@ -235,13 +235,22 @@ def missing_hostings(target: Participant, store: str, wanted: t.Mapping[str, Hos
         if any(item[party].hosts != mapping.hosts for item in (in_force, shown) if party in item)
     ]
     if elsewhere:
+        first = elsewhere[0]
+        found = next(
+            item[first] for item in (in_force, shown) if first in item and item[first].hosts != wanted[first].hosts
+        )
         raise CantonError(
-            f"{len(elsewhere)} of the parties are hosted differently on the target's synchronizer: {some(elsewhere)}",
+            f"{len(elsewhere)} of the parties are hosted differently on the target's synchronizer: {some(elsewhere)}; "
+            f"{short(first)} is hosted by {_hosts(found)}, and it should be by {_hosts(wanted[first])}",
             error_id="hosted_elsewhere",
             hint="Their mapping there would have to be replaced; exclude them, or remove that hosting first.",
             details={"parties": sorted(elsewhere)},
         )
     return missing
+
+
+def _hosts(mapping: Hosting) -> str:
+    return ", ".join(f"{short(host.participant)} with permission {host.permission}" for host in mapping.hosts)
 
 
 def host_parties(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 import typing as t
 
@@ -49,6 +50,17 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snap
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import short, some
 
+CONTRACT_ID = re.compile(r"\b(?:ContractId\(|id )([0-9a-f]{8,})")
+REFUSED_CONTRACTS = {
+    "previously archived contract": (
+        "The target has had this contract and archived it, so it has already worked with contracts of this source: a node never takes an "
+        "archived contract back. Do not go on with this target before you know what ran on it. A target that has not yet transacted can "
+        "import; else set up a fresh one, or keep the source and exclude the stakeholders of this contract."
+    ),
+    "differs from this one": (
+        "The target holds another contract under this id. Do not go on; find out where it came from. A fresh target can import."
+    ),
+}
 AT_WORK = "all is sent, the target is at work"
 
 
@@ -236,8 +248,7 @@ def already_imported(
 
 def send(target: Participant, manifest: Manifest, files: SnapshotFiles, store: str, report: Report = silent) -> Receipt:
     """Send a checked snapshot and prove by the target's ledger API that every contract is there."""
-    chunks = _leaving(files.chunks(), manifest.contracts, report)
-    target.import_contracts(chunks, store, workflow_prefix(manifest), sorted(manifest.parties))
+    load(target, manifest, _leaving(files.chunks(), manifest.contracts, report), store)
     return prove(target, manifest, files, report)
 
 
@@ -256,6 +267,19 @@ def _leaving(chunks: t.Iterable[bytes], total: int, report: Report) -> t.Iterato
         reader.feed(chunk)
         report("importing", number, reader.bytes, total)
     report(AT_WORK, number, reader.bytes, total)
+
+
+def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], store: str) -> None:
+    """Hand chunks to the target. What it says of single contracts is answered with what can be done about it (admin-api-3 C8)."""
+    try:
+        target.import_contracts(chunks, store, workflow_prefix(manifest), sorted(manifest.parties))
+    except CantonError as exc:
+        named = CONTRACT_ID.search(exc.message)
+        for said, hint in REFUSED_CONTRACTS.items():
+            if said in exc.message:
+                details = {**exc.details, **({"contract": named[1]} if named else {})}
+                raise CantonError(exc.message, exc.error_id, hint, details=details) from exc
+        raise
 
 
 def workflow_prefix(manifest: Manifest) -> str:
@@ -279,7 +303,7 @@ def pipe(
         measured.append((yield from checked_export(source, move, draft.offset, draft.tally(), report)))
         report(AT_WORK, draft.contracts, measured[0][0], draft.contracts)
 
-    target.import_contracts(chunks(), store, workflow_prefix(draft), sorted(draft.parties))
+    load(target, draft, chunks(), store)
     size, sha256 = measured[0]
     return dataclasses.replace(draft, bytes=size, sha256=sha256)
 

@@ -120,6 +120,45 @@ def test_differences_are_named_per_party(at: Setting) -> None:
         assert text in error.message
 
 
+ARCHIVED = (
+    "Cannot add previously archived contract ContractId(00a1b2c3d4) as archived contracts cannot become active.",
+    "a node never takes an archived contract back",
+)
+OTHER = (
+    "Contract ContractId(00a1b2c3d4) exists in participant contract store, but differs from this one",
+    "another contract",
+)
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+@pytest.mark.parametrize(("text", "remedy"), [ARCHIVED, OTHER])
+def test_contract_that_the_target_refuses(
+    monkeypatch: pytest.MonkeyPatch, at: Setting, text: str, remedy: str, pipe: bool
+) -> None:
+    """It is named, with what can be done; the next run can carry on from where this one ended."""
+    load = at.target.import_contracts
+
+    def refusing(chunks: Iterator[bytes], *_arguments: Any) -> None:
+        list(chunks)
+        raise CantonError(text, "IMPORT_ACS_ERROR", "Look at the log.")
+
+    monkeypatch.setattr(at.target, "import_contracts", refusing)
+    error = refused(lambda: at.transfer(pipe=pipe))
+    assert error.error_id == "IMPORT_ACS_ERROR" and error.message == text and remedy in error.hint
+    assert error.details["contract"] == "00a1b2c3d4" and "node1.receipt.json" not in at.files()
+    monkeypatch.setattr(at.target, "import_contracts", load)
+    assert at.transfer(pipe=pipe).changed and at.there() == MOVED
+
+
+def test_target_that_holds_some_of_the_contracts(at: Setting) -> None:
+    """What an import that failed at a late batch leaves: the rest comes with the next run."""
+    at.export()
+    at.target.contracts = [contract("00a1", ALICE, on=NEW_SYNC)]
+    done = at.load()
+    assert done.before["contracts"] == 1 and done.after["contracts"] == 3 and at.there() == MOVED
+    assert not at.load().changed
+
+
 def test_contract_of_another_package(at: Setting) -> None:
     at.transfer()
     at.target.contracts[0] = replace(at.target.contracts[0], package_id="pkg-other")
