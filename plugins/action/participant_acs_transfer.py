@@ -181,7 +181,7 @@ class ActionModule(ActionBase):
         try:
             self._low_level_execute_command(f"rm -f {shlex.quote(file)}")
             if not C.DEFAULT_KEEP_REMOTE_FILES:
-                for each in (folder, own):
+                for each in filter(None, (folder, own)):
                     self._remove_tmp_path(each, force=True)
         except AnsibleError as exc:
             display.vvv(f"{file} was left: {exc}", host=self._host)
@@ -207,9 +207,9 @@ class ActionModule(ActionBase):
 
     def _look(self, progress_file: str, pid: int | None, file: str = "", folder: str = "") -> Seen:
         """One command: the progress file, the beginning of the job's file, and who is still there."""
-        job = shlex.quote(file or "/dev/null")
+        job = f"head -c 200 {shlex.quote(file)} 2>/dev/null; " if file else ""
         done = self._low_level_execute_command(
-            f"cat {shlex.quote(progress_file)} 2>/dev/null; echo; echo '{_MARK}'; head -c 200 {job} 2>/dev/null; echo; echo '{_MARK}'; "
+            f"cat {shlex.quote(progress_file)} 2>/dev/null; echo; echo '{_MARK}'; {job}echo; echo '{_MARK}'; "
             f"kill -0 {pid or '-'} 2>/dev/null && echo alive; test -d {shlex.quote(folder or '/')} && echo folder; echo looked"
         )
         return Seen.parse(str(done.get("stdout", "")))

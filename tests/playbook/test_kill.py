@@ -103,9 +103,11 @@ class Playing:
         workers = [*descendants(self._process.pid), *self._jobs()]
         os.killpg(self._process.pid, signal.SIGKILL)
         if with_modules:
-            # what was about to be started is there by now
-            for pid in [*workers, *self._jobs()]:
+            for pid in workers:
                 kill(pid)
+            while jobs := self._jobs():
+                for pid in jobs:
+                    kill(pid)
         self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()

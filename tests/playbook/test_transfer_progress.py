@@ -17,6 +17,7 @@ from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Sandbox, Task, eventually, kill, task
 from playbook.releases import DIALECTS, Pair
 
+TOKEN = "a-token-that-nobody-may-read"
 HERE = Path(__file__).parent
 LINE = re.compile(r"^  \[localhost\] (.+)$", re.MULTILINE)
 EXPORTING = re.compile(
@@ -69,7 +70,8 @@ class Stage:
         return self.folder / name
 
     def began(self, name: str) -> int:
-        """Wait until a transfer of this snapshot has moved something; the id of its process."""
+        """Wait until a transfer of this snapshot has moved something; the id of its process. One that was killed has left
+        its file."""
         found: dict[str, Any] = {}
 
         def moving() -> bool:
@@ -77,7 +79,7 @@ class Stage:
                 found.update(json.loads(self.file(f"{name}.progress.json").read_text(encoding="utf-8")))
             except FileNotFoundError:
                 return False
-            return bool(found["bytes"])
+            return bool(found["bytes"]) and Path(f"/proc/{found['pid']}").exists()
 
         eventually(moving, "the beginning of the transfer")
         return int(found["pid"])
@@ -122,7 +124,10 @@ def lines(output: str) -> list[str]:
 
 
 def test_lines_while_it_runs(stage: Stage) -> None:
-    run = stage.ansible.tasks([stage.export("first")])
+    """And no token among all that can be shown, nor on the host afterwards."""
+    wanted = stage.export("first", source={**stage.both["source"], "token": "{{ lookup('env', 'SECRET') }}"})
+    run = stage.ansible.tasks([wanted], env={"SECRET": TOKEN}, flags=["-vvvv"], diff=True)
+    assert TOKEN not in run.output and TOKEN not in json.dumps(run.entries)
     shown = lines(run.output)
     assert len([line for line in shown if EXPORTING.fullmatch(line)]) >= 2
     assert DONE.fullmatch(shown[-1])
@@ -182,8 +187,23 @@ def test_ansible_killed(stage: Stage) -> None:
     assert stage.calls("ExportAcs") == before + 1
 
 
+def test_import_that_breaks_off_at_its_last_batch(stage: Stage) -> None:
+    """What the target has taken by then stays there, and the next run brings the rest."""
+    knobs = {"import_batch_contracts": 100, "import_abort_after_batches": 5}
+    for knob, value in knobs.items():
+        stage.net.set("target", knob, value)
+    (failure,) = stage.ansible.tasks([stage.transfer("imported", "first")], succeeds=False).failures
+    assert failure["error_id"] == "unreachable" and failure["hint"] in failure["msg"]
+    assert not stage.file("first.receipt.json").exists()
+    for knob in knobs:
+        stage.net.set("target", knob, None)
+    (predicted,) = stage.ansible.tasks([stage.transfer("imported", "first")], check=True, diff=True).results
+    assert (predicted["diff"]["before"]["contracts"], predicted["diff"]["after"]["contracts"]) == (500, 600)
+
+
 def test_connection_drops(stage: Stage) -> None:
     """For a while, and for longer than the task is patient: the import goes on all the same."""
+    before = stage.calls("ImportAcs")
     stage.net.set("target", "import_ms_per_chunk", 15000)
     dropped = stage.file("dropped")
     env = {"ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connections"), "DROPPED": str(dropped)}
@@ -205,5 +225,5 @@ def test_connection_drops(stage: Stage) -> None:
     run = playing.finish()
     assert run.returncode == 0, run.output
     assert run.changed == [False]
-    assert stage.calls("ImportAcs") == 1
+    assert stage.calls("ImportAcs") == before + 1
     stage.ansible.tasks([stage.transfer("verified", "first")])
