@@ -66,3 +66,13 @@ attributes:
     membership:
       - ledgerops.canton.kms
 """
+
+    ACTIONGROUP_MIGRATION = r"""
+options: {}
+attributes:
+  action_group:
+    description: Connection options can be given once for a play, in C(module_defaults).
+    support: full
+    membership:
+      - ledgerops.canton.migration
+"""

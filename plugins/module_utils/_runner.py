@@ -19,6 +19,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     open_participant,
     refuse_unlike,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import Report
 
 Params = dict[str, t.Any]
 Spec = dict[str, t.Any]
@@ -95,17 +96,24 @@ def run_pair(
 
 
 def run_transfer(
-    spec: Spec, ensure: t.Callable[[Params, Participant | None, Participant, bool], Outcome], **rules: t.Any
+    spec: Spec,
+    ensure: t.Callable[[Params, Participant | None, Participant, bool, Report], Outcome],
+    during: t.Callable[[Params, bool], t.ContextManager[Report]],
+    **rules: t.Any,
 ) -> None:
-    """Run a module that speaks to a target and, depending on its options, to a source (whose spec it brings itself)."""
+    """Run a module that speaks to a target and, depending on its options, to a source (whose spec it brings itself).
+
+    ``during`` is held from before the first connection to the end, and gives what progress is reported to.
+    """
     module = _module({"target": pair_spec()["target"], **spec}, **rules)
 
     def act() -> Outcome:
-        source = participant_of(module.params["source"], "source participant") if module.params["source"] else None
-        target = participant_of(module.params["target"], "target participant")
-        if source is not None:
-            refuse_unlike(source, target)
-        return ensure(module.params, source, target, module.check_mode)
+        with during(module.params, module.check_mode) as report:
+            source = participant_of(module.params["source"], "source participant") if module.params["source"] else None
+            target = participant_of(module.params["target"], "target participant")
+            if source is not None:
+                refuse_unlike(source, target)
+            return ensure(module.params, source, target, module.check_mode, report)
 
     _run(module, act, check_dependencies)
 

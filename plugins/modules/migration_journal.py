@@ -20,6 +20,7 @@ description:
     up; there a lock holds until its owner was not seen for O(forgotten_after) seconds, or O(break_lock) is set.
 extends_documentation_fragment:
   - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_migration
 attributes:
   check_mode:
     support: full

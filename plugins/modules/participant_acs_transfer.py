@@ -19,12 +19,21 @@ description:
     first byte is sent, and the target's ledger API with the manifest afterwards.
   - The files are O(path) with the endings C(.acs.gz), C(.manifest.json) and C(.receipt.json), mode 0600. They
     hold contract payloads and belong on an encrypted disk; delete them when the migration is proven.
+  - The transfer runs in the background on the executing host, and the controller shows how far it is. When the connection
+    drops or Ansible is interrupted or killed, the transfer goes on. The same task, started again, waits for it and takes
+    up its result. One transfer of a snapshot runs at a time, which O(path) with the ending C(.lock) sees to.
+  - How fast exports and imports were is kept in C(throughput.json) in the folder of O(path), for later estimates.
 extends_documentation_fragment:
   - ledgerops.canton._participant.optional_source
   - ledgerops.canton._participant.target
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
 attributes:
+  action:
+    support: full
+  async:
+    support: full
+    details: With C(async) on the task, it is run as any other module is, and no progress is shown.
   check_mode:
     support: full
   diff_mode:
@@ -79,6 +88,30 @@ options:
       - Protocol version of the target's synchronizer. Canton 2 writes it into the snapshot.
       - It is read from the target where the target tells it, which Canton 2.8 does not in every case.
     type: int
+  progress:
+    description:
+      - Whether the controller shows bytes, contracts, contracts per second, elapsed and estimated time while the
+        transfer runs. In check mode it never does, and neither with C(no_log).
+    type: bool
+    default: true
+  progress_interval:
+    description:
+      - Seconds between two such lines. A transfer that is over sooner shows none.
+    type: float
+    default: 5.0
+  progress_patience:
+    description:
+      - For how many seconds the executing host may be out of reach while the transfer runs there. Then the task fails,
+        and the transfer goes on.
+    type: float
+    default: 300.0
+  progress_file:
+    description:
+      - File on the executing host that tells how far the transfer is, as JSON. It is written once a second, mode 0600,
+        and removed at the end.
+      - O(path) with the ending C(.progress.json) by default, and a file in the folder of Ansible's background jobs
+        without O(path).
+    type: path
 """
 
 EXAMPLES = r"""
@@ -174,11 +207,39 @@ missing_on_source:
   returned: for O(state=purged) with O(path) and O(source)
   type: list
   elements: str
+counterparties:
+  description:
+    - Parties that are stakeholders of these contracts and do not move with them, each with the number of its contracts.
+    - They are hosted elsewhere, or stay on the source. As long as they are on another synchronizer than the contracts,
+      neither side can use the contracts.
+    - Not known of a snapshot that an earlier version of this collection has exported.
+  returned: when known
+  type: dict
+transfer:
+  description: What this run has moved. With O(state=transferred), over export and import.
+  returned: when contracts were exported or imported by this run
+  type: dict
+  contains:
+    bytes:
+      description: Size of the compressed snapshot.
+      type: int
+    contracts:
+      description: Number of contracts.
+      type: int
+    seconds:
+      description: Duration, with the comparison or proof that belongs to it.
+      type: float
+    contracts_per_second:
+      description: Contracts by duration.
+      type: float
 """
+
+import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import purge, transfer
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import Report, running, silent
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, connection_spec, run_transfer
 
 SPEC = {
@@ -198,10 +259,25 @@ SPEC = {
     "source_synchronizer": {"type": "str"},
     "target_synchronizer": {"type": "str", "required": True},
     "target_protocol_version": {"type": "int"},
+    # The first three are for the action plugin of the same name.
+    "progress": {"type": "bool", "default": True},
+    "progress_interval": {"type": "float", "default": 5.0},
+    "progress_patience": {"type": "float", "default": 300.0},
+    "progress_file": {"type": "path"},
 }
 
 
-def ensure(params: Params, source: Participant | None, target: Participant, check: bool) -> Outcome:
+def during(params: Params, check: bool) -> t.ContextManager[Report]:
+    """One transfer at a time, and its progress file; nothing of the kind in check mode."""
+    base = params["path"]
+    progress = params["progress_file"] or (f"{base}.progress.json" if base else None)
+    lock = f"{base}.lock" if base else f"{progress}.lock" if progress else None
+    return running(None, None, "") if check else running(lock, progress, params["state"])
+
+
+def ensure(
+    params: Params, source: Participant | None, target: Participant, check: bool, report: Report = silent
+) -> Outcome:
     task = transfer.Task(
         source=source,
         target=target,
@@ -211,6 +287,7 @@ def ensure(params: Params, source: Participant | None, target: Participant, chec
         target_synchronizer=params["target_synchronizer"],
         check=check,
         protocol_version=params["target_protocol_version"],
+        report=report,
     )
     if params["state"] == "purged":
         return purge.ensure_purged(task, params["contract_ids"])
@@ -228,6 +305,7 @@ def main() -> None:
     run_transfer(
         SPEC,
         ensure,
+        during,
         required_if=[
             ("state", "exported", [*needs_source, "path"]),
             ("state", "transferred", needs_source),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,15 +198,8 @@ class Ansible:
         succeeds: bool = True,
     ) -> Run:
         """Run tasks on the local host. ``prefix``: a command to run ansible-playbook with."""
-        play = {
-            "hosts": "localhost",
-            "connection": "local",
-            "gather_facts": False,
-            "vars": {"ansible_python_interpreter": sys.executable},
-            "tasks": list(tasks),
-        }
         file = self._fresh() / "play.yml"
-        file.write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
+        file.write_text(yaml.safe_dump([_play(tasks)], sort_keys=False), encoding="utf-8")
         options = [*(["--check"] if check else []), *(["--diff"] if diff else []), *flags]
         return self.playbook(["-i", "localhost,", *options, str(file)], env, prefix, succeeds)
 
@@ -249,11 +243,114 @@ class Ansible:
         }
         return {**kept, **settings}
 
+    def background_jobs(self) -> list[int]:
+        """Processes of modules that run in the background of these runs: nobody's children by now."""
+        return [pid for pid, command in processes() if str(self._folder / "home" / "remote") in command]
+
+    def leftovers(self) -> list[Path]:
+        """What these runs have left in the folders of modules and of background jobs."""
+        folders = [self._folder / "home" / name for name in ("remote", "async")]
+        return [path for folder in folders if folder.exists() for path in folder.iterdir()]
+
+    def start(self, tasks: Sequence[Task], flags: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Started:
+        """The same as ``tasks``, in the background."""
+        file = self._fresh() / "play.yml"
+        file.write_text(yaml.safe_dump([_play(tasks)], sort_keys=False), encoding="utf-8")
+        record = file.with_name("results.jsonl")
+        environment = {**self.environment(record), "PYTHONUNBUFFERED": "1", **(env or {})}
+        return Started([str(ANSIBLE_PLAYBOOK), "-i", "localhost,", *flags, str(file)], environment, record)
+
     def _fresh(self) -> Path:
         self._runs += 1
         folder = self._folder / f"run{self._runs}"
         folder.mkdir()
         return folder
+
+
+def _play(tasks: Sequence[Task]) -> dict[str, Any]:
+    return {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": list(tasks),
+    }
+
+
+class Started:
+    """An ansible-playbook run in the background."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], record: Path) -> None:
+        self._record = record
+        self._output = record.with_name("output")
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                env=dict(environment),
+                cwd=record.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8")
+
+    def finish(self) -> Run:
+        code = self._process.wait(timeout=_PLAYBOOK_SECONDS)
+        return Run(code, self.output, recorded(self._record))
+
+    def kill(self) -> None:
+        """SIGKILL to Ansible and its workers, which are in sessions of their own; background jobs live on."""
+        below = list(descendants(self._process.pid))
+        os.killpg(self._process.pid, signal.SIGKILL)
+        for pid in below:
+            kill(pid)
+        self._process.wait()
+
+
+def processes() -> Iterator[tuple[int, str]]:
+    """Ids and command lines of all processes that have one."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if command:
+                yield int(entry.name), command.replace(b"\0", b" ").decode(errors="replace")
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def descendants(pid: int) -> Iterator[int]:
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    waiting = [pid]
+    while waiting:
+        for child in parents.get(waiting.pop(), []):
+            waiting.append(child)
+            yield child
+
+
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come true"
+        time.sleep(0.02)
 
 
 def recorded(record: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from playbook.conftest import StartNetwork
-from playbook.harness import ANSIBLE_PLAYBOOK, Ansible, Run, recorded
+from playbook.harness import ANSIBLE_PLAYBOOK, Ansible, Run, descendants, eventually, kill, recorded
 from playbook.migration import (
     SOURCE,
     TARGET,
@@ -70,6 +70,7 @@ class Playing:
             start_new_session=True,
         )
         self._output: list[str] = []
+        self._jobs = migration.ansible.background_jobs
 
     def reach(self, task: str, occurrence: int = 1) -> bool:
         """Wait until a task begins; False when the run ends without it."""
@@ -95,40 +96,21 @@ class Playing:
         check_failure(output, Run(code, output, recorded(self._record)).failures, text)
 
     def kill(self, with_modules: bool) -> list[int]:
-        """SIGKILL the process group. Ansible's workers and their modules live in sessions of their own: they die as
-        well (a machine that loses power), or live on for a while and are returned (an operator's kill -9)."""
-        workers = list(_descendants(self._process.pid))
+        """SIGKILL the process group. Ansible's workers and their modules live in sessions of their own, and a transfer
+        in the background is not even their child: they die as well (a machine that loses power), or live on for a while
+        and are returned (an operator's kill -9)."""
+        workers = [*descendants(self._process.pid), *self._jobs()]
         os.killpg(self._process.pid, signal.SIGKILL)
         if with_modules:
             for pid in workers:
-                _kill(pid)
+                kill(pid)
+            while jobs := self._jobs():
+                for pid in jobs:
+                    kill(pid)
         self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
         return [] if with_modules else workers
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
-    waiting = [pid]
-    while waiting:
-        for child in parents.get(waiting.pop(), []):
-            waiting.append(child)
-            yield child
 
 
 def ended(pid: int) -> bool:
@@ -136,13 +118,6 @@ def ended(pid: int) -> bool:
         return (Path("/proc") / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come true"
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True)

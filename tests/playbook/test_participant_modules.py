@@ -48,8 +48,8 @@ TOPOLOGY: dict[str, Any] = {
         "target": {"crypto": "kms", "connections": [{"synchronizer": "new", "alias": "newsync"}]},
     },
 }
-# What only the run itself can know: times, the size of a compressed file, the ledger end after an import.
-AT_RUN_TIME = {"exported_at", "imported_at", "bytes", "sha256", "target_offset"}
+# What only the run itself can know: times, speed, the size of a compressed file, the ledger end after an import.
+AT_RUN_TIME = {"exported_at", "imported_at", "bytes", "sha256", "target_offset", "transfer"}
 ABOUT_THE_RUN = {"changed", "diff", "invocation", "warnings", "deprecations"}
 
 

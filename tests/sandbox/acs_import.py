@@ -90,7 +90,7 @@ class Staging(ABC):
         rows = self._staged.execute(
             "SELECT representative, blob FROM staged WHERE synchronizer_id = ? ORDER BY rowid", (synchronizer_id,)
         )
-        while batch := rows.fetchmany(_BATCH):
+        while batch := rows.fetchmany(int(self._node.knob("import_batch_contracts") or _BATCH)):
             yield [(contracts.parse_blob(blob), representative) for representative, blob in batch]
 
     def _new(

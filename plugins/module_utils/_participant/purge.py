@@ -22,6 +22,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Offset,
     Participant,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.proof import SHOWN_DIFFERENCES
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import (
     IdDigest,
     Manifest,
@@ -29,7 +30,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snap
     SnapshotFiles,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.transfer import SHOWN_DIFFERENCES, Task
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.transfer import Task
 
 BATCH = 1000  # contract ids a call
 VISIBLE_SECONDS = 60.0  # the target's index may lag behind a purge that has answered
@@ -164,7 +165,7 @@ def _ids(target: Participant, manifest: Manifest, files: SnapshotFiles, proven: 
         if exc.error_id not in ("snapshot_missing", "snapshot_damaged"):
             raise
         return proven if proven is not None and _is_of(proven, manifest) else None
-    return files.contract_ids(target.read_record)
+    return {item.contract_id for item in files.contracts(target.read_record)}
 
 
 def _digest(identifiers: t.Iterable[str]) -> IdDigest:

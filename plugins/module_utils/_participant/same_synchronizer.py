@@ -37,12 +37,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.repl
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import (
     Counter,
     Manifest,
+    now,
     private_file,
     tally,
     watch,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.transfer import now
 
 EFFECTIVE_SECONDS = 30  # as recorded, for a transaction that is only delayed by the synchronizer
 ACTIVATION_SECONDS = 60  # the export looks for a moment that has passed already

@@ -16,7 +16,8 @@ import os
 import typing as t
 import zlib
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import ActiveContract, Offset
@@ -25,6 +26,10 @@ CHUNK_BYTES = 2 * 1024 * 1024  # the node's and the console's own chunk size (pe
 MANIFEST_VERSION = 1
 MAX_RECORD_BYTES = 256 * 1024 * 1024
 GZIP = 31
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 class IdDigest:
@@ -47,13 +52,16 @@ class IdDigest:
 
 @dataclass(frozen=True)
 class Tally:
-    """What a set of contracts amounts to: number and digest, overall and per party; per synchronizer and per package numbers."""
+    """What a set of contracts amounts to: number and digest, overall and per party; numbers per synchronizer, per package, and
+    per counterparty: a stakeholder that is none of the parties.
+    """
 
     contracts: int
     digest: str
     parties: dict[str, dict[str, t.Any]]
     synchronizers: dict[str, int]
     packages: dict[str, int]
+    counterparties: dict[str, int] = field(default_factory=dict)
 
     def same_contracts(self, other: Tally) -> bool:
         return (self.contracts, self.digest, self.parties) == (other.contracts, other.digest, other.parties)
@@ -67,6 +75,11 @@ class Counter:
         self._parties = {party: IdDigest() for party in parties}
         self._synchronizers: dict[str, int] = {}
         self._packages: dict[str, int] = {}
+        self._counterparties: dict[str, int] = {}
+
+    @property
+    def contracts(self) -> int:
+        return self._all.count
 
     def add(self, contract: ActiveContract) -> None:
         if contract.incomplete:
@@ -81,6 +94,8 @@ class Counter:
         for party in contract.stakeholders:
             if party in self._parties:
                 self._parties[party].add(contract.contract_id)
+            else:
+                self._counterparties[party] = self._counterparties.get(party, 0) + 1
 
     def tally(self) -> Tally:
         parties = {
@@ -92,6 +107,7 @@ class Counter:
             parties,
             dict(sorted(self._synchronizers.items())),
             dict(sorted(self._packages.items())),
+            dict(sorted(self._counterparties.items())),
         )
 
 
@@ -168,7 +184,10 @@ def _damaged(why: str) -> CantonError:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that has to be known about a snapshot before it may be sent anywhere."""
+    """Everything that has to be known about a snapshot before it may be sent anywhere.
+
+    ``counterparties``: with how many of the contracts each party has to do that does not move. None: not counted, by an older release.
+    """
 
     source: str
     target: str
@@ -182,6 +201,7 @@ class Manifest:
     packages: dict[str, int]
     exported_at: str
     protocol_version: int | None = None
+    counterparties: dict[str, int] | None = None
     version: int = MANIFEST_VERSION
 
     def tally(self) -> Tally:
@@ -302,10 +322,10 @@ class SnapshotFiles:
         if not counter.tally().same_contracts(manifest.tally()):
             raise _damaged("its contracts are not those of its manifest")
 
-    def contract_ids(self, on_record: t.Callable[[bytes], ActiveContract]) -> set[str]:
-        """All contract ids of the snapshot; only for naming differences, since it holds them in memory."""
-        found: set[str] = set()
-        reader = SnapshotReader(lambda record: found.add(on_record(record).contract_id))
+    def contracts(self, on_record: t.Callable[[bytes], ActiveContract]) -> list[ActiveContract]:
+        """All contracts of the snapshot; only for naming differences, since it holds them in memory."""
+        found: list[ActiveContract] = []
+        reader = SnapshotReader(lambda record: found.append(on_record(record)))
         for chunk in self.chunks():
             reader.feed(chunk)
         return found

@@ -304,7 +304,7 @@ def missing_hostings(
     }
     elsewhere = {party: item for party, item in different.items() if not _is_replaceable(item, replaceable)}
     if elsewhere:
-        raise _hosted_elsewhere(elsewhere)
+        raise _hosted_elsewhere(elsewhere, wanted)
     if different and not target.REPLACES_HOSTS:
         raise CantonError(
             f"{len(different)} of the parties are hosted by others on the target's synchronizer, and Canton 2 cannot replace a host: {some(different)}",
@@ -320,15 +320,21 @@ def _is_replaceable(item: Hosting, replaceable: t.Collection[str]) -> bool:
     return alone and item.hosts[0].participant in replaceable
 
 
-def _hosted_elsewhere(found: t.Mapping[str, Hosting]) -> CantonError:
+def _hosted_elsewhere(found: t.Mapping[str, Hosting], wanted: t.Mapping[str, Hosting]) -> CantonError:
     hosts = sorted({host.participant for item in found.values() for host in item.hosts})
+    first = min(found)
     return CantonError(
-        f"{len(found)} of the parties are hosted differently on the target's synchronizer, by {some(hosts)}: {some(found)}",
+        f"{len(found)} of the parties are hosted differently on the target's synchronizer: {some(found)}; "
+        f"{short(first)} is hosted by {_hosts(found[first])}, and it should be by {_hosts(wanted[first])}",
         error_id="hosted_elsewhere",
         hint="Their mapping there would have to be replaced: exclude them, or remove that hosting first. If it is a participant "
         f"that was given up, name it in replace_hosts (role: kms_migration_replace_hosts); its full id is among: {', '.join(hosts[:3])}",
         details={"parties": sorted(found), "hosts": hosts},
     )
+
+
+def _hosts(mapping: Hosting) -> str:
+    return ", ".join(f"{short(host.participant)} with permission {host.permission}" for host in mapping.hosts)
 
 
 def host_parties(

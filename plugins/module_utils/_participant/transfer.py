@@ -7,28 +7,61 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import time
 import typing as t
-from datetime import datetime, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Offset, Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    ActiveContract,
+    Offset,
+    Participant,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.proof import (
+    elsewhere,
+    holds_all,
+    is_all_of,
+    prove,
+    refuse_difference,
+    target_tally,
+    verify,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import (
+    LOOK_EVERY,
+    Moved,
+    Report,
+    counted,
+    remember_speed,
+    silent,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import (
     Counter,
     Manifest,
     Receipt,
     SnapshotFiles,
+    SnapshotReader,
     Tally,
+    now,
     private_file,
     tally,
     watch,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import short, some
 
-SHOWN_DIFFERENCES = 10
-VISIBLE_SECONDS = 60.0  # the target's index may lag behind an import that has answered
+CONTRACT_ID = re.compile(r"\b(?:ContractId\(|id )([0-9a-f]{8,})")
+REFUSED_CONTRACTS = {
+    "previously archived contract": (
+        "The target has had this contract and archived it, so it has already worked with contracts of this source: a node never takes an "
+        "archived contract back. Do not go on with this target before you know what ran on it. A target that has not yet transacted can "
+        "import; else set up a fresh one, or keep the source and exclude the stakeholders of this contract."
+    ),
+    "differs from this one": (
+        "The target holds another contract under this id. Do not go on; find out where it came from. A fresh target can import."
+    ),
+}
+AT_WORK = "all is sent, the target is at work"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,27 +78,14 @@ class Move:
     protocol_version: int | None = None
 
 
-def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-
-
 # -- export -----------------------------------------------------------------------------------------------------------
 
 
-def _elsewhere(found: Tally, expected: t.Collection[str]) -> str:
-    """How many contracts are on which synchronizers that are not ``expected``, to be read; empty when there are none.
-
-    The ledger API of Canton 2 does not name them: there the snapshot's records do, which pass here as well.
-    """
-    return ", ".join(
-        f"{number} on {short(item)}" for item, number in found.synchronizers.items() if item and item not in expected
-    )
-
-
-def reference(source: Participant, move: Move, offset: Offset) -> Tally:
+def reference(source: Participant, move: Move, offset: Offset, report: Report = silent) -> Tally:
     """The contracts of the parties as the source's ledger API shows them: what an export has to contain (procedure 2, step 12)."""
-    found = tally(source.active_contracts(move.parties, offset), move.parties)
-    listed = _elsewhere(found, move.renames)
+    shown = counted(source.active_contracts(move.parties, offset), report, "counting the contracts of the source")
+    found = tally(shown, move.parties)
+    listed = elsewhere(found, move.renames)
     if listed:
         raise CantonError(
             f"Contracts of these parties live on synchronizers that the move does not rename: {listed}",
@@ -75,7 +95,7 @@ def reference(source: Participant, move: Move, offset: Offset) -> Tally:
     return found
 
 
-def current_export(source: Participant, move: Move, files: SnapshotFiles) -> Manifest | None:
+def current_export(source: Participant, move: Move, files: SnapshotFiles, report: Report = silent) -> Manifest | None:
     """The manifest of an export that is still right: same pair, parties and renames, and the source's contracts unchanged since."""
     manifest = files.read_manifest()
     if manifest is None:
@@ -85,15 +105,30 @@ def current_export(source: Participant, move: Move, files: SnapshotFiles) -> Man
     if (set(manifest.parties), manifest.renames, manifest.protocol_version) != asked:
         return None
     try:
-        files.check(manifest, source.read_record)
+        check_snapshot(files, manifest, source, report)
     except CantonError as exc:
         if exc.error_id in ("snapshot_damaged", "snapshot_missing"):
             return None
         raise
     end = source.ledger_end()
-    if end != manifest.offset and not reference(source, move, end).same_contracts(manifest.tally()):
+    if end != manifest.offset and not reference(source, move, end, report).same_contracts(manifest.tally()):
         return None
     return manifest
+
+
+def check_snapshot(files: SnapshotFiles, manifest: Manifest, reader: Participant, report: Report) -> None:
+    """Compare the whole file with its manifest; ``reader`` tells what its records say."""
+    number = 0
+
+    def read(record: bytes) -> ActiveContract:
+        nonlocal number
+        number += 1
+        if number % LOOK_EVERY == 0:
+            report("checking the snapshot", number, 0, manifest.contracts)
+        return reader.read_record(record)
+
+    report("checking the snapshot", 0, 0, manifest.contracts)
+    files.check(manifest, read)
 
 
 def refuse_other_pair(manifest: Manifest, source: str | None, target: str) -> None:
@@ -105,26 +140,34 @@ def refuse_other_pair(manifest: Manifest, source: str | None, target: str) -> No
         )
 
 
-def export(source: Participant, move: Move, files: SnapshotFiles) -> Manifest:
+def export(source: Participant, move: Move, files: SnapshotFiles, report: Report = silent) -> Manifest:
     """Export to ``files`` and compare with the ledger API before the file gets its name. The source must be disconnected."""
     offset = source.ledger_end()
-    expected = reference(source, move, offset)
+    expected = reference(source, move, offset, report)
     with private_file(files.data) as handle:
-        measured = _follow(checked_export(source, move, offset, expected), handle.write)
+        measured = _follow(checked_export(source, move, offset, expected, report), handle.write)
     manifest = _manifest(move, offset, expected, *measured)
     files.write_manifest(manifest)
     return manifest
 
 
 def checked_export(
-    source: Participant, move: Move, offset: Offset, expected: Tally
+    source: Participant, move: Move, offset: Offset, expected: Tally, report: Report = silent
 ) -> t.Generator[bytes, None, tuple[int, str]]:
     """The export's chunks as they come; raises after the last one unless stream and contracts are what they must be."""
     counter = Counter(move.parties)
-    size_and_hash = yield from watch(
-        source.export_contracts(move.parties, offset, move.renames, move.protocol_version), source.read_record, counter
-    )
-    refuse_difference(expected, counter.tally(), move, "the export", "the source's ledger API")
+    size = 0
+
+    def arriving() -> t.Iterator[bytes]:
+        nonlocal size
+        report("exporting", 0, 0, expected.contracts)
+        for chunk in source.export_contracts(move.parties, offset, move.renames, move.protocol_version):
+            yield chunk
+            size += len(chunk)
+            report("exporting", counter.contracts, size, expected.contracts)
+
+    size_and_hash = yield from watch(arriving(), source.read_record, counter)
+    refuse_difference(expected, counter.tally(), move.renames, "the export", "the source's ledger API")
     return size_and_hash
 
 
@@ -150,26 +193,7 @@ def _manifest(move: Move, offset: Offset, found: Tally, size: int, sha256: str) 
         packages=found.packages,
         exported_at=now(),
         protocol_version=move.protocol_version,
-    )
-
-
-def refuse_difference(expected: Tally, found: Tally, move: Move, what: str, against: str) -> None:
-    listed = _elsewhere(found, set(move.renames.values()))
-    if listed:
-        raise CantonError(
-            f"{what.capitalize()} has contracts on the wrong synchronizer: {listed}",
-            error_id="contracts_on_wrong_synchronizer",
-            hint="A node drops such contracts at import without a word. Check the renaming of synchronizers.",
-        )
-    if found.same_contracts(expected):
-        return
-    parties = [party for party in expected.parties if expected.parties[party] != found.parties.get(party)]
-    raise CantonError(
-        f"{what.capitalize()} has {found.contracts} contracts (digest {found.digest[:12]}…), "
-        f"{against} {expected.contracts} (digest {expected.digest[:12]}…); they differ for {some(parties)}",
-        error_id="contracts_differ",
-        hint="Do not go on. Check that nothing was submitted meanwhile, then run again.",
-        details={"expected": expected.contracts, "found": found.contracts},
+        counterparties=found.counterparties,
     )
 
 
@@ -209,35 +233,53 @@ def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -
         )
 
 
-def target_tally(target: Participant, manifest: Manifest, offset: Offset) -> Tally:
-    return tally(target.active_contracts(manifest.parties, offset), manifest.parties)
-
-
-def already_imported(target: Participant, manifest: Manifest, files: SnapshotFiles) -> Receipt | None:
+def already_imported(
+    target: Participant, manifest: Manifest, files: SnapshotFiles, report: Report = silent
+) -> Receipt | None:
     """The receipt of this very snapshot, re-proven at its offset; or a new one when the contracts are all there without it."""
     receipt = files.read_receipt()
     if receipt is not None and receipt.sha256 == manifest.sha256 and receipt.target == manifest.target:
-        return receipt if holds_all(target, manifest, receipt.offset) else None
+        return receipt if holds_all(target, manifest, receipt.offset, report) else None
     end = target.ledger_end()
-    if manifest.contracts and holds_all(target, manifest, end):
+    if manifest.contracts and holds_all(target, manifest, end, report):
         return Receipt(manifest.target, manifest.sha256, end, now())
     return None
 
 
-def holds_all(target: Participant, manifest: Manifest, offset: Offset) -> bool:
-    return is_all_of(target_tally(target, manifest, offset), manifest)
-
-
-def is_all_of(found: Tally, manifest: Manifest) -> bool:
-    """Whether these are the contracts of the manifest, of the same packages, and on no other synchronizer than meant."""
-    misplaced = _elsewhere(found, set(manifest.renames.values()))
-    return found.same_contracts(manifest.tally()) and found.packages == manifest.packages and not misplaced
-
-
-def send(target: Participant, manifest: Manifest, files: SnapshotFiles, store: str) -> Receipt:
+def send(target: Participant, manifest: Manifest, files: SnapshotFiles, store: str, report: Report = silent) -> Receipt:
     """Send a checked snapshot and prove by the target's ledger API that every contract is there."""
-    target.import_contracts(files.chunks(), store, workflow_prefix(manifest), sorted(manifest.parties))
-    return prove(target, manifest, files)
+    load(target, manifest, _leaving(files.chunks(), manifest.contracts, report), store)
+    return prove(target, manifest, files, report)
+
+
+def _leaving(chunks: t.Iterable[bytes], total: int, report: Report) -> t.Iterator[bytes]:
+    """Let chunks pass and report what was handed over; 3.5 takes no more of them than it has stored (perf 2)."""
+    number = 0
+
+    def count(_record: bytes) -> None:
+        nonlocal number
+        number += 1
+
+    reader = SnapshotReader(count)
+    report("importing", 0, 0, total)
+    for chunk in chunks:
+        yield chunk
+        reader.feed(chunk)
+        report("importing", number, reader.bytes, total)
+    report(AT_WORK, number, reader.bytes, total)
+
+
+def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], store: str) -> None:
+    """Hand chunks to the target. What it says of single contracts is answered with what can be done about it (admin-api-3 C8)."""
+    try:
+        target.import_contracts(chunks, store, workflow_prefix(manifest), sorted(manifest.parties))
+    except CantonError as exc:
+        named = CONTRACT_ID.search(exc.message)
+        for said, hint in REFUSED_CONTRACTS.items():
+            if said in exc.message:
+                details = {**exc.details, **({"contract": named[1]} if named else {})}
+                raise CantonError(exc.message, exc.error_id, hint, details=details) from exc
+        raise
 
 
 def workflow_prefix(manifest: Manifest) -> str:
@@ -245,62 +287,12 @@ def workflow_prefix(manifest: Manifest) -> str:
     return "kms-migration-" + manifest.digest[:12]
 
 
-def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None) -> Receipt:
-    """OK of an import proves nothing (recordings 3): compare the contracts, and wait a little for the target's index."""
-    ends: list[Offset] = []
-
-    def visible() -> bool:
-        ends.append(target.ledger_end())
-        return holds_all(target, manifest, ends[-1])
-
-    if not wait_for(visible, VISIBLE_SECONDS):
-        raise difference(target, manifest, ends[-1], files)
-    receipt = Receipt(manifest.target, manifest.sha256, ends[-1], now())
-    if files is not None:
-        files.write_receipt(receipt)
-    return receipt
-
-
-def verify(target: Participant, manifest: Manifest, files: SnapshotFiles) -> Receipt:
-    """Compare the target with the manifest at the ledger end at which the import was proven; later life is not compared."""
-    receipt = files.read_receipt()
-    if receipt is None or receipt.sha256 != manifest.sha256:
-        raise CantonError(
-            f"There is no receipt of an import of this snapshot beside {files.manifest}",
-            error_id="receipt_missing",
-            hint="Import first (state imported); its receipt tells at which offset the target can be compared.",
-        )
-    if not holds_all(target, manifest, receipt.offset):
-        raise difference(target, manifest, receipt.offset, files)
-    return receipt
-
-
-def difference(target: Participant, manifest: Manifest, offset: Offset, files: SnapshotFiles | None) -> CantonError:
-    """Name the first contract ids that differ; the ids are held in memory only for this error."""
-    found = target_tally(target, manifest, offset)
-    details: dict[str, object] = {"expected": manifest.contracts, "found": found.contracts, "offset": offset}
-    text = f"The {target.label} shows {found.contracts} of the {manifest.contracts} contracts at offset {offset}"
-    if files is not None:
-        wanted = files.contract_ids(target.read_record)
-        here = {item.contract_id for item in target.active_contracts(manifest.parties, offset)}
-        details["missing"] = sorted(wanted - here)[:SHOWN_DIFFERENCES]
-        details["unexpected"] = sorted(here - wanted)[:SHOWN_DIFFERENCES]
-        if wanted - here:
-            text += f"; {len(wanted - here)} are missing, first {min(wanted - here)}"
-        if here - wanted:
-            text += f"; {len(here - wanted)} are not of the snapshot, first {min(here - wanted)}"
-    return CantonError(
-        text,
-        error_id="contracts_differ",
-        hint="Do not connect the target and do not retire the source. Look at the target's log, then import again: what is there is skipped.",
-        details=details,
-    )
-
-
 # -- pipe -------------------------------------------------------------------------------------------------------------
 
 
-def pipe(source: Participant, target: Participant, move: Move, store: str, draft: Manifest) -> Manifest:
+def pipe(
+    source: Participant, target: Participant, move: Move, store: str, draft: Manifest, report: Report = silent
+) -> Manifest:
     """Send the export straight into the import; ``draft`` is the expectation, without size and hash.
 
     A source that fails or differs aborts the upload instead of ending it.
@@ -308,9 +300,10 @@ def pipe(source: Participant, target: Participant, move: Move, store: str, draft
     measured: list[tuple[int, str]] = []
 
     def chunks() -> t.Iterator[bytes]:
-        measured.append((yield from checked_export(source, move, draft.offset, draft.tally())))
+        measured.append((yield from checked_export(source, move, draft.offset, draft.tally(), report)))
+        report(AT_WORK, draft.contracts, measured[0][0], draft.contracts)
 
-    target.import_contracts(chunks(), store, workflow_prefix(draft), sorted(draft.parties))
+    load(target, draft, chunks(), store)
     size, sha256 = measured[0]
     return dataclasses.replace(draft, bytes=size, sha256=sha256)
 
@@ -356,6 +349,7 @@ class Task:
     target_synchronizer: str
     check: bool
     protocol_version: int | None = None
+    report: Report = silent
 
     def ends(self) -> tuple[Participant, Move]:
         """The source and the move; the module's spec sees to it that both are given."""
@@ -392,7 +386,7 @@ class Task:
 def ensure_exported(task: Task) -> Outcome:
     source, move = task.ends()
     files = task.files()
-    standing = current_export(source, move, files)
+    standing = current_export(source, move, files, task.report)
     if standing is None and imported_before(task.target, files):
         raise CantonError(
             f"The snapshot at {task.base} was imported already, and it is gone or the source's contracts or parties have changed since",
@@ -404,8 +398,12 @@ def ensure_exported(task: Task) -> Outcome:
     refuse_busy_source(source, task.source_synchronizer or "")
     if task.check:
         offset = source.ledger_end()
-        return _exported(None, _manifest(move, offset, reference(source, move, offset), 0, ""))
-    return _exported(None, export(source, move, files))
+        return _exported(None, _manifest(move, offset, reference(source, move, offset, task.report), 0, ""))
+    began = time.monotonic()
+    manifest = export(source, move, files, task.report)
+    moved = Moved(manifest.bytes, manifest.contracts, time.monotonic() - began)
+    remember_speed(files.base, "exported", moved)
+    return _exported(None, manifest, moved)
 
 
 def imported_before(target: Participant, files: SnapshotFiles) -> bool:
@@ -431,8 +429,8 @@ def refuse_busy_source(source: Participant, synchronizer: str) -> None:
         )
 
 
-def _exported(before: Manifest | None, after: Manifest) -> Outcome:
-    return Outcome(_shown(before), _shown(after), _result(after))
+def _exported(before: Manifest | None, after: Manifest, moved: Moved | None = None) -> Outcome:
+    return Outcome(_shown(before), _shown(after), _result(after, moved=moved))
 
 
 def _shown(manifest: Manifest | None) -> dict[str, object]:
@@ -441,7 +439,7 @@ def _shown(manifest: Manifest | None) -> dict[str, object]:
     return {"contracts": manifest.contracts, "digest": manifest.digest}
 
 
-def _result(manifest: Manifest, receipt: Receipt | None = None) -> dict[str, object]:
+def _result(manifest: Manifest, receipt: Receipt | None = None, moved: Moved | None = None) -> dict[str, object]:
     result: dict[str, object] = {
         "contracts": manifest.contracts,
         "digest": manifest.digest,
@@ -452,24 +450,33 @@ def _result(manifest: Manifest, receipt: Receipt | None = None) -> dict[str, obj
         result.update(bytes=manifest.bytes, sha256=manifest.sha256, exported_at=manifest.exported_at)
     if receipt is not None:
         result.update(target_offset=receipt.offset, imported_at=receipt.imported_at)
+    if manifest.counterparties is not None:
+        result["counterparties"] = manifest.counterparties
+    if moved is not None:
+        result["transfer"] = moved.shown()
     return result
 
 
 def ensure_imported(task: Task) -> Outcome:
     manifest, files = task.manifest(), task.files()
-    standing = already_imported(task.target, manifest, files)
+    standing = already_imported(task.target, manifest, files, task.report)
     if standing is not None:
         if not task.check and files.read_receipt() != standing:
             files.write_receipt(standing)
         return Outcome(_shown(manifest), _shown(manifest), _result(manifest, standing))
-    files.check(manifest, task.target.read_record)
+    check_snapshot(files, manifest, task.target, task.report)
     store = synchronizers.known_id(task.target, task.target_synchronizer)
     refuse_unready_target(task.target, manifest, store)
     synchronizers.refuse_connected(task.target, "and contracts can only be imported while it is not")
-    before = target_tally(task.target, manifest, task.target.ledger_end())
-    receipt = None if task.check else send(task.target, manifest, files, store)
+    before = target_tally(task.target, manifest, task.target.ledger_end(), task.report)
+    receipt = moved = None
+    if not task.check:
+        began = time.monotonic()
+        receipt = send(task.target, manifest, files, store, task.report)
+        moved = Moved(manifest.bytes, manifest.contracts, time.monotonic() - began)
+        remember_speed(files.base, "imported", moved)
     return Outcome(
-        {"contracts": before.contracts, "digest": before.digest}, _shown(manifest), _result(manifest, receipt)
+        {"contracts": before.contracts, "digest": before.digest}, _shown(manifest), _result(manifest, receipt, moved)
     )
 
 
@@ -483,30 +490,43 @@ def ensure_transferred(task: Task) -> Outcome:
     return Outcome(
         {"exported": exported.before, **imported.before},
         {"exported": exported.after, **imported.after},
-        imported.result,
+        {**imported.result, **_sum_of(exported.result, imported.result)},
     )
+
+
+def _sum_of(*results: dict[str, t.Any]) -> dict[str, object]:
+    """``transfer`` over both halves, as far as they were carried out now."""
+    parts = [result["transfer"] for result in results if "transfer" in result]
+    if not parts:
+        return {}
+    seconds = sum(part["seconds"] for part in parts)
+    return {"transfer": Moved(parts[-1]["bytes"], parts[-1]["contracts"], seconds).shown()}
 
 
 def ensure_piped(task: Task) -> Outcome:
     source, move = task.ends()
     offset = source.ledger_end()
-    draft = _manifest(move, offset, reference(source, move, offset), 0, "")
+    draft = _manifest(move, offset, reference(source, move, offset, task.report), 0, "")
     end = task.target.ledger_end()
-    before = target_tally(task.target, draft, end)
+    before = target_tally(task.target, draft, end, task.report)
     if is_all_of(before, draft):
         return Outcome(_shown(draft), _shown(draft), _result(draft, Receipt(move.target, "", end, now())))
     store = synchronizers.known_id(task.target, task.target_synchronizer)
     refuse_busy_source(source, task.source_synchronizer or "")
     refuse_unready_target(task.target, draft, store)
     synchronizers.refuse_connected(task.target, "and contracts can only be imported while it is not")
-    receipt = None
+    receipt = moved = None
     if not task.check:
-        draft = pipe(source, task.target, move, store, draft)
-        receipt = prove(task.target, draft, None)
-    return Outcome({"contracts": before.contracts, "digest": before.digest}, _shown(draft), _result(draft, receipt))
+        began = time.monotonic()
+        draft = pipe(source, task.target, move, store, draft, task.report)
+        receipt = prove(task.target, draft, None, task.report)
+        moved = Moved(draft.bytes, draft.contracts, time.monotonic() - began)
+    return Outcome(
+        {"contracts": before.contracts, "digest": before.digest}, _shown(draft), _result(draft, receipt, moved)
+    )
 
 
 def ensure_verified(task: Task) -> Outcome:
     manifest = task.manifest()
-    receipt = verify(task.target, manifest, task.files())
+    receipt = verify(task.target, manifest, task.files(), task.report)
     return Outcome(result=_result(manifest, receipt))

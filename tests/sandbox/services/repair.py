@@ -166,12 +166,30 @@ class ParticipantRepairService:
         reader = SnapshotReader(self._snapshot_chunks(first, rest))
         with AcsImport(self._node, first) as work:
             self._read_all(reader, work)
+            try:
+                self._commit(work)
+            except ImportRefused as error:
+                raise CantonError(self.IMPORT_ERROR, str(error)) from error
+
+    def _commit(self, work: AcsImport) -> None:
+        """All or nothing, unless it is to break off after some batches, which then stay."""
+        batches = self._node.knob("import_abort_after_batches")
+        if batches is None:
             with self._node.db.write() as db:
                 self._refuse_connected(db)
-                try:
-                    work.commit(db)
-                except ImportRefused as error:
-                    raise CantonError(self.IMPORT_ERROR, str(error)) from error
+                work.commit(db)
+            return
+        left = int(batches)
+
+        def check(db: sqlite3.Connection, _synchronizer_id: str) -> None:
+            nonlocal left
+            self._refuse_connected(db)
+            if not left:
+                raise BareError(grpc.StatusCode.UNAVAILABLE, "Connection closed by the sandbox while importing")
+            left -= 1
+
+        # the knob is for 3.5; 3.4 does it so anyway
+        work.commit_batches(check)
 
     def _import_buffered(self, first: Any, rest: Iterator[Any], repeated: dict[str, str]) -> dict[str, str]:
         """3.4: nothing happens before the upload is complete, and every message repeats the arguments. Returns the

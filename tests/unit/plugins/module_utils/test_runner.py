@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +108,25 @@ def test_tokens_from_the_environment_for_one_participant_only(
 def test_pair_and_transfer(capsys: pytest.CaptureFixture[str], opened: Opened) -> None:
     found: list[Any] = []
 
-    def ensure(_params: Any, source: Any, target: Any, check: bool) -> Outcome:
-        found.append((source and source.label, target.label, check))
+    def ensure(_params: Any, source: Any, target: Any, check: bool, *report: Any) -> Outcome:
+        found.append((source and source.label, target.label, check, *report))
         return Outcome()
+
+    @contextmanager
+    def during(params: Any, check: bool) -> Iterator[Any]:
+        found.append((params["target"]["endpoint"], check, len(opened.admin)))
+        yield "report"
+        found.append("over")
 
     run(capsys, _runner.run_pair, {**PAIR, "_ansible_check_mode": True}, ensure)
     with patch_module_args({"target": PAIR["target"]}), pytest.raises(SystemExit):
-        _runner.run_transfer({"source": {"type": "dict"}}, ensure)
+        _runner.run_transfer({"source": {"type": "dict"}}, ensure, during)
     assert found == [
         ("source participant", "target participant", True),
-        (None, "target participant", False),
+        # before the first connection
+        (PAIR["target"]["endpoint"], False, 2),
+        (None, "target participant", False, "report"),
+        "over",
     ]
 
 

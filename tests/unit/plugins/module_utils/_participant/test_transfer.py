@@ -32,7 +32,7 @@ def test_export_import_verify(at: Setting) -> None:
     assert at.load().changed and at.there() == MOVED
     assert not at.load().changed and at.imports() == 1
     assert not at.verify().changed
-    assert at.files() == {"node1.acs.gz", "node1.manifest.json", "node1.receipt.json"}
+    assert at.files() == {"node1.acs.gz", "node1.manifest.json", "node1.receipt.json", "throughput.json"}
     assert all((at.folder / name).stat().st_mode & 0o777 == 0o600 for name in at.files())
 
 

@@ -1,0 +1,297 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the module of the same name in the background of the executing host, and shows how far it is.
+
+The background is that of Ansible's own ``async``: what runs there outlives a lost connection and the end of Ansible. A
+second run finds the transfer's lock held, watches that transfer to its end, and then starts the module again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import time
+import typing as t
+
+import ansible.constants as C
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.validation import check_type_bool, check_type_float
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.ledgerops.canton.plugins.plugin_utils._progress import Progress, Sample, summary
+
+MODULE = "ledgerops.canton.participant_acs_transfer"
+LIMIT_SECONDS = 30 * 24 * 3600  # Ansible ends background jobs after a time that has to be named
+FIRST_LOOK_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 2.0
+# A process that has just ended may not have left its result yet.
+ENDING_SECONDS = 5.0
+FOLDER_GONE_SECONDS = 15.0
+_OF_THE_JOB = (
+    "ansible_job_id",
+    "finished",
+    "results_file",
+    "started",
+    "stderr",
+    "stderr_lines",
+    "stdout",
+    "stdout_lines",
+)
+_MARK = "-- ledgerops.canton --"
+AGAIN = "Start the same play again: it waits for a transfer that still runs, and takes up one that was broken off."
+
+display = Display()
+
+
+class Lost(Exception):
+    """The executing host could not be reached for longer than the task is patient."""
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        if not self._in_background():
+            wrap_async = bool(self._task.async_val) and not self._connection.has_native_async
+            result.update(self._execute_module(module_name=MODULE, task_vars=variables, wrap_async=wrap_async))
+            if not wrap_async:
+                self._remove_tmp_path(self._connection._shell.tmpdir)
+            return result
+        self._host = str(variables.get("inventory_hostname", "host"))
+        self._began = time.monotonic()
+        try:
+            self._patience = check_type_float(self._task.args.get("progress_patience", 300.0))
+            self._interval = check_type_float(self._task.args.get("progress_interval", 5.0))
+            self._wanted = check_type_bool(self._task.args.get("progress", True)) and not self._task.no_log
+        except TypeError as exc:
+            return {**result, "failed": True, "msg": f"progress, progress_interval or progress_patience: {exc}"}
+        self._shown = False
+        self._next_line = self._began + self._interval
+        arguments = self._arguments()
+        while True:
+            try:
+                found = self._transfer(arguments, variables)
+            except Lost as exc:
+                found = {"failed": True, "msg": str(exc), "error_id": "connection_lost", "hint": AGAIN}
+            running = found.get("running") if found.get("error_id") == "transfer_running" else None
+            if not isinstance(running, dict):
+                break
+            self._say(
+                f"another run's transfer is under way (state {running['state']}, process {running['pid']}): waiting for it"
+            )
+            try:
+                self._watch_other(arguments["progress_file"], int(running["pid"]))
+            except Lost as exc:
+                found = {"failed": True, "msg": str(exc), "error_id": "connection_lost", "hint": AGAIN}
+                break
+        if self._shown and "transfer" in found:
+            self._say(summary(found["transfer"]))
+        result.update(found)
+        return result
+
+    def _in_background(self) -> bool:
+        """Not in check mode, which is quick and has to leave nothing behind; not when the user manages the job."""
+        elsewhere = self._connection.has_native_async or self._connection.always_pipeline_modules
+        return not (self._task.check_mode or self._task.async_val or elsewhere)
+
+    # -- where it is written ------------------------------------------------------------------------------------------
+
+    def _arguments(self) -> dict[str, t.Any]:
+        """The module's arguments, with a progress file that both sides find under one name."""
+        given = dict(self._task.args)
+        path = given.get("progress_file") or (f"{given['path']}.progress.json" if given.get("path") else None)
+        if path and "$" not in path:
+            return {**given, "progress_file": self._remote_expand_user(path)}
+        # Without a path of its own, or with one that only the module can expand: told by what all runs of it have in common
+        target = given.get("target")
+        endpoint = target.get("endpoint") if isinstance(target, dict) else None
+        name = hashlib.sha256(f"{endpoint} {path}".encode()).hexdigest()[:16]
+        folder = self._remote_expand_user(self.get_shell_option("async_dir", default="~/.ansible_async"))
+        return {
+            **given,
+            "progress_file": self._connection._shell.join_path(folder, f"ledgerops-canton-{name}.progress.json"),
+        }
+
+    # -- one transfer -------------------------------------------------------------------------------------------------
+
+    def _transfer(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Start the module and stay until it has a result."""
+        # What lies there before belongs to another run, that may have ended long ago.
+        old = self._look(arguments["progress_file"], None).sample
+        self._make_tmp_path()
+        folder = self._connection._shell.tmpdir
+        # read by the code that starts the job, and by nobody afterwards
+        self._task.async_val = LIMIT_SECONDS
+        try:
+            job = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables, wrap_async=True)
+        finally:
+            self._task.async_val = 0
+        file = job.get("results_file")
+        if job.get("failed") or not file:
+            return dict(job)
+        found = self._await(str(file), folder, arguments["progress_file"], old, variables)
+        self._tidy(str(file), folder)
+        return found
+
+    def _await(
+        self, file: str, folder: str, progress_file: str, old: Sample | None, variables: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
+        progress = Progress(time.monotonic)
+        dead_since = None
+        for pause in self._pauses():
+            time.sleep(pause)
+            seen = self._reached(lambda: self._look(progress_file, progress.pid, file, folder), progress.pid)
+            if seen.finished:
+                return self._reached(lambda: self._result(file, variables), progress.pid)
+            if seen.sample is not None and not seen.sample.same_process(old):
+                progress.add(seen.sample)
+            if seen.alive or (progress.pid is None and seen.folder):
+                dead_since = None
+            else:
+                dead_since = dead_since or time.monotonic()
+                grace = FOLDER_GONE_SECONDS if progress.pid is None else ENDING_SECONDS
+                if time.monotonic() - dead_since > grace:
+                    return ended_without_result("")
+            self._show(progress)
+        raise AssertionError("pauses never end")
+
+    def _result(self, file: str, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        folder, _separator, job = file.rpartition("/")
+        status = self._execute_module(
+            module_name="ansible.legacy.async_status",
+            module_args={"jid": job, "_async_dir": folder},
+            task_vars=variables,
+        )
+        if not status.get("_ansible_parsed", True):
+            raise AnsibleError("the result of the background job could not be read")
+        if status.get("msg") == "could not find job" or ("cmd" in status and "Traceback" in str(status.get("msg"))):
+            # the job's file is gone, or says what its wrapper writes when it has found no result
+            return ended_without_result(str(status.get("stderr") or ""))
+        return {key: value for key, value in status.items() if key not in _OF_THE_JOB}
+
+    def _tidy(self, file: str, folder: str) -> None:
+        """The job's file, and the module with its arguments, go at once; the job's own wrapper would take seconds."""
+        own = self._connection._shell.tmpdir
+        try:
+            self._low_level_execute_command(f"rm -f {shlex.quote(file)}")
+            if not C.DEFAULT_KEEP_REMOTE_FILES:
+                for each in filter(None, (folder, own)):
+                    self._remove_tmp_path(each, force=True)
+        except AnsibleError as exc:
+            display.vvv(f"{file} was left: {exc}", host=self._host)
+
+    # -- another run's transfer ---------------------------------------------------------------------------------------
+
+    def _watch_other(self, progress_file: str, pid: int) -> None:
+        """Show another transfer until its process has ended. Its file is only trusted while it is of that process."""
+        progress = Progress(time.monotonic)
+        if not pid:  # it has not yet written who it is
+            time.sleep(LONGEST_PAUSE_SECONDS)
+            return
+        for pause in self._pauses():
+            time.sleep(pause)
+            seen = self._reached(lambda: self._look(progress_file, pid), pid)
+            if not seen.alive:
+                return
+            if seen.sample is not None and seen.sample.pid == pid:
+                progress.add(seen.sample)
+                self._show(progress, "another run, ")
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def _look(self, progress_file: str, pid: int | None, file: str = "", folder: str = "") -> Seen:
+        """One command: the progress file, the beginning of the job's file, and who is still there."""
+        job = f"head -c 200 {shlex.quote(file)} 2>/dev/null; " if file else ""
+        done = self._low_level_execute_command(
+            f"cat {shlex.quote(progress_file)} 2>/dev/null; echo; echo '{_MARK}'; {job}echo; echo '{_MARK}'; "
+            f"kill -0 {pid or '-'} 2>/dev/null && echo alive; test -d {shlex.quote(folder or '/')} && echo folder; echo looked"
+        )
+        return Seen.parse(str(done.get("stdout", "")))
+
+    def _reached(self, call: t.Callable[[], _Found], pid: int | None) -> _Found:
+        """The call's answer; it is tried until the connection has been gone for longer than is tolerated."""
+        gone_since = None
+        for pause in self._pauses():
+            try:
+                return call()
+            except AnsibleError as exc:
+                gone_since = gone_since or time.monotonic()
+                display.vvv(f"looking at the transfer failed: {exc}", host=self._host)
+                gone = time.monotonic() - gone_since
+                if gone > self._patience:
+                    process = f" (process {pid})" if pid else ""
+                    raise Lost(
+                        f"{self._host} could not be reached for {gone:.0f} seconds while a transfer ran there{process}. "
+                        f"The transfer goes on there by itself. {AGAIN} Last error: {exc}"
+                    ) from exc
+                self._reset()
+            time.sleep(max(pause, 0.5))
+        raise AssertionError("pauses never end")
+
+    def _reset(self) -> None:
+        """Some connections stay broken until they are told."""
+        try:
+            self._connection.reset()
+        except (AttributeError, NotImplementedError, AnsibleError) as exc:
+            display.vvvv(f"the connection was not reset: {exc}", host=self._host)
+
+    @staticmethod
+    def _pauses() -> t.Iterator[float]:
+        pause = FIRST_LOOK_SECONDS
+        while True:
+            yield pause
+            pause = min(pause * 1.3, LONGEST_PAUSE_SECONDS)
+
+    # -- showing ------------------------------------------------------------------------------------------------------
+
+    def _show(self, progress: Progress, whose: str = "") -> None:
+        if time.monotonic() >= self._next_line:
+            self._say(whose + progress.line())
+            self._next_line = time.monotonic() + self._interval
+
+    def _say(self, text: str) -> None:
+        if self._wanted:
+            self._shown = True
+            display.display(f"  [{self._host}] {text}")
+
+
+class Seen:
+    """What one look has shown."""
+
+    def __init__(self, sample: Sample | None, finished: bool, alive: bool, folder: bool) -> None:
+        self.sample = sample
+        self.finished = finished
+        self.alive = alive
+        self.folder = folder
+
+    @classmethod
+    def parse(cls, text: str) -> Seen:
+        parts = text.split(_MARK)
+        if len(parts) != 3 or "looked" not in parts[2]:
+            raise AnsibleError(f"the host's answer is not what was asked for: {text[-200:]!r}")
+        job = parts[1].strip()
+        return cls(
+            Sample.parse(parts[0]),
+            bool(job) and not ('"started"' in job and '"finished": false' in job),
+            "alive" in parts[2],
+            "folder" in parts[2],
+        )
+
+
+_Found = t.TypeVar("_Found")
+
+
+def ended_without_result(stderr: str) -> dict[str, t.Any]:
+    said = f" Its last words: {stderr.strip().splitlines()[-1][:300]}" if stderr.strip() else ""
+    return {
+        "failed": True,
+        "msg": f"The process of the transfer has ended without a result: it was killed, or its host was restarted. {AGAIN}{said}",
+        "error_id": "transfer_killed",
+        "hint": AGAIN,
+    }
