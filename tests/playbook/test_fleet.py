@@ -18,8 +18,11 @@ import pytest
 from playbook import fleet
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run, Sandbox
-from playbook.migration import PLAYBOOK, Migration, assert_migrated, both
+from playbook.migration import NEW_ALIAS, OLD_ALIAS, PLAYBOOK, Migration, both
+from playbook.observe import Node
 from playbook.releases import DIALECTS, Pair
+
+from sandbox.requests import namespace
 
 CANARY, LOST, REFUSED, SECOND = "canary", "lost", "refused", "second"
 CONTRACTS = 40
@@ -98,13 +101,32 @@ def test_canary_then_the_rest_of_which_each_ends_in_its_own_way(ships: Fleet) ->
     assert all(entry["host"] == CANARY for entry in run.entries[:ended])
     assert ships.statuses() == {CANARY: "migrated", LOST: "failed", REFUSED: "refused", SECOND: "stopped"}
     assert "1 of 4 hosts migrated" in run.output
-    assert_migrated(ships.migration(CANARY))
+    assert_moved(ships, CANARY)
     with both(ships.migration(SECOND)) as (source, target):
         # prepared, but its source serves and nothing was moved
         assert [each["connected"] for each in source.connections().values()] == [True]
-        parties = sorted(source.hostings(ships.net.synchronizer("east")))
-        assert set(target.hostings(ships.net.synchronizer("west"))) == set(parties)
+        parties = parties_of(ships, SECOND, source, "east")
+        assert parties_of(ships, SECOND, target, "west") == parties != []
         assert not any(target.contracts(parties).values())
+
+
+def parties_of(ships: Fleet, host: str, node: Node, synchronizer: str) -> list[str]:
+    """The host's own among all that live on a synchronizer, without the participants' admin parties."""
+    ours = namespace(ships.net.uid(fleet.source_of(host)))
+    return sorted(party for party in node.hostings(ships.net.synchronizer(synchronizer)) if party.endswith(f"::{ours}"))
+
+
+def assert_moved(ships: Fleet, host: str) -> None:
+    with both(ships.migration(host)) as (source, target):
+        parties = parties_of(ships, host, source, "east")
+        assert parties_of(ships, host, target, "west") == parties != []
+        theirs = target.contracts(parties)
+        assert {party: set(ids) for party, ids in theirs.items()} == {
+            party: set(ids) for party, ids in source.contracts(parties).items()
+        }
+        assert {len(ids) for ids in theirs.values()} == {CONTRACTS}
+        assert source.connections() == {OLD_ALIAS: {"connected": False, "manual_connect": True}}
+        assert target.connections() == {NEW_ALIAS: {"connected": True, "manual_connect": False}}
 
 
 @only
@@ -240,7 +262,7 @@ def test_a_failed_downtime_says_both_ways_and_is_finished_in_spite_of_the_stop_f
 
     (ships.folder / "stop").touch()
     ships.run("--limit", SECOND)
-    assert_migrated(ships.migration(SECOND))
+    assert_moved(ships, SECOND)
     assert ships.statuses() == {CANARY: "migrated", LOST: "failed", REFUSED: "refused", SECOND: "migrated"}
     assert ships.report("fleet")["totals"]["contracts"] == 2 * CONTRACTS
 
