@@ -8,8 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 TEMPLATES = Path(__file__).parents[4] / "roles" / "kms_migration" / "templates"
 OLD, NEW = "bank-old::1220" + "a1" * 32, "bank-new::1220" + "b2" * 32
 ADA, BEN = "Ada::1220" + "a1" * 32, "Ben <b>& Sons</b>::1220" + "a1" * 32
@@ -123,11 +121,3 @@ def failure(phase: str, task: str = "") -> dict[str, str]:
         "hint": "Start again.",
         "consequence": "The source is off its synchronizer and the target does not serve yet: the parties are down.",
     }
-
-
-def render(template: str, **variables: Any) -> str:
-    """As Ansible's template module does, with nothing but what Jinja2 itself has."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.get_template(template).render(**variables)

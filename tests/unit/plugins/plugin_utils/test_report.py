@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from unit.plugins.plugin_utils import report_samples as samples
 
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._fleet import fleet
+from ansible_collections.ledgerops.canton.plugins.plugin_utils._pages import render, write_fleet, write_host
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._report import STATUSES, document
 
 AT = "2026-11-24T23:00:00.000Z"
@@ -239,18 +241,22 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", "".join(self.said))
 
 
+def page_of(report: dict[str, Any]) -> str:
+    return render(samples.TEMPLATES, "report.html.j2", report=report, file="bank-1")
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_page_for_every_status(status: str) -> None:
     found = document(samples.facts(status=status, failure=samples.failure("cutover") if status == "failed" else {}))
-    page = Page(samples.render("report.html.j2", __kms_migration_report=found))
+    page = Page(page_of(found))
     assert not page.seen & {"script", "link", "img", "iframe"}
     assert found["summary"] in page.text
-    assert samples.render("report.md.j2", __kms_migration_report=found).startswith("# bank-1: ")
+    assert render(samples.TEMPLATES, "report.md.j2", report=found, file="bank-1").startswith("# bank-1: ")
 
 
 def test_page_says_everything_and_takes_no_markup_from_names() -> None:
     found = document(samples.migrated())
-    text = samples.render("report.html.j2", __kms_migration_report=found)
+    text = page_of(found)
     page = Page(text)
     for said in (
         samples.OLD,
@@ -272,9 +278,32 @@ def test_fleet_pages_link_what_is_there(tmp_path: Path) -> None:
     write(tmp_path, "bank & co", samples.migrated())
     write(tmp_path, "begun", samples.facts(status="running"))
     found = fleet(tmp_path, ["bank & co", "begun", "never"], AT)
-    text = samples.render("fleet.html.j2", __kms_migration_fleet=found)
+    text = render(samples.TEMPLATES, "fleet.html.j2", fleet=found)
     page = Page(text)
     assert re.findall(r'href="([^"]*)"', text) == ["bank%20%26%20co.html"]
     assert "1 of 3 migrated" in page.text
     assert "No result: not begun, unreachable or killed." in page.text
-    assert "(bank%20%26%20co.md)" in samples.render("fleet.md.j2", __kms_migration_fleet=found)
+    assert "(bank%20%26%20co.md)" in render(samples.TEMPLATES, "fleet.md.j2", fleet=found)
+
+
+def test_files_are_private_and_a_host_that_begins_keeps_its_pages(tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    write_host(folder, "bank-1", document(samples.migrated()), samples.TEMPLATES)
+    write_host(folder, "bank-1", document(samples.facts(status="running")), samples.TEMPLATES)
+    found = write_fleet(folder, ["bank-1", "bank-2"], [], samples.TEMPLATES)
+    assert [row["status"] for row in found["hosts"]] == ["running", "no_result"]
+    assert json.loads((folder / "fleet.json").read_text(encoding="utf-8")) == found
+    assert "Migrated and verified" in (folder / "bank-1.html").read_text(encoding="utf-8")
+    names = {f"{name}.{kind}" for name in ("bank-1", "fleet") for kind in ("json", "html", "md")}
+    assert {path.name for path in folder.iterdir()} == names
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_report_that_cannot_be_made_leaves_the_last_one(tmp_path: Path) -> None:
+    write_host(tmp_path, "bank-1", document(samples.migrated()), samples.TEMPLATES)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(TypeError):
+        write_host(tmp_path, "bank-1", {**document(samples.facts()), "plan": object()}, samples.TEMPLATES)
+    assert {path.name for path in tmp_path.iterdir()} == set(before)
+    assert (tmp_path / "bank-1.json").read_bytes() == before["bank-1.json"]

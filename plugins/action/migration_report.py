@@ -1,0 +1,53 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes reports on the controller; documented in the module of the same name."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.ledgerops.canton.plugins.plugin_utils._fleet import FLEET
+from ansible_collections.ledgerops.canton.plugins.plugin_utils._pages import write_fleet, write_host
+from ansible_collections.ledgerops.canton.plugins.plugin_utils._report import document
+
+SPEC: dict[str, t.Any] = {
+    "folder": {"type": "path", "required": True},
+    "name": {"type": "str"},
+    "found": {"type": "dict"},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "gone": {"type": "list", "elements": "str", "default": []},
+}
+
+
+class ActionModule(ActionBase):
+    """Nothing of it runs on the inventory host, so it works for hosts that went away too."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validation, wanted = self.validate_argument_spec(SPEC, required_together=[("name", "found")])
+        folder = Path(wanted["folder"]).resolve()
+        if wanted["name"] == FLEET or "/" in (wanted["name"] or ""):
+            raise AnsibleActionFail(
+                f"{wanted['name']} can't be the name of a host's report. Nothing was changed. Set kms_migration_report_name for this host."
+            )
+        templates = Path(self._find_needle("templates", "report.html.j2")).parent
+        result.update(changed=False, folder=str(folder), report=None, fleet=None)
+        try:
+            if wanted["name"]:
+                result["report"] = document(wanted["found"])
+                if not self._task.check_mode:
+                    write_host(folder, wanted["name"], result["report"], templates)
+            if wanted["hosts"] and not self._task.check_mode:
+                result["fleet"] = write_fleet(folder, wanted["hosts"], wanted["gone"], templates)
+        except OSError as error:
+            raise AnsibleActionFail(
+                f"The report can't be written: {error}. Make {folder} a folder that the user of ansible-playbook may write to."
+            ) from error
+        return result

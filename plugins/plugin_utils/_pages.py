@@ -1,0 +1,81 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes reports into a folder of the controller, in which several hosts of a run do so at the same time."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import json
+import os
+import tempfile
+import typing as t
+from contextlib import contextmanager
+from pathlib import Path
+
+import jinja2
+
+from ansible_collections.ledgerops.canton.plugins.plugin_utils._fleet import FLEET, fleet
+
+KINDS = ("html", "md")
+
+
+def write_host(folder: Path, name: str, report: t.Mapping[str, t.Any], templates: Path) -> None:
+    """The result of one host. Of one that has only begun there is nothing to be read yet: its pages stay those of the last run."""
+    make(folder)
+    if report["status"] != "running":
+        for kind in KINDS:
+            write(folder / f"{name}.{kind}", render(templates, f"report.{kind}.j2", report=report, file=name))
+    # at the end, as it is what the fleet's report counts
+    write(folder / f"{name}.json", as_json(report))
+
+
+def write_fleet(folder: Path, hosts: t.Sequence[str], gone: t.Sequence[str], templates: Path) -> dict[str, t.Any]:
+    """The report of all hosts. Whoever writes last has read everything that was written before."""
+    make(folder)
+    with locked(folder):
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        found = fleet(folder, hosts, now, gone)
+        for kind in KINDS:
+            write(folder / f"{FLEET}.{kind}", render(templates, f"{FLEET}.{kind}.j2", fleet=found))
+        write(folder / f"{FLEET}.json", as_json(found))
+    return found
+
+
+def make(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+@contextmanager
+def locked(folder: Path) -> t.Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def write(path: Path, text: str) -> None:
+    """Private, and whole at any moment."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+
+
+def as_json(found: t.Mapping[str, t.Any]) -> str:
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def render(templates: Path, name: str, **variables: t.Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates), trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template(name).render(**variables)
