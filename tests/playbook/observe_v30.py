@@ -16,6 +16,8 @@ _PACKAGES = "admin.participant.v30.PackageService"
 _PRUNING = "admin.participant.v30.PruningService"
 _STATE = "v2.StateService"
 _PERMISSION = "PARTICIPANT_PERMISSION_"
+# from so many parties on, one call for each takes too long
+_MANY = 100
 
 
 class V30(Node):
@@ -75,13 +77,29 @@ class V30(Node):
 
     def contracts(self, parties: Sequence[str]) -> dict[str, dict[str, str]]:
         end = self.ledger(f"{_STATE}/GetLedgerEnd").get("offset", "0")
-        return {party: self._contracts_of(party, end) for party in parties}
+        if len(parties) > _MANY:
+            return self._contracts_by_stakeholder(parties, end)
+        return {
+            party: {
+                each["created_event"]["contract_id"]: each["synchronizer_id"] for each in self._active([party], end)
+            }
+            for party in parties
+        }
 
-    def _contracts_of(self, party: str, offset: str) -> dict[str, str]:
-        wanted: dict[str, Any] = {"filters_by_party": {party: {"cumulative": [{"wildcard_filter": {}}]}}}
-        answers = self._answers(f"{_STATE}/GetActiveContracts", {"active_at_offset": offset, "event_format": wanted})
-        active = [answer["active_contract"] for answer in answers if "active_contract" in answer]
-        return {each["created_event"]["contract_id"]: each["synchronizer_id"] for each in active}
+    def _contracts_by_stakeholder(self, parties: Sequence[str], offset: str) -> dict[str, dict[str, str]]:
+        """The same by one call for all of them, which have to be known."""
+        found: dict[str, dict[str, str]] = {party: {} for party in parties}
+        for each in self._active(parties, offset):
+            event = each["created_event"]
+            for party in {*event["signatories"], *event.get("observers", [])} & found.keys():
+                found[party][event["contract_id"]] = each["synchronizer_id"]
+        return found
+
+    def _active(self, parties: Sequence[str], offset: str) -> list[dict[str, Any]]:
+        filters: dict[str, Any] = {party: {"cumulative": [{"wildcard_filter": {}}]} for party in parties}
+        asked = {"active_at_offset": offset, "event_format": {"filters_by_party": filters}}
+        answers = self._answers(f"{_STATE}/GetActiveContracts", asked)
+        return [answer["active_contract"] for answer in answers if "active_contract" in answer]
 
     def upload_dar(self, data: bytes, name: str, vet: bool = True) -> None:
         flags = {"vet_all_packages": True, "synchronize_vetting": True} if vet else {}

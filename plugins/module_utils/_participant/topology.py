@@ -37,6 +37,7 @@ UNSIGNED = (
     "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
     "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
 )
+SIGNED_SECONDS = 30.0  # a node's own store shows what it has signed at once, but for a read that lags behind
 LOST_AFTER_SECONDS = 10.0  # an accepted mapping that is not listed by then is taken for lost and sent again
 
 
@@ -138,6 +139,7 @@ def sign(source: Participant, namespace: str, target_key: Key, written_for: int 
     """Root certificate and delegation of ``namespace``, signed by the source's root key unless they are there already."""
     if not is_delegated(source, AUTHORIZED, namespace, target_key.fingerprint):
         source.authorize_delegation(namespace, target_key)
+        wait_for(lambda: is_delegated(source, AUTHORIZED, namespace, target_key.fingerprint), SIGNED_SECONDS)
     return _chain(source, namespace, target_key.fingerprint, written_for)
 
 

@@ -409,7 +409,7 @@ class V0(LedgerAdmin):
         restriction = "all" if item.is_root_delegation else "all_but_namespace_delegations"
         return SignedDelegation(Delegation(item.namespace, item.target_key.id, restriction, 0), raw)
 
-    def authorize_delegation(self, namespace: str, key: Key, wait_seconds: int = 30) -> None:
+    def authorize_delegation(self, namespace: str, key: Key) -> None:
         """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations.
 
         The node has to know the key first. It writes into its own store and answers at once: there is nothing to wait for.

@@ -309,8 +309,11 @@ class V30(LedgerAdmin):
             return None
         return SignedDelegation(_delegation(mapping.namespace_delegation, transaction.serial), raw)
 
-    def authorize_delegation(self, namespace: str, key: Key, wait_seconds: int = 30) -> None:
-        """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations."""
+    def authorize_delegation(self, namespace: str, key: Key) -> None:
+        """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations.
+
+        Nothing is waited for, as this node may be without any synchronizer, and its own store has it at once (recordings).
+        """
         public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
         delegation = {
             "namespace": namespace,
@@ -322,7 +325,6 @@ class V30(LedgerAdmin):
             proposal={"change": ADD, "mapping": {"namespace_delegation": delegation}},
             must_fully_authorize=True,
             store=_store(AUTHORIZED),
-            wait_to_become_effective={"seconds": wait_seconds},
         )
 
     def remove_delegation(self, namespace: str, key: Key) -> None:
