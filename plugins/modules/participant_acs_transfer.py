@@ -30,8 +30,10 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant_pair
 attributes:
   action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
     support: full
   async:
+    description: Supports being used with the C(async) keyword.
     support: full
     details: With C(async) on the task, it is run as any other module is, and no progress is shown.
   check_mode:
