@@ -221,11 +221,13 @@ SPEC = {
 
 
 def during(params: Params, check: bool) -> t.ContextManager[Report]:
-    """One transfer at a time, and its progress file; nothing of the kind in check mode."""
+    """One transfer at a time, and its progress file; nothing of the kind in check mode. What only reads needs no lock."""
     base = params["path"]
     progress = params["progress_file"] or (f"{base}.progress.json" if base else None)
     lock = f"{base}.lock" if base else f"{progress}.lock" if progress else None
-    return running(None, None, "") if check else running(lock, progress, params["state"])
+    if check:
+        return running(None, None, "")
+    return running(None if params["state"] == "verified" else lock, progress, params["state"])
 
 
 def ensure(
