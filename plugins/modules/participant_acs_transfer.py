@@ -30,8 +30,10 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant_pair
 attributes:
   action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
     support: full
   async:
+    description: Supports being used with the C(async) keyword.
     support: full
     details: With C(async) on the task, it is run as any other module is, and no progress is shown.
   check_mode:
@@ -268,11 +270,13 @@ SPEC = {
 
 
 def during(params: Params, check: bool) -> t.ContextManager[Report]:
-    """One transfer at a time, and its progress file; nothing of the kind in check mode."""
+    """One transfer at a time, and its progress file; nothing of the kind in check mode. What only reads needs no lock."""
     base = params["path"]
     progress = params["progress_file"] or (f"{base}.progress.json" if base else None)
     lock = f"{base}.lock" if base else f"{progress}.lock" if progress else None
-    return running(None, None, "") if check else running(lock, progress, params["state"])
+    if check:
+        return running(None, None, "")
+    return running(None if params["state"] == "verified" else lock, progress, params["state"])
 
 
 def ensure(

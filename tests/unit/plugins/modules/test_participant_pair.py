@@ -32,6 +32,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Right,
     User,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import only_one
 from ansible_collections.ledgerops.canton.plugins.modules import (
     participant_acs_transfer,
     participant_migration_info,
@@ -171,6 +172,22 @@ def test_transfer(participants: Participants, tmp_path: Path) -> None:
     assert imported["sha256"] == exported["sha256"] and verified["target_offset"] == imported["target_offset"] == 11
     assert not transfer(participants, "transferred", tmp_path, **source)["changed"]
     assert participants.target.changes == [("import", NEW_SYNC)]
+
+
+def test_one_transfer_at_a_time(participants: Participants, tmp_path: Path) -> None:
+    source = {"source": {"endpoint": SOURCE}, "source_synchronizer": "oldsync", "parties": [ALICE]}
+    transfer(participants, "transferred", tmp_path, **source)
+    with only_one(str(tmp_path / "node1.lock"), "imported"):
+        for state in ("exported", "imported", "transferred"):
+            refused = transfer(participants, state, tmp_path, **source)
+            assert refused["error_id"] == "transfer_running" and refused["running"]["state"] == "imported"
+            assert not transfer(participants, state, tmp_path, check=True, **source)["changed"]
+        assert not transfer(participants, "verified", tmp_path)["changed"]
+    piped = str(tmp_path / "pipe.progress.json")
+    with only_one(f"{piped}.lock", "transferred"):
+        refused = transfer(participants, "transferred", None, progress_file=piped, **source)
+        assert refused["error_id"] == "transfer_running"
+    assert not [path.name for path in tmp_path.iterdir() if path.suffix == ".lock" or "progress" in path.name]
 
 
 @pytest.mark.parametrize(

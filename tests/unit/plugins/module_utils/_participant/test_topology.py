@@ -156,6 +156,10 @@ def test_parties_that_are_hosted_differently(standing: Hosting) -> None:
     target = new_participant(hosted={NEW_SYNC: [standing]})
     error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, WANTED))  # type: ignore[arg-type]
     assert error.error_id == "hosted_elsewhere" and error.details["parties"] == [BOB]
+    listed = ", ".join(
+        f"{topology.short(host.participant)} with permission {host.permission}" for host in standing.hosts
+    )
+    assert f"is hosted by {listed}, and it should be by {topology.short(NEW)} with permission " in error.message
     assert "Bob::1220aaaaaaaa…" in error.message
 
 
