@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import new_participant
+from unit.plugins.module_utils._participant.one_synchronizer import Setting
 from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import (
     ALICE,
@@ -39,6 +40,7 @@ from ansible_collections.ledgerops.canton.plugins.modules import (
     participant_namespace_delegation,
     participant_package,
     participant_party,
+    participant_party_replication,
     participant_user,
 )
 
@@ -98,6 +100,20 @@ def test_parties_whose_host_was_given_up(connected: Participants) -> None:
     assert refused["error_id"] == "hosted_elsewhere" and "gone::1220" in refused["hint"]
     values = connected.thrice(participant_party, **BOTH, replace_hosts=["gone::1220"])
     assert values["hosted"] == [ALICE, BOB, CAROL]
+
+
+def test_parties_that_stay_on_their_synchronizer(participants: Participants, tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    participants.source, participants.target = setting.source, setting.target
+    both = dict.fromkeys(BOTH, "shared")
+    wanted: dict[str, Any] = {"path": str(tmp_path / "node1"), "exclude": [CAROL], "wait_timeout": 5.0}
+    for state in ("proposed", "activated", "exported", "imported", "onboarded", "moved"):
+        values = participants.thrice(participant_party_replication, **both, **wanted, state=state)
+        assert values["parties"] == [ALICE, BOB]
+    assert participants.between(participant_party_replication, **both, **wanted, state="verified")["contracts"] == 5
+    assert participants.thrice(participant_party_replication, **both, **wanted, state="purged")["purged"] == 4
+    refused = participants.between(participant_party_replication, **both, **wanted, state="withdrawn")
+    assert refused["error_id"] == "point_of_no_return"
 
 
 def test_packages(connected: Participants, tmp_path: Path) -> None:
