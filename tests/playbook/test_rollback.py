@@ -142,8 +142,9 @@ def test_interrupted_rollback_and_migration_again(
     assert not migration.file("receipt.json").exists()
     assert stage(rollback(migration)) == "imported"
     assert_taken_back(migration, before)
-    aside = [file for file in migration.journal.iterdir() if file.name.endswith("Z.rollback.json")]
-    assert json.loads(aside[0].read_text())["stage"] == "imported"
+    (aside,) = [file for file in migration.journal.iterdir() if file.name.endswith("Z.journal.json")]
+    noted = json.loads(aside.read_text())["events"][-1]
+    assert (noted["event"], noted["data"]) == ("rollback", {"stage": "imported"})
     assert not any(unchanged(migration).changed)
 
     # life goes on before the next try
