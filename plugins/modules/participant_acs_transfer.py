@@ -135,14 +135,11 @@ imported_at:
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import transfer
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, connection_spec, run_transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import refuse_recorded
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_transfer, side_spec
 
 SPEC = {
-    "source": {
-        "type": "dict",
-        "options": connection_spec(from_environment=False),
-        "required_together": [("client_cert", "client_key")],
-    },
+    "source": side_spec(required=False),
     "state": {"type": "str", "choices": ["exported", "imported", "transferred", "verified"], "required": True},
     "path": {"type": "path"},
     "parties": {"type": "list", "elements": "str"},
@@ -153,6 +150,10 @@ SPEC = {
 
 
 def ensure(params: Params, source: Participant | None, target: Participant, check: bool) -> Outcome:
+    # An export needs the target only for what it is; a proof needs the node itself.
+    for participant in (source, target if params["state"] != "exported" else None):
+        if participant is not None:
+            refuse_recorded(participant, f"state {params['state']}")
     task = transfer.Task(
         source=source,
         target=target,
