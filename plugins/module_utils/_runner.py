@@ -120,6 +120,27 @@ def run_transfer(
     _run(module, act, check_dependencies)
 
 
+def run_either(
+    spec: Spec,
+    ensure: t.Callable[[Params, Participant | None, Participant | None, bool], Outcome],
+    **rules: t.Any,
+) -> None:
+    """Run a module that speaks to a source, a target or both, depending on its options; both of one major release."""
+    ends = {name: {**values, "required": False} for name, values in pair_spec().items()}
+    module = _module({**ends, **spec}, **rules)
+
+    def act() -> Outcome:
+        source, target = (
+            participant_of(module.params[name], f"{name} participant") if module.params[name] else None
+            for name in ("source", "target")
+        )
+        if source is not None and target is not None:
+            refuse_unlike(source, target)
+        return ensure(module.params, source, target, module.check_mode)
+
+    _run(module, act, check_dependencies)
+
+
 def run_plain(
     spec: Spec, ensure: t.Callable[[Params, bool], Outcome], check: t.Callable[[], None], **rules: t.Any
 ) -> None:

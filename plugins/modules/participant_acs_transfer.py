@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_acs_transfer
-short_description: Export, import and prove active contracts
+short_description: Export, import, prove and purge active contracts
 version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
@@ -39,17 +39,30 @@ options:
         all synchronizers, unless the contracts are already there.
       - V(transferred) does both; without O(path) through a pipe that leaves no file.
       - V(verified) compares the target with the manifest at the offset at which the import was proven.
+      - V(purged) takes contracts off the target again and proves it. With O(path) these are the contracts that the snapshot
+        brought; it refuses when the target has transacted with the moved parties since, which is the point of no return,
+        and, when O(source) is given, when the source does not show each of them as active. With O(contract_ids) these are
+        the named ones. With O(source), O(source_synchronizer) and O(parties) alone these are the contracts of the parties
+        that the target shows as active and the source does not. The target has to be disconnected from all synchronizers.
+      - Purged contracts can be imported again, archived ones cannot.
     type: str
-    choices: [exported, imported, transferred, verified]
+    choices: [exported, imported, transferred, verified, purged]
     required: true
   path:
     description:
       - Base name of the snapshot's files, without ending. The folder has to exist.
-      - Required for every state but V(transferred).
+      - Required for every state but V(transferred) and V(purged).
     type: path
+  contract_ids:
+    description:
+      - Ids of the contracts to purge (O(state=purged)). What is not active is skipped, with a warning.
+    type: list
+    elements: str
   parties:
     description:
       - Ids of the parties whose contracts move. Required for O(state=exported) and O(state=transferred).
+      - For O(state=purged) with O(contract_ids) the parties among whose contracts the ids are looked for, all that the
+        target hosts by default.
     type: list
     elements: str
   source_synchronizer:
@@ -91,11 +104,33 @@ EXAMPLES = r"""
       ledger_endpoint: 10.0.0.6:5021
     target_synchronizer: new
     path: /var/lib/canton-migration/node1
+
+- name: Take the import back
+  ledgerops.canton.participant_acs_transfer:
+    state: purged
+    target:
+      endpoint: 10.0.0.6:5022
+      ledger_endpoint: 10.0.0.6:5021
+    target_synchronizer: new
+    path: /var/lib/canton-migration/node1
+
+- name: Purge on the target what the source has archived meanwhile
+  ledgerops.canton.participant_acs_transfer:
+    state: purged
+    source:
+      endpoint: 10.0.0.5:5012
+      ledger_endpoint: 10.0.0.5:5011
+    target:
+      endpoint: 10.0.0.6:5022
+      ledger_endpoint: 10.0.0.6:5021
+    source_synchronizer: old
+    target_synchronizer: new
+    parties: "{{ moved.parties }}"
 """
 
 RETURN = r"""
 contracts:
-  description: Number of contracts.
+  description: Number of contracts, for O(state=purged) of those that were purged.
   returned: always
   type: int
 digest:
@@ -104,11 +139,11 @@ digest:
   type: str
 parties:
   description: Number of contracts and digest per party.
-  returned: always
+  returned: for every state but O(state=purged)
   type: dict
 offset:
   description: Offset of the source's ledger at which the contracts were exported, a number or, for Canton 2, a text.
-  returned: always
+  returned: for every state but O(state=purged)
   type: raw
 bytes:
   description: Size of the compressed snapshot. Not known in check mode before an export.
@@ -130,18 +165,27 @@ imported_at:
   description: Time of the proof of the import, UTC.
   returned: when imported
   type: str
+left:
+  description: Number of active contracts of the same parties that were not to be purged.
+  returned: for O(state=purged)
+  type: int
 """
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import purge, transfer
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import refuse_recorded
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_transfer, side_spec
 
 SPEC = {
     "source": side_spec(required=False),
-    "state": {"type": "str", "choices": ["exported", "imported", "transferred", "verified"], "required": True},
+    "state": {
+        "type": "str",
+        "choices": ["exported", "imported", "transferred", "verified", "purged"],
+        "required": True,
+    },
     "path": {"type": "path"},
+    "contract_ids": {"type": "list", "elements": "str"},
     "parties": {"type": "list", "elements": "str"},
     "source_synchronizer": {"type": "str"},
     "target_synchronizer": {"type": "str", "required": True},
@@ -164,6 +208,8 @@ def ensure(params: Params, source: Participant | None, target: Participant, chec
         check=check,
         protocol_version=params["target_protocol_version"],
     )
+    if params["state"] == "purged":
+        return purge.ensure_purged(task, params["contract_ids"])
     states = {
         "exported": transfer.ensure_exported,
         "imported": transfer.ensure_imported,
@@ -183,7 +229,9 @@ def main() -> None:
             ("state", "transferred", needs_source),
             ("state", "imported", ["path"]),
             ("state", "verified", ["path"]),
+            ("state", "purged", ["path", "contract_ids", "parties"], True),
         ],
+        mutually_exclusive=[("path", "contract_ids")],
     )
 
 

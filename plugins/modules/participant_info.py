@@ -24,7 +24,7 @@ options:
       - What to read. V(users) and V(contracts) need O(ledger_endpoint).
     type: list
     elements: str
-    choices: [identity, synchronizers, keys, parties, packages, users, contracts]
+    choices: [identity, synchronizers, keys, parties, namespaces, packages, users, contracts]
     default: [identity, synchronizers, keys, parties, packages]
 """
 
@@ -76,6 +76,10 @@ keys:
       type: str
 parties:
   description: Hosted parties per synchronizer alias, with the permission of this participant.
+  returned: when gathered
+  type: dict
+namespaces:
+  description: The namespaces whose parties this participant signs for, its own and those delegated to its key, per synchronizer alias.
   returned: when gathered
   type: dict
 packages:

@@ -12,13 +12,14 @@ version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Lets the target sign for the parties of the source's namespace. The source's root key signs a delegation to
+  - Lets the target sign for the parties of a namespace. The root key of that namespace signs a delegation to
     the target's namespace key, and root certificate and delegation are loaded on the target.
-  - Success means that the synchronizer's own store lists the delegation.
-  - The delegation allows everything but further delegations, and it is never removed by this module, since a removed
-    delegation does not come back for the same key.
+  - Success of O(state=present) means that the synchronizer's own store lists the delegation.
+  - The participant with the root key needs no synchronizer. It may also be out of the target's reach; then the target's
+    public key goes there in one file and the signed delegation comes back in another. Neither holds a secret.
+  - The delegation allows everything but further delegations, and a removed one does not come back for the same key.
 extends_documentation_fragment:
-  - ledgerops.canton._participant.source
+  - ledgerops.canton._participant.optional_source
   - ledgerops.canton._participant.target
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
@@ -30,17 +31,42 @@ attributes:
   idempotent:
     support: full
 options:
+  source:
+    description:
+      - How to reach the participant that holds the root key of the namespace.
+      - Required for O(state=signed), and for O(state=present) unless O(signed_file) is given.
+  target:
+    description:
+      - How to reach the participant that the namespace is delegated to.
+      - Required for every state but O(state=signed), which takes O(target_key_file) as well.
+    required: false
+  namespace:
+    description:
+      - Fingerprint of the namespace. That of the source by default, or the one that O(signed_file) is about.
+      - It differs from the source's own where the root key of another participant was brought into the source's vault.
+    type: str
   synchronizer:
     description:
       - Alias or id of the target's synchronizer on which the delegation has to be in force.
+      - Required for O(state=present) and O(state=key_exported), and for O(state=signed) with a O(target) of Canton 2.
     type: str
-    required: true
   state:
     description:
-      - V(present) is the only state.
+      - V(present) delegates, or loads what O(signed_file) holds, and proves it by the synchronizer's store.
+      - V(key_exported) writes the target's public namespace key to O(target_key_file).
+      - V(signed) has the source sign for the target, or for the key in O(target_key_file), and writes O(signed_file).
     type: str
-    choices: [present]
+    choices: [present, key_exported, signed]
     default: present
+  target_key_file:
+    description:
+      - File with the target's public namespace key, on the host that runs the module. Written with mode 0600.
+    type: path
+  signed_file:
+    description:
+      - File with root certificate and delegation, on the host that runs the module. Written with mode 0600.
+      - It is checked before it is used. Its signatures are checked by the node that loads it.
+    type: path
   wait_timeout:
     description:
       - Seconds to wait until the synchronizer shows the change.
@@ -58,50 +84,146 @@ EXAMPLES = r"""
       endpoint: 10.0.0.6:5022
       ledger_endpoint: 10.0.0.6:5021
     synchronizer: new
+
+# The same where the root key is out of reach of the target, in three steps.
+- name: Write the public key of the new participant to a file
+  ledgerops.canton.participant_namespace_delegation:
+    state: key_exported
+    target:
+      endpoint: 10.0.0.6:5022
+    synchronizer: new
+    target_key_file: /var/lib/canton-migration/new.key.json
+
+- name: Sign with the root key, on the host that reaches the participant with it
+  ledgerops.canton.participant_namespace_delegation:
+    state: signed
+    source:
+      endpoint: 127.0.0.1:5012
+    target_key_file: /media/transfer/new.key.json
+    signed_file: /media/transfer/old-to-new.signed.json
+
+- name: Load what was signed
+  ledgerops.canton.participant_namespace_delegation:
+    target:
+      endpoint: 10.0.0.6:5022
+    synchronizer: new
+    signed_file: /var/lib/canton-migration/old-to-new.signed.json
 """
 
 RETURN = r"""
 namespace:
   description: Fingerprint of the namespace that is delegated.
-  returned: always
+  returned: for the states V(present) and V(signed)
   type: str
 target_key:
   description: Fingerprint of the key that it is delegated to.
   returned: always
   type: str
 delegation:
-  description: Where the delegation is found - in the source's own store, the target's own store and the synchronizer's store.
-  returned: always
+  description: >-
+    Where the delegation is found - in the source's own store (or the signed file), the target's own store and the
+    synchronizer's store.
+  returned: for the state V(present)
   type: dict
   sample: {source: true, target: true, synchronizer: true}
+content:
+  description: What the written file holds. All of it is public.
+  returned: for the states V(key_exported) and V(signed), except in check mode as long as there is no signature
+  type: dict
 """
 
+import typing as t
 from dataclasses import asdict
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_pair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
+    delegation_file,
+    synchronizers,
+    topology,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    AUTHORIZED,
+    Key,
+    Participant,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_either
 
 SPEC = {
-    "synchronizer": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present"], "default": "present"},
+    "namespace": {"type": "str"},
+    "synchronizer": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "key_exported", "signed"], "default": "present"},
+    "target_key_file": {"type": "path"},
+    "signed_file": {"type": "path"},
     "wait_timeout": {"type": "float", "default": 120.0},
 }
 
 
-def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
-    namespace = source.identity().namespace
+def ensure(params: Params, source: Participant | None, target: Participant | None, check: bool) -> Outcome:
+    if params["state"] == "signed" and source is not None:
+        return ensure_signed(params, source, target, check)
+    if target is None:
+        raise CantonError("This state needs a target", "target_missing", "Give the option target.")
+    if params["state"] == "key_exported":
+        return ensure_key_exported(params, target, check)
+    if source is None:
+        return ensure_loaded(params, target, check)
+    if params["signed_file"]:
+        raise CantonError(
+            "Both source and signed_file were given",
+            error_id="source_or_file",
+            hint="Give source to have it sign now, or signed_file to load what was signed before.",
+        )
+    return ensure_present(params, source, target, check)
+
+
+def ensure_present(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+    namespace = params["namespace"] or source.identity().namespace
     key = topology.namespace_key(target, target.identity().uid)
+
+    def delegate(store: str) -> None:
+        topology.delegate(source, target, namespace, key, store, params["wait_timeout"])
+
+    return _ensure_in_force(params, source, target, namespace, key, delegate, check)
+
+
+def ensure_loaded(params: Params, target: Participant, check: bool) -> Outcome:
+    path = params["signed_file"]
+    chain = delegation_file.read_signed(delegation_file.read_file(path), target, path)
+    if params["namespace"] not in (None, chain.namespace):
+        raise CantonError(
+            f"{path} is about namespace {chain.namespace[:12]}…, not {params['namespace'][:12]}…",
+            error_id="signed_for_another_namespace",
+            hint="Name the file that was signed for this namespace.",
+        )
+    wanted = delegation_file.target_key(target, params["synchronizer"])
+    delegation_file.refuse_unfit(chain, target, wanted.key.fingerprint, wanted.written_for)
+
+    def load(store: str) -> None:
+        topology.load(None, target, chain.transactions, store, params["wait_timeout"])
+
+    return _ensure_in_force(params, None, target, chain.namespace, wanted.key, load, check)
+
+
+def _ensure_in_force(
+    params: Params,
+    source: Participant | None,
+    target: Participant,
+    namespace: str,
+    key: Key,
+    bring: t.Callable[[str], None],
+    check: bool,
+) -> Outcome:
     store = synchronizers.known_id(target, params["synchronizer"])
     before = topology.delegation_state(source, target, namespace, key.fingerprint, store)
     after = topology.DelegationState(True, True, True)
     if not before.complete:
         topology.refuse_removed_delegation(source, target, namespace, key.fingerprint, store)
-        topology.refuse_without_root_key(source, namespace, before)
+        if source is not None:
+            topology.refuse_without_root_key(source, namespace, before)
         if not check:
             synchronizers.connected_id(target, params["synchronizer"], "which the delegation has to reach")
-            topology.delegate(source, target, namespace, key, store, params["wait_timeout"])
+            bring(store)
             after = topology.delegation_state(source, target, namespace, key.fingerprint, store)
     return Outcome(
         asdict(before),
@@ -110,8 +232,71 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
     )
 
 
+def ensure_key_exported(params: Params, target: Participant, check: bool) -> Outcome:
+    path = params["target_key_file"]
+    key = delegation_file.target_key(target, params["synchronizer"])
+    values = key.as_dict()
+    current = delegation_file.read_own_file(path) == values
+    if not current and not check:
+        delegation_file.write_file(path, values)
+    return Outcome(
+        {"target_key_file": current},
+        {"target_key_file": True},
+        {"target_key": key.key.fingerprint, "content": values},
+    )
+
+
+def ensure_signed(params: Params, source: Participant, target: Participant | None, check: bool) -> Outcome:
+    path = params["signed_file"]
+    namespace = params["namespace"] or source.identity().namespace
+    if target is not None:
+        key = delegation_file.target_key(target, params["synchronizer"])
+    else:
+        where = params["target_key_file"]
+        key = delegation_file.read_target_key(delegation_file.read_file(where), source, where)
+    signed = topology.is_delegated(source, AUTHORIZED, namespace, key.key.fingerprint)
+    if not signed:
+        topology.refuse_removed_delegation(source, None, namespace, key.key.fingerprint, "")
+        topology.refuse_without_root_key(source, namespace, topology.DelegationState(signed, False, False))
+    chain = _standing(source, namespace, key, path)
+    before: dict[str, object] = {"signed": signed, "signed_file": chain is not None}
+    if not check and not all(before.values()):
+        chain = delegation_file.sign(source, namespace, key)
+        delegation_file.write_file(path, chain.as_dict())
+    content = {} if chain is None else {"content": chain.as_dict()}
+    return Outcome(
+        before,
+        {"signed": True, "signed_file": True},
+        {"namespace": namespace, "target_key": key.key.fingerprint, **content},
+    )
+
+
+def _standing(
+    source: Participant, namespace: str, key: delegation_file.TargetKey, path: str
+) -> delegation_file.SignedChain | None:
+    """What the file already holds, if it is what would be written. Signing anew need not give the same bytes."""
+    try:
+        found = delegation_file.read_signed(delegation_file.read_own_file(path), source, path)
+    except CantonError as exc:
+        if exc.error_id.startswith("delegation_file_") or exc.error_id == "release_lines":
+            return None
+        raise
+    asked = (namespace, key.key.fingerprint, key.written_for)
+    return found if (found.namespace, found.target_key, found.written_for) == asked else None
+
+
 def main() -> None:
-    run_pair(SPEC, ensure)
+    run_either(
+        SPEC,
+        ensure,
+        required_if=[
+            ("state", "present", ["target", "synchronizer"]),
+            ("state", "present", ["source", "signed_file"], True),
+            ("state", "key_exported", ["target", "synchronizer", "target_key_file"]),
+            ("state", "signed", ["source", "signed_file"]),
+            ("state", "signed", ["target", "target_key_file"], True),
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import yaml
 from playbook.contents import digests
 from playbook.observe import Node, observe
 
+from sandbox import live
 from sandbox import network as supervisor
 from sandbox.store import Store
 
@@ -103,6 +104,23 @@ class Sandbox:
     def set(self, name: str, key: str, value: Any) -> None:
         """Turn a knob."""
         Store(supervisor.database(self.state)).set_knob(name, key, value)
+
+    def create(
+        self,
+        name: str,
+        signatories: Sequence[str],
+        observers: Sequence[str] = (),
+        count: int = 1,
+        template: str = "Iou:Iou",
+        dar: str | None = None,
+        synchronizer: str | None = None,
+    ) -> list[str]:
+        """Create contracts through a participant, as an application would; their ids. See ``sandbox.live``."""
+        return live.create(self.state, name, signatories, observers, count, template, dar, synchronizer)
+
+    def archive(self, name: str, contract_ids: Sequence[str]) -> None:
+        """Archive contracts through a participant, as an application would."""
+        live.archive(self.state, name, contract_ids)
 
     def command(self, command: str, name: str) -> None:
         """``stop``, ``start`` or ``kill`` a participant."""

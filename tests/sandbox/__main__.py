@@ -40,6 +40,19 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument("name")
     pruning.add_argument("offset", type=int)
     pruning.add_argument("--state", type=Path, required=True)
+    creating = commands.add_parser("create", help="create contracts through a participant; prints their ids")
+    creating.add_argument("name")
+    creating.add_argument("--template", default="Iou:Iou")
+    creating.add_argument("--dar", help="name of a DAR that the participant has (default: its first)")
+    creating.add_argument("--signatories", required=True, type=_parties, metavar="PARTY,...")
+    creating.add_argument("--observers", default=[], type=_parties, metavar="PARTY,...")
+    creating.add_argument("--count", type=int, default=1)
+    archiving = commands.add_parser("archive", help="archive contracts through a participant")
+    archiving.add_argument("name")
+    archiving.add_argument("contract_ids", nargs="+", metavar="CONTRACT_ID")
+    for command in (creating, archiving):
+        command.add_argument("--synchronizer", help="its name (default: the first connected one that takes it)")
+        command.add_argument("--state", type=Path, required=True)
     node = commands.add_parser("node", help="one participant (started by up)")
     node.add_argument("name")
     node.add_argument("--state", type=Path, required=True)
@@ -87,6 +100,34 @@ def _prune(arguments: argparse.Namespace) -> None:
     network.prune(_opened(arguments.state), arguments.name, arguments.offset)
 
 
+def _parties(text: str) -> list[str]:
+    return [party for party in text.split(",") if party]
+
+
+def _create(arguments: argparse.Namespace) -> None:
+    from sandbox import live  # loads all services, which no other command needs
+
+    _opened(arguments.state)
+    made = live.create(
+        arguments.state,
+        arguments.name,
+        arguments.signatories,
+        arguments.observers,
+        arguments.count,
+        arguments.template,
+        arguments.dar,
+        arguments.synchronizer,
+    )
+    print("\n".join(made))
+
+
+def _archive(arguments: argparse.Namespace) -> None:
+    from sandbox import live
+
+    _opened(arguments.state)
+    live.archive(arguments.state, arguments.name, arguments.contract_ids, arguments.synchronizer)
+
+
 def _opened(state: Path) -> Store:
     path = network.database(state)
     if not path.exists():
@@ -107,7 +148,15 @@ def main() -> int:
     )
     for noisy in ("botocore", "boto3", "urllib3", "moto"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    actions = {"up": _up, "node": _node, "set": _set, "prune": _prune, "kms": _kms}
+    actions = {
+        "up": _up,
+        "node": _node,
+        "set": _set,
+        "prune": _prune,
+        "create": _create,
+        "archive": _archive,
+        "kms": _kms,
+    }
     try:
         if arguments.command in actions:
             actions[arguments.command](arguments)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from sandbox import connections, contracts, ids, mappings, topology_state
+from sandbox import connections, contracts, ids, mappings, topology_state, transactions
 from sandbox.connections import Connection
 from sandbox.errors import CantonError
 
@@ -116,6 +116,7 @@ class Connector:
             missed = connections.take_missed(connection, node.name, alias)
             if missed:
                 contracts.advance(connection, node.name, missed)
+            transactions.deliver_missed(connection, node.name, psid)
         node.log.info("connected to %s (%s)", alias, ids.short(psid))
         for call in node.on_connected:
             call(alias, psid)

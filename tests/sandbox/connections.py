@@ -51,6 +51,16 @@ def connected(connection: sqlite3.Connection, node: str) -> dict[str, str]:
     return {row["alias"]: row["psid"] for row in rows}
 
 
+def is_online(connection: sqlite3.Connection, node: str, psid: str) -> bool:
+    """Whether the node is connected to the synchronizer and its process runs."""
+    row = connection.execute(
+        "SELECT 1 FROM connections c JOIN participants p ON p.name=c.node"
+        " WHERE c.node=? AND c.psid=? AND c.connected AND p.phase IN ('serving', 'ready')",
+        (node, psid),
+    ).fetchone()
+    return row is not None
+
+
 def known(connection: sqlite3.Connection, node: str) -> list[str]:
     """The physical ids of all synchronizers that the node ever had contact with, the registered ones."""
     rows = connection.execute(

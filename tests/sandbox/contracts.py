@@ -373,6 +373,25 @@ def end(db: sqlite3.Connection, participant: str, contract_ids: Sequence[bytes],
     return changed
 
 
+def archive(db: sqlite3.Connection, participant: str, ended: Addition) -> None:
+    """What a transaction that archives a contract does. A contract that the participant did not have counts as archived
+    from then on, so that no import brings it back."""
+    found = status(db, participant, ended.contract.contract_id)
+    if found is not None and found[0] == "archived":
+        return
+    if found is None or found[0] != "active":
+        add(db, participant, [ended])
+        # it never was active: it begins and ends at one offset
+        offset = ledger_end(db, participant)
+        db.execute(
+            "UPDATE contract SET ended_offset = ?, ended_by = 'archived' WHERE participant = ? AND contract_id = ? "
+            "AND ended_offset IS NULL",
+            (offset, participant, ended.contract.contract_id),
+        )
+        return
+    end(db, participant, [ended.contract.contract_id], "archived")
+
+
 def active_parties(db: sqlite3.Connection, participant: str, synchronizer_id: str) -> Iterator[tuple[str, ...]]:
     """The stakeholders of each contract that is active on a synchronizer."""
     rows = db.execute(

@@ -7,11 +7,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox import connections, ids, topology_state
-from sandbox.mappings import ADD, DTC, PTP
+from sandbox.mappings import ADD, DTC, PTP, VTP
 from sandbox.node import Node
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """Who hosts a party: participant uid -> permission. Those that are ``onboarding`` get its transactions, but neither
+    submit nor confirm."""
+
+    hosts: dict[str, int]
+    threshold: int = 1
+    onboarding: dict[str, int] = field(default_factory=dict)
 
 
 def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int) -> Iterator[Any]:
@@ -59,3 +70,40 @@ def participants(node: Node, psid: str) -> set[str]:
         if node.release.dialect == "v0":
             return node.v0.participants(db, psid)
         return {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC)}
+
+
+def hosting(node: Node, db: sqlite3.Connection, psid: str) -> dict[str, Hosting]:
+    """Who hosts each party on a synchronizer now, the admin party of each active participant included."""
+    if node.release.dialect == "v0":
+        return {
+            party: Hosting(hosts)
+            for party, hosts in node.v0.hosted_parties(db, topology_state.synchronizer(psid)).items()
+        }
+    found: dict[str, Hosting] = {}
+    active = {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC)}
+    for mapping in _effective(node, db, [psid], PTP):
+        hosts: dict[str, int] = {}
+        onboarding: dict[str, int] = {}
+        for host in mapping.participants:
+            if host.participant_uid in active:
+                (onboarding if host.HasField("onboarding") else hosts)[host.participant_uid] = int(host.permission)
+        if hosts or onboarding:
+            found[mapping.party] = Hosting(hosts, max(1, mapping.threshold), onboarding)
+    for uid in active:
+        found.setdefault(uid, Hosting({uid: 1}))
+    return found
+
+
+def vetted(node: Node, db: sqlite3.Connection, psid: str, uid: str) -> set[str]:
+    """The packages that a participant has vetted on a synchronizer, in effect now."""
+    if node.release.dialect == "v0":
+        return node.v0.vetted(db, topology_state.synchronizer(psid), uid)
+    now = ids.now()
+    return {
+        package.package_id
+        for mapping in _effective(node, db, [psid], VTP)
+        if mapping.participant_uid == uid
+        for package in mapping.packages
+        if (not package.HasField("valid_from_inclusive") or package.valid_from_inclusive.ToMicroseconds() <= now)
+        and (not package.HasField("valid_until_exclusive") or package.valid_until_exclusive.ToMicroseconds() > now)
+    }

@@ -114,7 +114,7 @@ def _contracts(
 def _additions(
     db: sqlite3.Connection, node: Node, position: int, group: dict[str, Any], create_times: Iterator[int]
 ) -> Iterator[Addition]:
-    main = _main_package(db, node, group.get("dar"))
+    main = main_package(db, node, group.get("dar"))
     synchronizer = _synchronizer(db, node, group.get("synchronizer"))
     for number, created_at in zip(range(group["count"]), create_times, strict=False):
         signatories, observers = _stakeholders(node, group, number)
@@ -145,7 +145,7 @@ def _stakeholders(node: Node, group: dict[str, Any], number: int) -> tuple[list[
     return [seed_parties.party_id(node, signatory)], observers
 
 
-def _main_package(db: sqlite3.Connection, node: Node, name: str | None) -> package_store.StoredDar:
+def main_package(db: sqlite3.Connection, node: Node, name: str | None) -> package_store.StoredDar:
     """The DAR of this name; without a name the first that is no system DAR."""
     there = seeding.dars(db, node) if node.release.dialect == "v0" else package_store.dars(db, node.name)
     for dar in there:

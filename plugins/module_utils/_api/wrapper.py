@@ -30,6 +30,15 @@ _canton = declare(
             "maintainers": (4, "*string"),
         },
         "SignedTopologyTransaction": {"transaction": (1, "bytes")},
+        # Versions 0 to 3 of it agree in these fields.
+        "TopologyTransaction": {"state_update": (1, "StateUpdate")},
+        "StateUpdate": {"operation": (1, "int32"), "namespace_delegation": (3, "NamespaceDelegation")},
+        "NamespaceDelegation": {
+            "namespace": (1, "string"),
+            "target_key": (2, "SigningPublicKey"),
+            "is_root_delegation": (3, "int32"),
+        },
+        "SigningPublicKey": {"id": (1, "string")},
         "Archive": {"hash": (4, "string")},
     },
 )
@@ -37,6 +46,7 @@ _canton = declare(
 PROTO_VERSION = 30
 V0 = (0,)
 CONTRACT_VERSIONS = (0, 1, 2)  # protocol versions 3, 4 and 5, 6 and later
+TRANSACTION_VERSIONS = (0, 1, 2, 3)  # protocol versions 3, 4 and 5, 6, 7
 
 
 def _open(raw: bytes, what: str) -> Message:
@@ -73,9 +83,19 @@ def unwrap_repair_contract(record: bytes) -> tuple[str, Message]:
 
 def topology_version(signed: bytes) -> int:
     """The proto version of the transaction inside a wrapped ``SignedTopologyTransaction`` of Canton 2."""
+    return int(_open(_transaction(signed), "a topology transaction").version)
+
+
+def unwrap_delegation(signed: bytes) -> Message | None:
+    """The ``StateUpdate`` inside a wrapped ``SignedTopologyTransaction`` of Canton 2, if it is about a delegation."""
+    inner = unwrap(_transaction(signed), "a topology transaction", TRANSACTION_VERSIONS)
+    update = _read("TopologyTransaction", inner, "A topology transaction").state_update
+    return update if update.HasField("namespace_delegation") else None
+
+
+def _transaction(signed: bytes) -> bytes:
     inner = unwrap(signed, "a stored topology transaction", V0)
-    transaction = _read("SignedTopologyTransaction", inner, "A stored topology transaction").transaction
-    return int(_open(transaction, "a topology transaction").version)
+    return bytes(_read("SignedTopologyTransaction", inner, "A stored topology transaction").transaction)
 
 
 def package_id(dalf: bytes) -> str:

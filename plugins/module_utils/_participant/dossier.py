@@ -4,8 +4,8 @@
 
 """The dossier: what one participant is and holds, in one file that can be carried to where it cannot be reached.
 
-A zip file with ``dossier.json``, ``contracts.jsonl`` (a contract a line: id, synchronizer, package, stakeholders, whether its
-reassignment is incomplete) and ``dars/<main package id>``. It has public keys only, no payloads and no tokens.
+A zip file with ``dossier.json``, ``contracts.jsonl`` (a contract a line: the values of an ``ActiveContract``
+in order) and ``dars/<main package id>``. It has public keys only, no payloads and no tokens.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snap
 
 VERSION = 1
 SECTIONS = ("keys", "topology", "packages", "dar_files", "users", "contracts")
+CONTRACT_FIELDS = tuple(item.name for item in dataclasses.fields(ActiveContract))
 MAIN, CONTRACTS, DARS = "dossier.json", "contracts.jsonl", "dars/"
 
 Values = dict[str, t.Any]
@@ -195,15 +196,16 @@ def _parties(participant: Participant, dossier: Dossier) -> set[str]:
 
 def _lines(participant: Participant, dossier: Dossier, digest: IdDigest) -> t.Iterator[bytes]:
     for item in participant.active_contracts(_parties(participant, dossier), dossier.observed["ledger_end"]):
-        fields = [item.contract_id, item.synchronizer, item.package_id, sorted(item.stakeholders), item.incomplete]
-        line = json.dumps(fields)
+        line = json.dumps([plain(getattr(item, name)) for name in CONTRACT_FIELDS])
         digest.add(line)
         yield line.encode() + b"\n"
 
 
 def contract_of(line: bytes) -> ActiveContract:
-    identifier, synchronizer, package, stakeholders, incomplete = json.loads(line)
-    return ActiveContract(identifier, synchronizer, package, frozenset(stakeholders), incomplete)
+    values: list[t.Any] = [frozenset(value) if isinstance(value, list) else value for value in json.loads(line)]
+    if len(values) != len(CONTRACT_FIELDS):
+        raise ValueError(f"a contract has {len(values)} values")
+    return ActiveContract(*values)
 
 
 # -- the file ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Participant,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegated_namespaces
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import read_users
 
 
@@ -71,6 +72,15 @@ def _party(mapping: Hosting, uid: str) -> dict[str, t.Any]:
     }
 
 
+def namespaces(participant: Participant) -> dict[str, list[str]]:
+    """The namespaces whose parties this participant signs for, by the alias of the synchronizer where it does."""
+    return {
+        item.alias: sorted(delegated_namespaces(participant, item.id))
+        for item in participant.synchronizers()
+        if item.physical_id
+    }
+
+
 def packages(participant: Participant) -> dict[str, t.Any]:
     uid = participant.identity().uid
     vetted = {
@@ -113,6 +123,7 @@ READERS: dict[str, t.Callable[[Participant], t.Any]] = {
     "synchronizers": synchronizers,
     "keys": keys,
     "parties": parties,
+    "namespaces": namespaces,
     "packages": packages,
     "users": users,
     "contracts": contracts,

@@ -140,7 +140,9 @@ class RecordedParticipant:
 
     # -- topology -----------------------------------------------------------------------------------------------------
 
-    def delegations(self, store: str, namespace: str) -> list[Delegation]:
+    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+        if not namespace:
+            raise self._lacks("delegations of all namespaces", "")
         found = self._of("topology", "delegations", store, namespace)
         return t.cast("list[Delegation]", self._built(list[Delegation], found))
 

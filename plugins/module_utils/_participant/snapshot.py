@@ -201,7 +201,10 @@ class Receipt:
 
 @dataclass(frozen=True)
 class SnapshotFiles:
-    """``<base>.acs.gz``, ``<base>.manifest.json`` and ``<base>.receipt.json`` on the host that runs the module."""
+    """``<base>.acs.gz``, ``<base>.manifest.json`` and ``<base>.receipt.json`` on the host that runs the module.
+
+    ``<base>.purge.json`` is there instead of the receipt while an import is being taken back.
+    """
 
     base: str
 
@@ -217,6 +220,10 @@ class SnapshotFiles:
     def receipt(self) -> str:
         return self.base + ".receipt.json"
 
+    @property
+    def purge(self) -> str:
+        return self.base + ".purge.json"
+
     def read_manifest(self) -> Manifest | None:
         values = _read_json(self.manifest)
         if values is None:
@@ -229,11 +236,25 @@ class SnapshotFiles:
             raise _unreadable(self.manifest, "its fields are not those of a manifest") from exc
 
     def read_receipt(self) -> Receipt | None:
-        values = _read_json(self.receipt)
+        return _read_receipt(self.receipt)
+
+    def read_purge(self) -> Receipt | None:
+        """The receipt of an import whose purge has begun and was not proven yet."""
+        return _read_receipt(self.purge)
+
+    def begin_purge(self, receipt: Receipt) -> None:
+        """Note that an import is being taken back; from now on there is no receipt of it."""
+        _write_json(self.purge, asdict(receipt))
         try:
-            return None if values is None else Receipt(**values)
-        except TypeError as exc:
-            raise _unreadable(self.receipt, "its fields are not those of a receipt") from exc
+            os.unlink(self.receipt)
+            _sync_folder(self.receipt)
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            raise file_error(self.receipt, "removed", exc) from exc
+
+    def end_purge(self) -> None:
+        _remove(self.purge)
 
     def write_manifest(self, manifest: Manifest) -> None:
         _write_json(self.manifest, asdict(manifest))
@@ -359,6 +380,14 @@ def _unreadable(path: str, why: str) -> CantonError:
         error_id="manifest_unreadable",
         hint="Delete the snapshot and its manifest and export again.",
     )
+
+
+def _read_receipt(path: str) -> Receipt | None:
+    values = _read_json(path)
+    try:
+        return None if values is None else Receipt(**values)
+    except TypeError as exc:
+        raise _unreadable(path, "its fields are not those of a receipt") from exc
 
 
 def _read_json(path: str) -> dict[str, t.Any] | None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
@@ -24,6 +25,18 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 
 ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"
 IS_ADMIN_PARTY = "it is the admin party of the source, which never moves"
+OF_ANOTHER_NAMESPACE = "it belongs to another namespace, which no delegation to the target covers"
+HAVE_IT_DELEGATED = (
+    "Have the holder of that namespace's root key delegate it to the target with participant_namespace_delegation "
+    "(role: kms_migration_root_holder or kms_migration_signed_delegations), or exclude the party."
+)
+# Errors that mostly mean: the keys of this node may not sign for the party.
+UNSIGNED = (
+    "redacted",
+    "TOPOLOGY_UNAUTHORIZED_TRANSACTION",
+    "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
+    "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
+)
 LOST_AFTER_SECONDS = 10.0  # an accepted mapping that is not listed by then is taken for lost and sent again
 
 
@@ -68,20 +81,29 @@ def namespace_key(participant: Participant, uid: str) -> Key:
     return key
 
 
-def delegation_state(
-    source: Participant, target: Participant, namespace: str, target_key: str, synchronizer: str
-) -> DelegationState:
-    def listed(participant: Participant, store: str) -> bool:
-        return any(item.target == target_key for item in participant.delegations(store, namespace))
+def is_delegated(participant: Participant, store: str, namespace: str, target_key: str) -> bool:
+    return any(item.target == target_key for item in participant.delegations(store, namespace))
 
-    return DelegationState(listed(source, AUTHORIZED), listed(target, AUTHORIZED), listed(target, synchronizer))
+
+def delegation_state(
+    source: Participant | None, target: Participant, namespace: str, target_key: str, synchronizer: str
+) -> DelegationState:
+    """Without a ``source`` its signature is at hand: it came in a file."""
+    return DelegationState(
+        source is None or is_delegated(source, AUTHORIZED, namespace, target_key),
+        is_delegated(target, AUTHORIZED, namespace, target_key),
+        is_delegated(target, synchronizer, namespace, target_key),
+    )
 
 
 def refuse_removed_delegation(
-    source: Participant, target: Participant, namespace: str, target_key: str, synchronizer: str
+    source: Participant | None, target: Participant | None, namespace: str, target_key: str, synchronizer: str
 ) -> None:
     """A delegation that was removed never comes back for the same key, though every call answers OK (recordings)."""
-    for participant, store in ((source, AUTHORIZED), (target, AUTHORIZED), (target, synchronizer)):
+    places = ((source, AUTHORIZED), (target, AUTHORIZED), (target, synchronizer))
+    for participant, store in places:
+        if participant is None:
+            continue
         removed = participant.signed_delegations(store, namespace, removed=True)
         if any(item.delegation.target == target_key for item in removed):
             raise CantonError(
@@ -95,31 +117,49 @@ def refuse_without_root_key(source: Participant, namespace: str, state: Delegati
     """Only the root key can sign the delegation; it is not needed once that is signed (procedure 1)."""
     if not state.source and not any(key.fingerprint == namespace for key in source.own_keys()):
         raise CantonError(
-            f"The {source.label} does not hold the root key of its namespace {namespace[:12]}…, which alone can delegate it",
+            f"The {source.label} does not hold the root key of namespace {namespace[:12]}…, which alone can delegate it",
             error_id="namespace_key_missing",
-            hint="Bring the root key back into the source's vault for the time of the migration.",
+            hint="Bring the root key back into its vault for the time of the migration, or have the node that holds it sign: "
+            "online as source, or offline into a signed_file.",
         )
 
 
 def delegate(
     source: Participant, target: Participant, namespace: str, target_key: Key, synchronizer: str, seconds: float
 ) -> None:
-    """Delegate ``namespace`` to the target's key and load it on the target (procedure 2, steps 3 to 6).
+    """Delegate ``namespace`` to the target's key and load it on the target (procedure 2, steps 3 to 6)."""
+    written_for = target.written_for(synchronizers.find(target, synchronizer))
+    chain = sign(source, namespace, target_key, written_for)
+    load(source, target, chain, synchronizer, seconds)
+
+
+def sign(source: Participant, namespace: str, target_key: Key, written_for: int | None) -> list[SignedDelegation]:
+    """Root certificate and delegation of ``namespace``, signed by the source's root key unless they are there already."""
+    if not is_delegated(source, AUTHORIZED, namespace, target_key.fingerprint):
+        source.authorize_delegation(namespace, target_key)
+    return _chain(source, namespace, target_key.fingerprint, written_for)
+
+
+def load(
+    source: Participant | None,
+    target: Participant,
+    chain: t.Sequence[SignedDelegation],
+    synchronizer: str,
+    seconds: float,
+) -> None:
+    """Load root certificate and delegation, in this order, on the target whose key the delegation is for.
 
     Proof is the list of the synchronizer's store, never an answer.
     """
-    if not any(item.target == target_key.fingerprint for item in source.delegations(AUTHORIZED, namespace)):
-        source.authorize_delegation(namespace, target_key)
-    written_for = target.written_for(synchronizers.find(target, synchronizer))
-    chain = _chain(source, namespace, target_key.fingerprint, written_for)
     target.add_transactions(AUTHORIZED, [item.signed for item in chain])
+    delegation = chain[-1].delegation
 
     def in_force() -> bool:
-        return delegation_state(source, target, namespace, target_key.fingerprint, synchronizer).complete
+        return delegation_state(source, target, delegation.namespace, delegation.target, synchronizer).complete
 
     if not wait_for(in_force, seconds):
         raise CantonError(
-            f"The delegation of {namespace[:12]}… to {target_key.fingerprint[:12]}… was accepted, but the synchronizer does not list it",
+            f"The delegation of {delegation.namespace[:12]}… to {delegation.target[:12]}… was accepted, but the synchronizer does not list it",
             error_id="delegation_not_effective",
             hint="Look whether the target is connected to the synchronizer and healthy, then run again.",
         )
@@ -139,13 +179,27 @@ def _chain(source: Participant, namespace: str, target_key: str, written_for: in
     return [root[0], delegation[0]]
 
 
+def delegated_namespaces(target: Participant, synchronizer: str) -> set[str]:
+    """The namespaces for whose parties the target can sign on this synchronizer: its own, and those delegated to its key.
+
+    A delegation counts when both the target's own store and the synchronizer's list it, and when it is for all parties.
+    """
+    own = target.identity().namespace
+
+    def listed(store: str) -> set[str]:
+        found = target.delegations(store)
+        return {item.namespace for item in found if item.target == own and item.restriction != "specific"}
+
+    return {own} | (listed(AUTHORIZED) & listed(synchronizer))
+
+
 # -- parties ----------------------------------------------------------------------------------------------------------
 
 
 def why_not_movable(
     item: Hosting, source: str, namespaces: t.Collection[str], decentralized: t.Collection[str]
 ) -> str | None:
-    """Why the source's namespace cannot authorise a move of this party alone, or None (procedure 2, step 7)."""
+    """Why these namespaces, which the target signs for, cannot authorise a move of this party alone, or None (procedure 2, step 7)."""
     namespace = namespace_of(item.party)
     if item.party == source:
         return IS_ADMIN_PARTY
@@ -154,7 +208,7 @@ def why_not_movable(
     if item.signing_keys:
         return "it is an external party: its own key has to authorise the move"
     if namespace not in namespaces:
-        return "it belongs to another namespace, which the delegation does not cover"
+        return OF_ANOTHER_NAMESPACE
     if len(item.hosts) > 1:
         return f"it is hosted by {len(item.hosts)} participants, which have to agree"
     if item.threshold > 1:
@@ -171,6 +225,10 @@ class PartySelection:
     movable: dict[str, Hosting]
     refused: dict[str, str]
 
+    def namespaces(self) -> dict[str, int]:
+        """The namespaces of those that can move, each with the number of its parties."""
+        return dict(sorted(Counter(namespace_of(party) for party in self.movable).items()))
+
 
 def select_parties(
     source: Participant,
@@ -178,10 +236,12 @@ def select_parties(
     store: str,
     wanted: t.Sequence[str] | None,
     excluded: t.Collection[str],
+    namespaces: t.Collection[str] = (),
 ) -> PartySelection:
     """All parties hosted by the source less the excluded ones, or exactly ``wanted``.
 
-    The admin party is left out silently unless it was asked for by name.
+    ``namespaces`` are those that the target signs for besides the source's own. The admin party is left out silently
+    unless it was asked for by name.
     """
     hosted = {item.party: item for item in source.hostings(store, source_uid)}
     decentralized = source.decentralized_namespaces(store)
@@ -194,7 +254,8 @@ def select_parties(
         elif party not in hosted:
             selection.refused[party] = "the source does not host it on this synchronizer"
         else:
-            reason = why_not_movable(hosted[party], source_uid, {namespace_of(source_uid)}, decentralized)
+            covered = {namespace_of(source_uid), *namespaces}
+            reason = why_not_movable(hosted[party], source_uid, covered, decentralized)
             if reason:
                 selection.refused[party] = reason
             else:
@@ -210,7 +271,9 @@ def refuse_unmovable(selection: PartySelection) -> None:
             f"{len(selection.refused)} of the parties cannot be moved: {listed}"
             + (f"; and {more} more" if more > 0 else ""),
             error_id="parties_not_movable",
-            hint="Exclude them (they stay with the source), or move them by their own authorisation first.",
+            hint=HAVE_IT_DELEGATED
+            if set(selection.refused.values()) == {OF_ANOTHER_NAMESPACE}
+            else "Exclude them (they stay with the source), or move them by their own authorisation first.",
             details={"refused": dict(sorted(selection.refused.items()))},
         )
 
@@ -220,32 +283,60 @@ def hosted_on(mapping: Hosting, participant: str) -> Hosting:
     return Hosting(mapping.party, 1, (Host(participant, mapping.hosts[0].permission),), mapping.signing_keys)
 
 
-def missing_hostings(target: Participant, store: str, wanted: t.Mapping[str, Hosting]) -> dict[str, Hosting]:
+def missing_hostings(
+    target: Participant, store: str, wanted: t.Mapping[str, Hosting], replaceable: t.Collection[str] = ()
+) -> dict[str, Hosting]:
     """Those of ``wanted`` that are not shown as they are to be proven; refuses when another mapping stands in the way.
 
     They are proven by the synchronizer's store, or, as long as a Canton 2 target is away from it, by the target's own.
+    Participants that are ``replaceable`` are not in the way where they host a party alone: the new mapping ends that
+    (recordings, "The way back").
     """
     in_force = {item.party: item for item in target.hostings(store) if item.party in wanted}
     proof = target.proof_store(store)
     shown = in_force if proof == store else {item.party: item for item in target.hostings(proof)}
-    missing = {party: mapping for party, mapping in wanted.items() if party not in shown}
-    elsewhere = [
-        party
+    different = {
+        party: item[party]
         for party, mapping in wanted.items()
-        if any(item[party].hosts != mapping.hosts for item in (in_force, shown) if party in item)
-    ]
+        for item in (shown, in_force)
+        if party in item and item[party].hosts != mapping.hosts
+    }
+    elsewhere = {party: item for party, item in different.items() if not _is_replaceable(item, replaceable)}
     if elsewhere:
+        raise _hosted_elsewhere(elsewhere)
+    if different and not target.REPLACES_HOSTS:
         raise CantonError(
-            f"{len(elsewhere)} of the parties are hosted differently on the target's synchronizer: {some(elsewhere)}",
+            f"{len(different)} of the parties are hosted by others on the target's synchronizer, and Canton 2 cannot replace a host: {some(different)}",
             error_id="hosted_elsewhere",
-            hint="Their mapping there would have to be replaced; exclude them, or remove that hosting first.",
-            details={"parties": sorted(elsewhere)},
+            hint="Let the former host take itself out of them while it is connected there, or move to another domain.",
+            details={"parties": sorted(different)},
         )
-    return missing
+    return {party: mapping for party, mapping in wanted.items() if party not in shown or party in different}
+
+
+def _is_replaceable(item: Hosting, replaceable: t.Collection[str]) -> bool:
+    alone = len(item.hosts) == 1 and item.threshold == 1 and not item.signing_keys
+    return alone and item.hosts[0].participant in replaceable
+
+
+def _hosted_elsewhere(found: t.Mapping[str, Hosting]) -> CantonError:
+    hosts = sorted({host.participant for item in found.values() for host in item.hosts})
+    return CantonError(
+        f"{len(found)} of the parties are hosted differently on the target's synchronizer, by {some(hosts)}: {some(found)}",
+        error_id="hosted_elsewhere",
+        hint="Their mapping there would have to be replaced: exclude them, or remove that hosting first. If it is a participant "
+        f"that was given up, name it in replace_hosts (role: kms_migration_replace_hosts); its full id is among: {', '.join(hosts[:3])}",
+        details={"parties": sorted(found), "hosts": hosts},
+    )
 
 
 def host_parties(
-    target: Participant, store: str, wanted: t.Mapping[str, Hosting], parallel: int, seconds: float
+    target: Participant,
+    store: str,
+    wanted: t.Mapping[str, Hosting],
+    parallel: int,
+    seconds: float,
+    replaceable: t.Collection[str] = (),
 ) -> list[str]:
     """Host parties and stay until the synchronizer's store shows every one; returns those that had to be sent again.
 
@@ -256,7 +347,7 @@ def host_parties(
     again: list[str] = []
 
     def all_there() -> bool:
-        missing_now = missing_hostings(target, store, wanted)
+        missing_now = missing_hostings(target, store, wanted, replaceable)
         missing.clear()
         missing.update(missing_now)
         return not missing
@@ -284,12 +375,7 @@ def host_parties(
 
 def _cannot_host(error: CantonError, failed: int, asked: int) -> CantonError:
     hint = error.hint
-    if error.error_id in (
-        "redacted",
-        "TOPOLOGY_UNAUTHORIZED_TRANSACTION",
-        "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
-        "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
-    ):
+    if error.error_id in UNSIGNED:
         hint = (
             "Most often the delegation of the namespace is missing on this synchronizer, or a KMS key of the target cannot sign "
             "(disabled, or without permission kms:Sign): check both. " + hint

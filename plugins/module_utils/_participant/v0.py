@@ -17,6 +17,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel impo
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
     topology_version,
+    unwrap_delegation,
     unwrap_repair_contract,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
@@ -65,6 +66,7 @@ MAPPING_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"
 TRANSACTION_EXISTS = "DUPLICATE_TOPOLOGY_TRANSACTION"
 PERMISSIONS = {1: "submission", 2: "confirmation", 3: "observation"}  # the weaker, the higher; 4 is none at all
 BOTH, FROM, TO = 1, 2, 3
+ADD = 0
 # Proto version of a topology transaction to the protocol versions that write it (part B)
 PROTOCOL_VERSIONS = {0: (3,), 1: (4, 5), 2: (6,), 3: (7,)}
 RAW, DER = 3, 2
@@ -86,6 +88,8 @@ class V0(LedgerAdmin):
     SHOWS_KMS_KEYS = False
     SHOWS_SYNCHRONIZERS_OF_CONTRACTS = False
     HOSTS_OFFLINE = True
+    # Every pair of a party and a host is a mapping of its own: one more does not end another, which only its signer can.
+    REPLACES_HOSTS = False
 
     def __init__(self, admin: Api, ledger: Api | None) -> None:
         super().__init__(admin, ledger)
@@ -349,11 +353,24 @@ class V0(LedgerAdmin):
 
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
-        return [_key(item.public_key_with_name) for item in answer.private_keys_metadata]
+        return [
+            _key(item.public_key_with_name.public_key, item.public_key_with_name.name)
+            for item in answer.private_keys_metadata
+        ]
+
+    def read_key(self, raw: bytes, name: str) -> Key:
+        """A serialized ``PublicKey`` that another node told."""
+        try:
+            return _key(self.admin.message(CANTON + "crypto.v0.PublicKey").FromString(raw), name)
+        except CantonError:
+            raise
+        except Exception as exc:
+            raise CantonError("A public key cannot be read", error_id="wrapper_unreadable") from exc
 
     # -- topology: namespace delegations (A13, A14) ---------------------------------------------------------------
 
-    def delegations(self, store: str, namespace: str) -> list[Delegation]:
+    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+        """The delegations of one namespace, or of all."""
         return [item.delegation for item in self.signed_delegations(store, namespace)]
 
     def signed_delegations(
@@ -369,8 +386,17 @@ class V0(LedgerAdmin):
         return [
             SignedDelegation(_delegation(row), row.context.serialized)
             for row in self._list("ListNamespaceDelegation", store, written_for, filter_namespace=namespace)
-            if row.item.namespace == namespace
+            if not namespace or row.item.namespace == namespace
         ]
+
+    def read_delegation(self, raw: bytes, removed: bool = False) -> SignedDelegation | None:
+        """What a signed topology transaction delegates; None for removals, which nobody loads, and everything else."""
+        update = unwrap_delegation(raw)
+        if removed or update is None or update.operation != ADD:
+            return None
+        item = update.namespace_delegation
+        restriction = "all" if item.is_root_delegation else "all_but_namespace_delegations"
+        return SignedDelegation(Delegation(item.namespace, item.target_key.id, restriction, 0), raw)
 
     def authorize_delegation(self, namespace: str, key: Key, wait_seconds: int = 30) -> None:
         """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations.
@@ -378,7 +404,7 @@ class V0(LedgerAdmin):
         The node has to know the key first. It writes into its own store and answers at once: there is nothing to wait for.
         """
         listed = self.admin.read(VAULT + "ListPublicKeys", filter_fingerprint=key.fingerprint)
-        if not any(_key(item).fingerprint == key.fingerprint for item in listed.public_keys):
+        if not any(_key(item.public_key, "").fingerprint == key.fingerprint for item in listed.public_keys):
             self.admin.write(VAULT + "ImportPublicKey", public_key=key.public_key, name=key.name)
         try:
             self.admin.write(
@@ -429,6 +455,23 @@ class V0(LedgerAdmin):
                 "permission": item.hosts[0].permission.capitalize(),
             }
             for item in hostings
+        ]
+        answers = self.admin.write_many(WRITE + "AuthorizePartyToParticipant", requests, parallel)
+        return [answer if isinstance(answer, CantonError) else None for answer in answers]
+
+    def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Authorize the removal of this node's share in hosting these parties: rows of its own store, each repeated as it is."""
+        parties = {item.party for item in hostings}
+        requests = [
+            {
+                "authorization": {"change": "Remove"},
+                "side": row.item.side,
+                "party": row.item.party,
+                "participant": row.item.participant,
+                "permission": row.item.permission,
+            }
+            for row in self._list("ListPartyToParticipant", AUTHORIZED)
+            if row.item.party in parties and _bare(row.item.participant) == self._uid()
         ]
         answers = self.admin.write_many(WRITE + "AuthorizePartyToParticipant", requests, parallel)
         return [answer if isinstance(answer, CantonError) else None for answer in answers]
@@ -609,6 +652,16 @@ class V0(LedgerAdmin):
             arguments["onboarded_parties"] = list(parties)
         self.admin.upload(REPAIR + "ImportAcs", ({"acs_snapshot": chunk, **arguments} for chunk in chunks))
 
+    def purge_contracts(self, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]) -> None:
+        """Purge contracts while disconnected; those that are not active are skipped.
+
+        The parties are those that were given at the import, so that contract keys are freed as they were taken.
+        """
+        fields: dict[str, t.Any] = {"domain": alias, "contract_ids": list(contract_ids), "ignore_already_purged": True}
+        if self.admin.has_field(PARTICIPANT + "PurgeContractsRequest", "offboarded_parties"):
+            fields["offboarded_parties"] = list(parties)
+        self.admin.repeatable(REPAIR + "PurgeContracts", deadline=SLOW_SECONDS, **fields)
+
     def in_flight(self, synchronizer: str) -> int | None:
         """Submissions and transactions that are on their way; None where the node cannot count them (2.8)."""
         if not self.admin.has_rpc(IN_FLIGHT):
@@ -661,16 +714,15 @@ def _delegation(row: Message) -> Delegation:
     return Delegation(row.item.namespace, row.target_key_fingerprint, restriction, 0)
 
 
-def _key(with_name: Message) -> Key:
+def _key(public: Message, name: str) -> Key:
     """A key as the vault tells it; ``der`` is empty for one in Tink's own format. Whether it lies in a KMS is not told."""
-    public = with_name.public_key
     signing = public.WhichOneof("key") == "signing_public_key"
     inner = public.signing_public_key if signing else public.encryption_public_key
     value = inner.DESCRIPTOR.fields_by_name["scheme"].enum_type.values_by_number.get(inner.scheme)
     scheme = value.name if value is not None else "unknown"
     return Key(
         fingerprint=inner.id,
-        name=with_name.name,
+        name=name,
         purpose="signing" if signing else "encryption",
         usage=(),
         spec=SPECS.get(scheme, scheme.lower()),

@@ -50,6 +50,7 @@ SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs ar
 
 ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
 REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
+REMOVE_NUMBER = 2
 PERMISSIONS = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
 WAITING_FOR = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
 OPERATORS_TURN = ("id", "node_topology")
@@ -69,6 +70,7 @@ class V30(LedgerAdmin):
     SHOWS_KMS_KEYS = True
     SHOWS_SYNCHRONIZERS_OF_CONTRACTS = True
     HOSTS_OFFLINE = False
+    REPLACES_HOSTS = True
 
     def __init__(self, admin: Api, ledger: Api | None) -> None:
         super().__init__(admin, ledger)
@@ -225,16 +227,29 @@ class V30(LedgerAdmin):
 
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
-        return [_key(item.public_key_with_name, item.kms_key_id) for item in answer.private_keys_metadata]
+        return [
+            _key(item.public_key_with_name.public_key, item.public_key_with_name.name, item.kms_key_id)
+            for item in answer.private_keys_metadata
+        ]
+
+    def read_key(self, raw: bytes, name: str) -> Key:
+        """A serialized ``PublicKey`` that another node told; its fingerprint is computed here, never believed."""
+        try:
+            return _key(self.admin.message(CRYPTO + "PublicKey").FromString(raw), name, "")
+        except CantonError:
+            raise
+        except Exception as exc:
+            raise CantonError("A public key cannot be read", error_id="wrapper_unreadable") from exc
 
     # -- topology: namespace delegations (A14, A15) ---------------------------------------------------------------
 
-    def delegations(self, store: str, namespace: str) -> list[Delegation]:
+    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+        """The delegations of one namespace, or of all."""
         answer = self.admin.read(READ + "ListNamespaceDelegation", base_query=_query(store), filter_namespace=namespace)
         return [
             _delegation(result.item, result.context.serial)
             for result in answer.results
-            if result.item.namespace == namespace
+            if not namespace or result.item.namespace == namespace
         ]
 
     def signed_delegations(
@@ -243,19 +258,25 @@ class V30(LedgerAdmin):
         """The signed transactions behind ``delegations``, or the signed removals: lists carry no signatures (C5)."""
         query = _query(store, operation=REMOVE if removed else ADD)
         answer = self.admin.read(READ + "ListAll", base_query=query, filter_namespace=namespace)
-        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
-        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
-        found = []
-        for item in answer.result.items:
-            raw = unwrap(item.transaction, "a stored topology transaction")
-            signed = signed_class.FromString(raw)
-            transaction = transaction_class.FromString(unwrap(signed.transaction, "a topology transaction"))
-            mapping = transaction.mapping
-            if mapping.WhichOneof("mapping") != "namespace_delegation" or signed.proposal:
-                continue
-            if mapping.namespace_delegation.namespace == namespace:
-                found.append(SignedDelegation(_delegation(mapping.namespace_delegation, transaction.serial), raw))
-        return found
+        stored = (unwrap(item.transaction, "a stored topology transaction") for item in answer.result.items)
+        found = (self.read_delegation(raw, removed) for raw in stored)
+        return [item for item in found if item is not None and item.delegation.namespace == namespace]
+
+    def read_delegation(self, raw: bytes, removed: bool = False) -> SignedDelegation | None:
+        """What a signed topology transaction delegates (or takes back); None for proposals and everything else."""
+        try:
+            signed = self.admin.message(PROTOCOL + "SignedTopologyTransaction").FromString(raw)
+            inner = unwrap(signed.transaction, "a topology transaction")
+            transaction = self.admin.message(PROTOCOL + "TopologyTransaction").FromString(inner)
+        except CantonError:
+            raise
+        except Exception as exc:
+            raise CantonError("A topology transaction cannot be read", error_id="wrapper_unreadable") from exc
+        mapping = transaction.mapping
+        is_delegation = mapping.WhichOneof("mapping") == "namespace_delegation"
+        if not is_delegation or signed.proposal or (transaction.operation == REMOVE_NUMBER) is not removed:
+            return None
+        return SignedDelegation(_delegation(mapping.namespace_delegation, transaction.serial), raw)
 
     def authorize_delegation(self, namespace: str, key: Key, wait_seconds: int = 30) -> None:
         """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations."""
@@ -296,9 +317,18 @@ class V30(LedgerAdmin):
 
     def host_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
         """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it (recordings)."""
+        return self._authorize_hostings(ADD, store, hostings, parallel)
+
+    def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Authorize the removal of these mappings, each repeated as it is, for a removal must not change it (B7)."""
+        return self._authorize_hostings(REMOVE, store, hostings, parallel)
+
+    def _authorize_hostings(
+        self, change: str, store: str, hostings: t.Sequence[Hosting], parallel: int
+    ) -> list[CantonError | None]:
         requests = [
             {
-                "proposal": {"change": ADD, "mapping": {"party_to_participant": self._hosting_message(item)}},
+                "proposal": {"change": change, "mapping": {"party_to_participant": self._hosting_message(item)}},
                 "must_fully_authorize": True,
                 "store": _store(store),
             }
@@ -313,7 +343,12 @@ class V30(LedgerAdmin):
             "party": item.party,
             "threshold": item.threshold,
             "participants": [
-                {"participant_uid": host.participant, "permission": numbers[host.permission]} for host in item.hosts
+                {
+                    "participant_uid": host.participant,
+                    "permission": numbers[host.permission],
+                    **({"onboarding": {}} if host.onboarding else {}),
+                }
+                for host in item.hosts
             ],
         }
         if item.signing_keys:
@@ -448,6 +483,16 @@ class V30(LedgerAdmin):
             first = later = arguments
         self.admin.upload(REPAIR + "ImportAcs", _requests(chunks, first, later))
 
+    def purge_contracts(self, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]) -> None:
+        """Purge contracts while disconnected; those that are not active are skipped (C8). The parties are Canton 2's argument."""
+        self.admin.repeatable(
+            REPAIR + "PurgeContracts",
+            deadline=SLOW_SECONDS,
+            synchronizer_alias=alias,
+            contract_ids=list(contract_ids),
+            ignore_already_purged=True,
+        )
+
     def in_flight(self, synchronizer: str) -> int | None:
         """Submissions and transactions that are on their way (C10); None where a node cannot tell (Canton 2.8)."""
         answer = self.admin.read(
@@ -486,8 +531,7 @@ def _query(store: str, proposals: bool = False, operation: str = ADD) -> dict[st
     return {"store": _store(store), "operation": operation, "head_state": {}, "proposals": proposals}
 
 
-def _key(with_name: Message, kms_key_id: str) -> Key:
-    public = with_name.public_key
+def _key(public: Message, name: str, kms_key_id: str) -> Key:
     signing = public.WhichOneof("key") == "signing_public_key"
     inner = public.signing_public_key if signing else public.encryption_public_key
     usage: tuple[str, ...] = ()
@@ -497,7 +541,7 @@ def _key(with_name: Message, kms_key_id: str) -> Key:
     spec = _spec(inner)
     return Key(
         fingerprint=fingerprint(spec, inner.public_key),
-        name=with_name.name,
+        name=name,
         purpose="signing" if signing else "encryption",
         usage=usage,
         spec=spec,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sandbox import connecting, connections, ids, topology_state
+from sandbox import connecting, connections, ids, topology_state, transactions
 from sandbox.connections import Connection
 from sandbox.errors import CantonError
 from sandbox.v0 import elements
@@ -106,6 +106,7 @@ class Connector(connecting.Connector):
             name = connection.execute("SELECT name FROM synchronizers WHERE psid=?", (domain_id,)).fetchone()["name"]
             Domain(name, node.db, node.messages).permit(connection, domain_id, node.uid)
             connections.set_connected(connection, node.name, alias, True)
+            transactions.deliver_missed(connection, node.name, domain_id)
         self._await_active(domain_id)
         node.log.info("connected to %s (%s)", alias, ids.short(domain_id))
         for call in node.on_connected:

@@ -51,7 +51,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 
 @dataclass
 class Fake:
-    """Stores are named as in the real one; ``lose`` swallows that many hostings that were answered with OK.
+    """Stores are named as in the real one; ``lose`` swallows that many hostings (or removals) that were answered with OK.
+
+    ``past`` has the contracts at offsets before the end; ``purge_breaks`` is the number of batches before a purge fails.
 
     ``MAJOR`` 2 makes it behave as Canton 2 does: hostings and vettings go to its own store, and from there to the
     synchronizer when it is connected.
@@ -86,6 +88,8 @@ class Fake:
     MAJOR: int = 3
     versions: dict[str, int] = field(default_factory=dict)
     unsettled: int = 0
+    past: dict[int, list[ActiveContract]] = field(default_factory=dict)
+    purge_breaks: int | None = None
 
     # -- what the dialects differ in --------------------------------------------------------------------------------
 
@@ -94,6 +98,8 @@ class Fake:
         return self.MAJOR > 2
 
     SHOWS_SYNCHRONIZERS_OF_CONTRACTS = SHOWS_KMS_KEYS
+
+    REPLACES_HOSTS = SHOWS_KMS_KEYS
 
     @property
     def HOSTS_OFFLINE(self) -> bool:
@@ -128,8 +134,8 @@ class Fake:
     def decentralized_namespaces(self, _store: str) -> set[str]:
         return self.decentralized
 
-    def delegations(self, store: str, namespace: str) -> list[Delegation]:
-        return [item for item in self.delegated.get(store, []) if item.namespace == namespace]
+    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+        return [item for item in self.delegated.get(store, []) if namespace in ("", item.namespace)]
 
     def written_for(self, item: Synchronizer) -> int | None:
         return self.protocol_version(item) if self.MAJOR == 2 else None
@@ -139,7 +145,14 @@ class Fake:
     ) -> list[SignedDelegation]:
         self.delegations_written_for = written_for
         found = (self.removed if removed else self.delegated).get(store, [])
-        return [SignedDelegation(item, item.target.encode()) for item in found if item.namespace == namespace]
+        return [SignedDelegation(item, signed(item)) for item in found if item.namespace == namespace]
+
+    def read_delegation(self, raw: bytes) -> SignedDelegation | None:
+        namespace, target = raw.decode().split()
+        return None if namespace == "?" else SignedDelegation(_delegation(namespace, target), raw)
+
+    def read_key(self, raw: bytes, name: str) -> Key:
+        return replace(key(raw.decode()), name=name, public_key=raw)
 
     def dars(self) -> list[Dar]:
         return list(self.dar_contents)
@@ -159,12 +172,15 @@ class Fake:
     def ledger_end(self) -> int:
         return self.end
 
-    def active_contracts(self, parties: Collection[str], _offset: int) -> Iterator[ActiveContract]:
-        for item in self._contracts_of(parties):
+    def active_contracts(self, parties: Collection[str], offset: int) -> Iterator[ActiveContract]:
+        for item in self._contracts_of(parties, self.past.get(offset)):
             yield item if self.MAJOR > 2 else replace(item, synchronizer="")
 
-    def _contracts_of(self, parties: Collection[str]) -> Iterator[ActiveContract]:
-        return (item for item in list(self.contracts) if item.stakeholders & set(parties))
+    def _contracts_of(
+        self, parties: Collection[str], contracts: list[ActiveContract] | None = None
+    ) -> Iterator[ActiveContract]:
+        known = self.contracts if contracts is None else contracts
+        return (item for item in list(known) if item.stakeholders & set(parties))
 
     def read_record(self, raw: bytes) -> ActiveContract:
         return read_record(raw)
@@ -222,17 +238,33 @@ class Fake:
             if errors[-1] is None and self.lose > 0:
                 self.lose -= 1
             elif errors[-1] is None:
-                self.hosted.setdefault(self.proof_store(store), []).append(item)
+                listed = self.hosted.setdefault(self.proof_store(store), [])
+                listed[:] = [*(other for other in listed if other.party != item.party), item]
         return errors
+
+    def unhost_parties(self, store: str, hostings: Sequence[Hosting], _parallel: int) -> list[CantonError | None]:
+        self.changes.append(("unhost", [item.party for item in hostings]))
+        errors: list[CantonError | None] = []
+        for item in hostings:
+            errors.append(self.host_errors.get(item.party))
+            if errors[-1] is None and self.lose > 0:
+                self.lose -= 1
+            elif errors[-1] is None:
+                for name in {store, self.proof_store(store)} if self.MAJOR > 2 else self._reached(store):
+                    self.hosted[name] = [other for other in self.hosted.get(name, []) if other.party != item.party]
+        return errors
+
+    def _reached(self, store: str) -> set[str]:
+        """The stores that a write of Canton 2 gets to: its own, and that of a synchronizer that is connected."""
+        return {AUTHORIZED, self.proof_store(store)}
 
     def authorize_delegation(self, namespace: str, target_key: Key) -> None:
         self.changes.append(("authorize", target_key.fingerprint))
-        item = Delegation(namespace, target_key.fingerprint, "all_but_namespace_delegations", 1)
-        self.delegated.setdefault(AUTHORIZED, []).append(item)
+        self.delegated.setdefault(AUTHORIZED, []).append(_delegation(namespace, target_key.fingerprint))
 
     def add_transactions(self, store: str, signed: Sequence[bytes]) -> None:
-        self.changes.append(("load", [raw.decode() for raw in signed]))
-        items = [Delegation(OLD_NAMESPACE, raw.decode(), "all", 1) for raw in signed]
+        items = [_delegation(*raw.decode().split()) for raw in signed]
+        self.changes.append(("load", [item.target for item in items]))
         for name in (store, *(item.id for item in self.known if item.connected)):
             self.delegated.setdefault(name, []).extend(items)
 
@@ -289,6 +321,15 @@ class Fake:
         for start in range(0, len(raw), self.chunk_bytes):
             yield raw[start : start + self.chunk_bytes]
 
+    def purge_contracts(self, alias: str, contract_ids: Sequence[str], parties: Sequence[str]) -> None:
+        self.changes.append(("purge", alias, list(contract_ids), sorted(parties)))
+        if self.purge_breaks is not None:
+            self.purge_breaks -= 1
+            if self.purge_breaks < 0:
+                raise CantonError("the node went away", error_id="unreachable")
+        self.contracts = [item for item in self.contracts if item.contract_id not in contract_ids]
+        self.end += 1
+
     def import_contracts(self, chunks: Iterable[bytes], store: str, _prefix: str, parties: Sequence[str]) -> None:
         """Like a real one: what names another synchronizer is dropped, and the answer is OK all the same."""
         raw = gzip.decompress(b"".join(chunks))
@@ -306,6 +347,15 @@ class Fake:
             if item.synchronizer == store and item not in self.contracts:
                 self.contracts.append(item)
         self.end += 1
+
+
+def _delegation(namespace: str, target: str) -> Delegation:
+    return Delegation(namespace, target, "all" if namespace == target else "all_but_namespace_delegations", 1)
+
+
+def signed(item: Delegation) -> bytes:
+    """What stands for a signed transaction."""
+    return f"{item.namespace} {item.target}".encode()
 
 
 def old_participant(**values: Any) -> Fake:

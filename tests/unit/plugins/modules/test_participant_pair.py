@@ -79,6 +79,26 @@ def test_parties_that_cannot_be_moved(connected: Participants) -> None:
     assert connected.target.changes == []
 
 
+def test_parties_of_a_namespace_that_is_delegated_or_going_to_be(connected: Participants) -> None:
+    eve, further = "Eve::1220ee", Delegation("1220ee", NEW_NAMESPACE, "all_but_namespace_delegations", 1)
+    connected.source.hosted[OLD_SYNC].append(hosting(eve, OLD))
+    assert connected.between(participant_party, **BOTH)["error_id"] == "parties_not_movable"
+    predicted = connected.between(participant_party, check=True, **BOTH, namespaces=["1220ee"])
+    assert eve in predicted["hosted"] and predicted["namespaces"] == {OLD_NAMESPACE: 3, "1220ee": 1}
+    early = connected.between(participant_party, **BOTH, namespaces=["1220ee"])
+    assert early["error_id"] == "namespace_not_delegated" and connected.target.changes == []
+    connected.target.delegated = {AUTHORIZED: [further], NEW_SYNC: [further]}
+    assert eve in connected.thrice(participant_party, **BOTH)["hosted"]
+
+
+def test_parties_whose_host_was_given_up(connected: Participants) -> None:
+    connected.target.hosted[NEW_SYNC] = [hosting(ALICE, "gone::1220"), hosting(BOB, "gone::1220")]
+    refused = connected.between(participant_party, **BOTH)
+    assert refused["error_id"] == "hosted_elsewhere" and "gone::1220" in refused["hint"]
+    values = connected.thrice(participant_party, **BOTH, replace_hosts=["gone::1220"])
+    assert values["hosted"] == [ALICE, BOB, CAROL]
+
+
 def test_packages(connected: Participants, tmp_path: Path) -> None:
     (tmp_path / "extra.dar").write_bytes(b"pkg-extra")
     values = connected.thrice(participant_package, **BOTH, files=[str(tmp_path / "extra.dar")])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from unit.plugins.module_utils._participant.support import Setting
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import topology, transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import purge, topology, transfer
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here happens later by itself, so a wait that is not over at once never is."""
     monkeypatch.setattr(topology, "LOST_AFTER_SECONDS", 0.01)
     monkeypatch.setattr(transfer, "VISIBLE_SECONDS", 0.01)
+    monkeypatch.setattr(purge, "VISIBLE_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -89,6 +89,31 @@ def test_select_parties(
     assert list(found.movable) == movable and list(found.refused) == refused_parties
 
 
+def test_parties_of_further_namespaces() -> None:
+    eve = "Eve::1220ee"
+    source = old_participant()
+    source.hosted[OLD_SYNC].append(hosting(eve, OLD))
+    without = topology.select_parties(source, OLD, OLD_SYNC, None, [])  # type: ignore[arg-type]
+    assert without.refused == {eve: topology.OF_ANOTHER_NAMESPACE} and without.namespaces() == {OLD_NAMESPACE: 3}
+    assert "kms_migration_root_holder" in refused(lambda: topology.refuse_unmovable(without)).hint
+    found = topology.select_parties(source, OLD, OLD_SYNC, None, [], {"1220ee"})  # type: ignore[arg-type]
+    assert eve in found.movable and found.namespaces() == {OLD_NAMESPACE: 3, "1220ee": 1}
+
+
+@pytest.mark.parametrize(
+    ("own", "synchronizer_s", "expected"),
+    [
+        (Delegation("1220ee", NEW_NAMESPACE, "all_but_namespace_delegations", 1), True, {NEW_NAMESPACE, "1220ee"}),
+        (Delegation("1220ee", NEW_NAMESPACE, "all_but_namespace_delegations", 1), False, {NEW_NAMESPACE}),
+        (Delegation("1220ee", NEW_NAMESPACE, "specific", 1), True, {NEW_NAMESPACE}),
+        (Delegation("1220ee", "1220dd", "all", 1), True, {NEW_NAMESPACE}),
+    ],
+)
+def test_namespaces_that_a_target_signs_for(own: Delegation, synchronizer_s: bool, expected: set[str]) -> None:
+    target = new_participant(delegated={AUTHORIZED: [own], NEW_SYNC: [own] if synchronizer_s else []})
+    assert topology.delegated_namespaces(target, NEW_SYNC) == expected  # type: ignore[arg-type]
+
+
 def test_all_refusals_at_once() -> None:
     parties = {f"P{number}::{OLD_NAMESPACE}": "it has a reason" for number in range(7)}
     error = refused(lambda: topology.refuse_unmovable(topology.PartySelection({}, parties)))
@@ -132,6 +157,40 @@ def test_parties_that_are_hosted_differently(standing: Hosting) -> None:
     error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, WANTED))  # type: ignore[arg-type]
     assert error.error_id == "hosted_elsewhere" and error.details["parties"] == [BOB]
     assert "Bob::1220aaaaaaaa…" in error.message
+
+
+REPLACED = hosting(BOB, ELSEWHERE)
+
+
+def test_a_host_that_was_given_up_is_replaced() -> None:
+    target = new_participant(hosted={NEW_SYNC: [REPLACED, WANTED[CAROL]]})
+    missing = topology.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE])  # type: ignore[arg-type]
+    assert list(missing) == [ALICE, BOB]
+    topology.host_parties(target, NEW_SYNC, missing, 8, 1.0, [ELSEWHERE])  # type: ignore[arg-type]
+    assert target.changes == [("host", [ALICE, BOB])]
+    assert not topology.missing_hostings(target, NEW_SYNC, WANTED)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        hosting(BOB, ELSEWHERE, OLD),
+        hosting(BOB, OLD),
+        replace(hosting(BOB, ELSEWHERE), signing_keys=b"key"),
+        hosting(BOB, ELSEWHERE, threshold=2),
+    ],
+)
+def test_only_the_sole_hosting_of_a_host_that_was_given_up_is_replaced(standing: Hosting) -> None:
+    target = new_participant(hosted={NEW_SYNC: [standing]})
+    error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))  # type: ignore[arg-type]
+    assert error.error_id == "hosted_elsewhere" and "replace_hosts" in error.hint
+    assert error.details["hosts"] == sorted(host.participant for host in standing.hosts)
+
+
+def test_canton_2_replaces_no_host() -> None:
+    target = new_participant(MAJOR=2, known=[synchronizer("newsync")], hosted={NEW_SYNC: [REPLACED]})
+    error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))  # type: ignore[arg-type]
+    assert error.error_id == "hosted_elsewhere" and "Canton 2 cannot replace" in error.message
 
 
 def test_hosting() -> None:
