@@ -9,13 +9,15 @@
 #   make lint    all static checks          make unit       unit tests
 #   make wire    tests over real gRPC       make playbook   tests with real ansible-playbook
 #   make molecule                           make clean
-#   make release-table-write                makes the table of docs/releases.md from the last make playbook
+#   make release-table-write                makes the tables of docs/releases.md and docs/faults.md from the last make playbook
+#   make bench-fleet                        migrates 50 hosts of the sandbox in one run (BENCH_ARGS='--hosts 5' for fewer)
 #   make qualify INVENTORY=path             runs it against real participants of yours (docs/real-nodes.md)
 #
 # One Python for all: make PYTHON=python3.13 test. Arguments for pytest: make unit PYTEST_ARGS='-x -k kms'
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 INVENTORY ?=
 QUALIFY_REPORT ?= $(CACHE)/qualify
 
@@ -43,7 +45,7 @@ export PYTHONPATH :=
 unexport GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 
 .NOTPARALLEL:
-.PHONY: help test demo qualify lint unit wire playbook molecule release-table release-table-write layout clean \
+.PHONY: help test demo bench-fleet qualify lint unit wire playbook molecule release-table release-table-write layout clean \
 	house ruff mypy yamllint ansible-lint docs-lint changelog-lint sanity
 
 help:
@@ -53,6 +55,9 @@ test: lint unit wire molecule playbook release-table
 
 demo: layout
 	PYTHONPATH=$(COPY)/tests tests/demo/run
+
+bench-fleet: layout
+	PYTHONPATH=$(COPY)/tests python $(COPY)/tests/benchmarks/fleet.py $(BENCH_ARGS)
 
 # Confirmation is QUALIFY_CONFIRM=yes, here or in the environment.
 qualify: layout
@@ -73,9 +78,11 @@ playbook: layout
 
 release-table: layout
 	python tests/tools/release_table.py check $(OUTCOMES) docs/releases.md
+	python tests/tools/fault_table.py check $(OUTCOMES) docs/faults.md
 
 release-table-write: layout
 	python tests/tools/release_table.py write $(OUTCOMES) docs/releases.md
+	python tests/tools/fault_table.py write $(OUTCOMES) docs/faults.md
 
 # What an interrupted run left would be taken for a prepared scenario.
 molecule: layout

@@ -169,6 +169,11 @@ left:
   description: Number of active contracts of the same parties that were not to be purged.
   returned: for O(state=purged)
   type: int
+missing_on_source:
+  description: First ids of the snapshot's contracts that the source does not show as active.
+  returned: for O(state=purged) with O(path) and O(source)
+  type: list
+  elements: str
 """
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome

@@ -15,6 +15,7 @@ description:
   - Reads both participants and returns all reasons against a migration by namespace delegation at once, each with
     its remedy, and the plan with numbers.
   - It changes nothing and can be run at any time, before a migration and after it.
+  - All findings are described in C(docs/preflight.md) of the collection.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
@@ -43,6 +44,24 @@ options:
     type: list
     elements: str
     default: []
+  namespaces:
+    description:
+      - Fingerprints of further namespaces that are going to be delegated to the target. Those that are delegated to it already
+        need not be named.
+    type: list
+    elements: str
+    default: []
+  replace_hosts:
+    description:
+      - Ids of participants that were given up but still stand on the target's synchronizer as the only host of a party.
+    type: list
+    elements: str
+    default: []
+  purge_stale:
+    description:
+      - Whether contracts that the target has and the source has not are going to be purged. Otherwise they are an error.
+    type: bool
+    default: false
   require_kms:
     description:
       - Whether every key of the target has to live in a KMS.
@@ -52,7 +71,26 @@ options:
     description:
       - Folder on the host that runs the module where the snapshot will be written. Its free space is compared
         with the number of contracts.
+      - The speed that earlier transfers have noted there in C(throughput.json) is used for the estimates.
     type: path
+  method:
+    description:
+      - Whether the parties move to another synchronizer with their contracts, or stay on theirs.
+      - V(same_synchronizer) needs Canton 3.5 on both sides, and O(accept_unsupported).
+    type: str
+    choices: [other_synchronizer, same_synchronizer]
+    default: other_synchronizer
+  accept_unsupported:
+    description:
+      - Whether the operator takes the risk of a move on one synchronizer, which the vendor's manual calls unsupported.
+    type: bool
+    default: false
+  backup_confirmed:
+    description:
+      - Whether the operator has backed up the databases of both participants, which no API tells. Without it the
+        migration is refused.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -66,6 +104,7 @@ EXAMPLES = r"""
       ledger_endpoint: 10.0.0.6:5021
     source_synchronizer: old
     target_synchronizer: new
+    backup_confirmed: true
   register: check
 """
 
@@ -93,21 +132,32 @@ findings:
       description: What to do.
       type: str
 plan:
-  description: What would be moved.
+  description:
+    - What would be moved. A number is missing when something stood against reading it.
+    - C(counterparties) are all parties that do not move and share contracts with those that do, with the number of
+      these contracts. C(packages) are those that the contracts use.
   returned: always
   type: dict
   sample:
+    method: other_synchronizer
     source: old::1220c0ffee
     target: new::1220beef
+    delegation: {source: false, target: false, synchronizer: false}
     parties: 12
+    namespaces: {"1220c0ffee": {parties: 12, delegation: signed by the source}}
     contracts: 4000
+    packages: 3
     dars: 2
     users: 3
+    counterparties: {"Bob::1220c0ffee": 17}
+    snapshot_bytes: 1000000
     estimated_downtime_seconds: 21
+    estimate_basis: an estimate from the vendor's own figures
 """
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import preflight
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import Wish
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import SYNCHRONIZERS, Params, run_pair
 
@@ -117,13 +167,19 @@ SPEC = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "target_protocol_version": {"type": "int"},
     "skip_users": {"type": "list", "elements": "str", "default": []},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
+    "replace_hosts": {"type": "list", "elements": "str", "default": []},
+    "purge_stale": {"type": "bool", "default": False},
     "require_kms": {"type": "bool", "default": True},
     "path": {"type": "path"},
+    "method": {"type": "str", "choices": ["other_synchronizer", "same_synchronizer"], "default": "other_synchronizer"},
+    "accept_unsupported": {"type": "bool", "default": False},
+    "backup_confirmed": {"type": "bool", "default": False},
 }
 
 
 def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
-    wish = preflight.Wish(
+    wish = Wish(
         source_synchronizer=params["source_synchronizer"],
         target_synchronizer=params["target_synchronizer"],
         parties=params["parties"],
@@ -132,6 +188,12 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
         folder=params["path"],
         protocol_version=params["target_protocol_version"],
         skipped_users=params["skip_users"],
+        namespaces=params["namespaces"],
+        replaceable=params["replace_hosts"],
+        purge_stale=params["purge_stale"],
+        method=params["method"],
+        accept_unsupported=params["accept_unsupported"],
+        backup_confirmed=params["backup_confirmed"],
     )
     findings, plan = preflight.examine(source, target, wish)
     return Outcome(

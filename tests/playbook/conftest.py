@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playbook.harness import Ansible, Sandbox
 from playbook.releases import LINES, Pair
-from tools.outcomes import FAILED, PASSED, Outcomes
+from tools.outcomes import FAILED, FAULT, PASSED, Outcomes
 
 StartNetwork = Callable[[Mapping[str, Any]], Sandbox]
 _OUTCOMES = pytest.StashKey[Outcomes]()
@@ -45,6 +45,7 @@ def ansible(tmp_path_factory: pytest.TempPathFactory) -> Ansible:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "pairs(of): run for these pairs of releases, not for every line")
     config.addinivalue_line("markers", "capability(name): what the test shows, as docs/releases.md calls it")
+    config.addinivalue_line("markers", "fault(what, when, outcome): what the test breaks, as docs/faults.md says it")
     config.addinivalue_line("markers", "first: begin with these tests, as they take the longest")
     config.stash[_OUTCOMES] = Outcomes()
 
@@ -70,6 +71,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{found}"))
     for mark in item.iter_markers("capability"):
         item.user_properties.append(("capability", (mark.args[0], str(found))))
+    for mark in item.iter_markers("fault"):
+        item.user_properties.append(("capability", (FAULT + " | ".join(mark.args), str(found))))
 
 
 @pytest.hookimpl(trylast=True)

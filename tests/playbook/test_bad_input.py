@@ -441,6 +441,7 @@ def preflight(stage: Stage, target: str, exclude: Sequence[str]) -> Task:
         "kms_migration_source_synchronizer": "oldsync",
         "kms_migration_target_synchronizer": "newsync",
         "kms_migration_journal": str(stage.folder),
+        "kms_migration_backup_confirmed": True,
         "kms_migration_exclude_parties": list(exclude),
         **{f"kms_migration_{name}": value for name, value in stage.pair.options.items()},
     }

@@ -9,6 +9,7 @@ import json
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,12 @@ def test_check_mode_predicts_and_changes_nothing(story: Story) -> None:
         "Bring | Host the parties",
     } <= predicted
     assert "Cutover | Take the source off its synchronizer when nothing is in flight" in predicted
-    # what no node can show before: a snapshot, and that the target has to come back
+    # what no node can show before: a snapshot, that the target has to come back, and a proof
     assert made - predicted <= {
         "Cutover | Export the contracts",
         "Cutover | Import the contracts and prove it",
         "Cutover | Connect the target",
+        "Verify | Note the proof",
     }
     # in check mode cutover finds again what prepare would have brought, also that a Canton 2 target is off by then
     repeated = {task for task in predicted if task.startswith("Cutover | Look ")}
@@ -135,8 +137,10 @@ def test_summary_says_what_the_nodes_show(story: Story) -> None:
         party: len(ids) for party, ids in story.exported.items()
     }
     assert float(said["ping"]) > 0
-    moments = [json.loads(story.migration.file(f"{name}.json").read_text())["at"] for name in ("cutover", "connected")]
-    assert float(said["downtime"]) == pytest.approx(moments[1] - moments[0], abs=0.06)
+    events = json.loads(story.migration.file("journal.json").read_text(encoding="utf-8"))["events"]
+    assert [each["event"] for each in events] == ["prepared", "cutover", "connected", "verified"]
+    begin, end = (datetime.fromisoformat(events[number]["at"]) for number in (1, 2))
+    assert float(said["downtime"]) == pytest.approx((end - begin).total_seconds(), abs=0.06)
 
 
 @whole
@@ -150,8 +154,7 @@ def assert_private(migration: Migration) -> None:
     assert stat.S_IMODE(migration.journal.stat().st_mode) == 0o700
     files = list(migration.journal.iterdir())
     assert {file.name for file in files} == {
-        f"{migration.name}.{ending}"
-        for ending in ("acs.gz", "manifest.json", "receipt.json", "cutover.json", "connected.json")
+        f"{migration.name}.{ending}" for ending in ("acs.gz", "manifest.json", "receipt.json", "journal.json")
     }
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
@@ -186,7 +189,7 @@ def test_phases_one_after_another_over_mutual_tls(
         # Canton 2 hosts parties and vets packages while the target is off
         assert target.connections()[NEW_ALIAS]["connected"] is not pair.canton_2
         party = live_on(source)
-    assert not migration.journal.exists()
+    assert [file.name for file in migration.journal.iterdir()] == [migration.file("journal.json").name]
     refused = retire(migration, succeeds=False)
     assert "Run the migration to its end" in refused.failures[-1]["msg"]
     runs.append(migration.run("-vvvv", "--diff", "--tags", "cutover"))

@@ -62,6 +62,11 @@ def careful(pair: Pair) -> dict[str, Any]:
     return {"id": "Careful", "hosts": [SOURCE, PEER], **({} if pair.canton_2 else {"threshold": 2})}
 
 
+def unclear(pair: Pair) -> set[str]:
+    """What a node cannot say of the known bugs of its release: 2.8 does not tell which 2.8 it is."""
+    return {"release_not_visible"} if "2.8" in (pair.source, pair.target) else set()
+
+
 @pytest.fixture(scope="module")
 def migration(
     network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path_factory: pytest.TempPathFactory
@@ -123,16 +128,18 @@ def test_all_reasons_at_once_then_cured(migration: Migration) -> None:
     lose_dar(migration)
     (migration.folder / "lost.dar").write_bytes(make_dar("lost", "1.0.0"))
     shown = {"target_not_on_kms", "pruning_scheduled"}
-    hidden = {"kms_not_visible", "pruning_not_visible"}
+    hidden = {"kms_not_visible", "pruning_not_visible", *unclear(migration.pair)}
     with both(migration) as (source, _target):
         if isinstance(source, V30):
             source.schedule_pruning()
         pair = source.take_root_key()
 
+        migration.variables = {"kms_migration_backup_confirmed": False}
         run, findings = refused(migration)
         message = run.failures[-1]["msg"]
         assert "Nothing was changed." in message
         assert set(findings) == (hidden if migration.pair.canton_2 else shown) | {
+            "backup_not_confirmed",
             "namespace_key_missing",
             "party_not_movable",
             "packages_without_dar",
@@ -173,7 +180,8 @@ def test_unknown_aliases_are_named_both(
     names = {"kms_migration_source_synchronizer": "nowhere", "kms_migration_target_synchronizer": "elsewhere"}
     run, findings = refused(Migration(migration.pair, migration.net, ansible, folder, variables=names))
     # nothing is known of the KMS of a Canton 2 node, and a warning of pruning stands before
-    assert set(findings) - {"kms_not_visible", "pruning_not_visible", "target_not_on_kms"} == {"unknown_synchronizer"}
+    known = {"kms_not_visible", "pruning_not_visible", "target_not_on_kms", *unclear(migration.pair)}
+    assert set(findings) - known == {"unknown_synchronizer"}
     assert len(findings["unknown_synchronizer"]) == 2
     for text in ("nowhere", "elsewhere", f"It knows: {OLD_ALIAS}", f"It knows: {NEW_ALIAS}"):
         assert text in run.failures[-1]["msg"]

@@ -150,6 +150,7 @@ def changing(pair: Pair) -> list[Step]:
 
 def migration_info(stage: Stage) -> Task:
     options = {**stage.both(), **stage.synchronizers(), "path": str(stage.folder), **stage.pair.options}
+    options["backup_confirmed"] = True
     return task("participant_migration_info", **options)
 
 

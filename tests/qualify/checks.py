@@ -238,6 +238,8 @@ class Suite:
             "kms_migration_hosts": GROUP,
             "kms_migration_name": "playbook",
             "kms_migration_journal": self._journal,
+            # the suite moves nothing but what it made itself
+            "kms_migration_backup_confirmed": True,
             "kms_migration_parties": self._parties["playbook"],
             "kms_migration_exclude_parties": [],
             "kms_migration_exclude_dars": self._excluded_dars,

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     node.add_argument("--state", type=Path, required=True)
     kms = commands.add_parser("kms", help="the KMS (started by up)")
     kms.add_argument("port", type=int)
+    kms.add_argument("--state", type=Path, required=True)
     return parser
 
 
@@ -138,7 +139,7 @@ def _opened(state: Path) -> Store:
 def _kms(arguments: argparse.Namespace) -> None:
     from sandbox import kms_server
 
-    kms_server.serve(arguments.port)
+    kms_server.serve(arguments.port, arguments.state)
 
 
 def main() -> int:

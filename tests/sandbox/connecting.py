@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from sandbox import connections, contracts, ids, mappings, topology_state, transactions
+from sandbox import connections, ids, mappings, topology_state, transactions
 from sandbox.connections import Connection
 from sandbox.errors import CantonError
 
@@ -50,6 +50,9 @@ class Connector:
         stored = known.psid if known else ""
         psid = self._handshake(config) if handshake else stored
         self._save(config, psid)
+        if handshake:
+            with self._node.db.write() as connection:
+                connections.shake_hands(connection, self._node.name, config.synchronizer_alias)
 
     def modify(self, config: Any) -> None:
         """Replace the configuration of a registered synchronizer."""
@@ -113,9 +116,6 @@ class Connector:
         node.dispatcher.push_authorized_now(psid)
         with node.db.write() as connection:
             connections.set_connected(connection, node.name, alias, True)
-            missed = connections.take_missed(connection, node.name, alias)
-            if missed:
-                contracts.advance(connection, node.name, missed)
             transactions.deliver_missed(connection, node.name, psid)
         node.log.info("connected to %s (%s)", alias, ids.short(psid))
         for call in node.on_connected:
@@ -164,6 +164,7 @@ class Connector:
 
     def forget_connections(self, connection: sqlite3.Connection) -> None:
         """At process start nothing is connected, whatever the store says."""
+        connections.lose_touch(connection, self._node.name)
         connection.execute("UPDATE connections SET connected=0 WHERE node=?", (self._node.name,))
 
 

@@ -1,7 +1,11 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which synchronizers each participant has registered, and which it is connected to."""
+"""Which synchronizers each participant has registered, and which it is connected to.
+
+All participants of a synchronizer share its topology store, but one that is away knows only what was sequenced before:
+``seen`` is the sequencing time of the last that it got, in microseconds, and NULL while it is connected.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from sandbox.release import Release
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS connections (
   position INTEGER PRIMARY KEY, node TEXT NOT NULL, alias TEXT NOT NULL, config BLOB NOT NULL,
-  psid TEXT NOT NULL DEFAULT '', connected INTEGER NOT NULL DEFAULT 0, missed INTEGER NOT NULL DEFAULT 0,
+  psid TEXT NOT NULL DEFAULT '', connected INTEGER NOT NULL DEFAULT 0, seen INTEGER,
   UNIQUE (node, alias)
 );
 """
@@ -78,8 +82,35 @@ def save(connection: sqlite3.Connection, node: str, alias: str, config: bytes, p
     )
 
 
+_NEWEST = "(SELECT coalesce(max(sequenced), 0) FROM topology WHERE store='synchronizer:' || connections.psid)"
+
+
 def set_connected(connection: sqlite3.Connection, node: str, alias: str, value: bool) -> None:
-    connection.execute("UPDATE connections SET connected=? WHERE node=? AND alias=?", (int(value), node, alias))
+    """Connect or disconnect; safe to repeat."""
+    change = "connected=1, seen=NULL" if value else f"connected=0, seen=coalesce(seen, {_NEWEST})"
+    connection.execute(f"UPDATE connections SET {change} WHERE node=? AND alias=?", (node, alias))
+
+
+def shake_hands(connection: sqlite3.Connection, node: str, alias: str) -> None:
+    """A node that is not connected looks at the synchronizer as it is now."""
+    connection.execute(
+        f"UPDATE connections SET seen={_NEWEST} WHERE node=? AND alias=? AND NOT connected", (node, alias)
+    )
+
+
+def lose_touch(connection: sqlite3.Connection, node: str) -> None:
+    """The node's process is over: it learns nothing more, whatever it was connected to."""
+    connection.execute(f"UPDATE connections SET seen={_NEWEST} WHERE node=? AND connected AND seen IS NULL", (node,))
+
+
+def views(connection: sqlite3.Connection, node: str) -> dict[str, int]:
+    """psid -> sequencing time of the last that the node knows, of those synchronizers that it is not connected to."""
+    rows = connection.execute(
+        "SELECT psid, max(seen) AS seen FROM connections WHERE node=? AND psid<>'' GROUP BY psid"
+        " HAVING count(*)=count(seen)",
+        (node,),
+    )
+    return {row["psid"]: row["seen"] for row in rows}
 
 
 def save_synchronizer(
@@ -118,23 +149,10 @@ def sequencer_of(connection: sqlite3.Connection, psid: str) -> str:
     return str(row["sequencer"])
 
 
-def take_missed(connection: sqlite3.Connection, node: str, alias: str) -> int:
-    """How many topology events of the node's parties came while it was away; forgotten by the call."""
-    row = connection.execute("SELECT missed FROM connections WHERE node=? AND alias=?", (node, alias)).fetchone()
-    connection.execute("UPDATE connections SET missed=0 WHERE node=? AND alias=?", (node, alias))
-    return int(row["missed"]) if row else 0
-
-
-def count_event(connection: sqlite3.Connection, uid: str, psid: str) -> list[str]:
-    """Note a topology event for the participant ``uid``; the names of the nodes that are connected and see it now."""
+def names_at(connection: sqlite3.Connection, uid: str, psid: str) -> list[str]:
+    """The nodes with this uid that have registered the synchronizer."""
     rows = connection.execute(
-        "SELECT c.node, c.alias, c.connected FROM connections c JOIN participants p ON p.name=c.node"
-        " WHERE p.uid=? AND c.psid=?",
+        "SELECT DISTINCT c.node FROM connections c JOIN participants p ON p.name=c.node WHERE p.uid=? AND c.psid=?",
         (uid, psid),
-    ).fetchall()
-    for row in rows:
-        if not row["connected"]:
-            connection.execute(
-                "UPDATE connections SET missed=missed+1 WHERE node=? AND alias=?", (row["node"], row["alias"])
-            )
-    return [row["node"] for row in rows if row["connected"]]
+    )
+    return [row["node"] for row in rows]

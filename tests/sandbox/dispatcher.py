@@ -14,7 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from sandbox import connections, contracts, ids, mappings, topology_state
+from sandbox import connections, ids, mappings, topology_state, transactions
 from sandbox.errors import CantonError
 from sandbox.mappings import DTC, PTP
 from sandbox.topology_state import EPSILON, Row, Transaction
@@ -171,5 +171,5 @@ def _tell_participants(connection: sqlite3.Connection, psid: str, row: Row) -> N
     else:
         return
     for uid in concerned:
-        for name in connections.count_event(connection, uid, psid):
-            contracts.advance(connection, name, 1)
+        names = connections.names_at(connection, uid, psid)
+        transactions.deliver_topology(connection, psid, names, row.row["id"])

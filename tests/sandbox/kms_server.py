@@ -10,13 +10,15 @@ import logging
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from sandbox.kms_facts import POWERLESS_ACCESS_KEY_ID
+from sandbox.kms_memory import Memory
 
 
-def serve(port: int) -> None:
-    """Blocks; ends when standard input does, that is with the supervisor."""
+def serve(port: int, state: Path) -> None:
+    """Blocks; ends when standard input does, that is with the supervisor. Keys are kept in ``state`` over a kill."""
     from moto.kms import responses
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import run_simple
@@ -25,17 +27,21 @@ def serve(port: int) -> None:
     kms.sign = _refusing(kms.sign)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     threading.Thread(target=_watch_supervisor, daemon=True).start()
-    application = _guarded(DomainDispatcherApplication(create_backend_app))
+    memory = Memory(state / "kms.keys")
+    memory.restore()
+    application = _guarded(DomainDispatcherApplication(create_backend_app), memory)
     run_simple("127.0.0.1", port, application, threaded=True)
 
 
-def _guarded(application: Any) -> Any:
-    """One access key id may do nothing, so that a caller without permission can be tried."""
+def _guarded(application: Any, memory: Memory) -> Any:
+    """One access key id may do nothing, so that a caller without permission can be tried. What changed is kept."""
 
     def answer(environment: dict[str, Any], start_response: Any) -> Any:
-        if f"Credential={POWERLESS_ACCESS_KEY_ID}/" not in environment.get("HTTP_AUTHORIZATION", ""):
-            return application(environment, start_response)
         action = environment.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        if f"Credential={POWERLESS_ACCESS_KEY_ID}/" not in environment.get("HTTP_AUTHORIZATION", ""):
+            body = application(environment, start_response)
+            memory.keep(action)
+            return body
         text = f"User {POWERLESS_ACCESS_KEY_ID} is not authorized to perform: kms:{action}"
         start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
         return [json.dumps({"__type": "AccessDeniedException", "message": text}).encode()]

@@ -144,7 +144,9 @@ class TopologyManager:
             for one in batch:
                 transaction = self._node.topology.parse(one)
                 topology_checks.check(connection, self._node, store, transaction.operation, transaction.mapping, flags)
-        self._put(store, batch, full=False, wait=wait)
+        # Recorded: with what comes as a proposal the wait is over when it is sequenced, before it is in effect.
+        proposals = any(one.proposal for one in batch)
+        self._put(store, batch, full=False, wait=wait, effective=not proposals)
 
     def sign(self, store: str, signed: Any, signed_by: Iterable[str], force: Iterable[int]) -> Any:
         """The transaction with own signatures added; nothing is stored."""
@@ -228,7 +230,7 @@ class TopologyManager:
                 return True
             return self._node.topology.check(connection, store, signed, full=False)
 
-    def _put(self, store: str, batch: list[Any], full: bool, wait: float) -> None:
+    def _put(self, store: str, batch: list[Any], full: bool, wait: float, effective: bool = True) -> None:
         psid = topology_state.psid_of(store)
         if psid is None:
             self._put_locally(store, batch, full)
@@ -236,7 +238,7 @@ class TopologyManager:
         self._try(store, batch, full)
         self._node.dispatcher.submit(psid, batch)
         if wait > 0:
-            self._wait(store, batch, wait)
+            self._wait(store, batch, wait, effective)
 
     def _try(self, store: str, batch: list[Any], full: bool) -> None:
         """Raises when the store would refuse one of these; each may depend on those before it."""
@@ -267,21 +269,21 @@ class TopologyManager:
         if fresh:
             self._node.topology_changed()
 
-    def _wait(self, store: str, batch: list[Any], seconds: float) -> None:
+    def _wait(self, store: str, batch: list[Any], seconds: float, effective: bool) -> None:
         deadline = time.monotonic() + seconds
-        while not self._in_effect(store, batch):
+        while not self._arrived(store, batch, effective):
             if time.monotonic() > deadline:
                 raise CantonError(
                     "REQUEST_TIME_OUT", "The topology change did not become effective within the given time"
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _in_effect(self, store: str, batch: list[Any]) -> bool:
-        """Whether all are there with all their signatures: a proposal can be there before with some of them."""
+    def _arrived(self, store: str, batch: list[Any], effective: bool) -> bool:
+        """Whether all are there, or in effect, with all their signatures: a proposal can be there before with some."""
         with self._node.db.read() as connection:
             for signed in batch:
                 row = self._node.topology.by_hash(connection, store, crypto.transaction_hash(signed.transaction))
-                if row is None or row.row["valid_from"] > ids.now():
+                if row is None or (effective and row.row["valid_from"] > ids.now()):
                     return False
                 if not {signature.signed_by for signature in signed.signatures} <= set(row.signers):
                     return False

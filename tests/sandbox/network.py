@@ -19,12 +19,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import auth, contracts, ids, store, synchronizer, wire
+from sandbox import auth, connections, contracts, ids, store, synchronizer, wire
 from sandbox.kms_facts import DUMMY_CREDENTIALS
 from sandbox.release import founding
 from sandbox.store import Store
 from sandbox.v0 import domain
 
+# The name under which the KMS is killed and started again, as participants are by theirs.
+KMS = "kms"
 _START_SECONDS = 120
 _STOP_SECONDS = 15
 _POLL_SECONDS = 0.03
@@ -119,11 +121,6 @@ class Network:
     def _open_state(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not database(self.state).exists()
-        if not fresh and self._uses_kms():
-            raise NetworkError(
-                f"{self.state} holds an earlier network whose KMS keys are gone (the KMS keeps them in memory):"
-                " choose an empty directory"
-            )
         self._store = store.create(database(self.state))
         if fresh:
             self._create()
@@ -189,16 +186,22 @@ class Network:
     def _start_kms(self) -> None:
         if not self._uses_kms():
             return
-        port = _free_port()
-        settings = {"endpoint": f"http://127.0.0.1:{port}", "region": self.topology["kms"]["region"]}
-        with self.store.write() as connection:
-            connection.execute("INSERT OR REPLACE INTO network VALUES ('kms', ?)", (json.dumps(settings),))
-        self._kms = self._command("kms", "kms", str(port))
+        with self.store.read() as connection:
+            row = connection.execute("SELECT value FROM network WHERE key='kms'").fetchone()
+        settings = json.loads(row["value"]) if row else self._found_kms()
+        port = int(settings["endpoint"].rpartition(":")[2])
+        self._kms = self._command("kms", "kms", str(port), "--state", str(self.state))
         deadline = time.monotonic() + _START_SECONDS
         while not _answers(port):
             if self._kms.poll() is not None or time.monotonic() > deadline:
                 raise NetworkError("the KMS did not start")
             time.sleep(_POLL_SECONDS)
+
+    def _found_kms(self) -> dict[str, str]:
+        settings = {"endpoint": f"http://127.0.0.1:{_free_port()}", "region": self.topology["kms"]["region"]}
+        with self.store.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO network VALUES ('kms', ?)", (json.dumps(settings),))
+        return settings
 
     def _spawn(self, name: str) -> None:
         with self.store.write() as connection:
@@ -231,8 +234,12 @@ class Network:
         return self._processes[name]
 
     def start_node(self, name: str) -> None:
-        """Start a participant that was stopped, killed or left out at first, on its own ports; waits until it serves."""
+        """Start a participant (or ``KMS``) that was stopped, killed or left out at first, on its own ports; waits until it serves."""
         with self._lock:
+            if name == KMS:
+                self._start_kms()
+                self._write_info()
+                return
             if name not in self.topology["participants"]:
                 raise NetworkError(f"this network has no participant {name}")
             if name in self._processes and self._processes[name].poll() is None:
@@ -249,12 +256,17 @@ class Network:
             self._write_info()
 
     def kill_node(self, name: str) -> None:
-        """kill -9: what the process had only in memory is gone."""
+        """kill -9 of a participant or of ``KMS``: what the process had only in memory is gone."""
         with self._lock:
+            if name == KMS and self._kms is not None:
+                self._kms.kill()
+                self._kms.wait()
+                return
             self._process(name).send_signal(signal.SIGKILL)
             self._process(name).wait()
             with self.store.write() as connection:
                 connection.execute("UPDATE participants SET pid=0, phase='killed' WHERE name=?", (name,))
+                connections.lose_touch(connection, name)
             self._write_info()
 
     def set(self, name: str, key: str, value: Any) -> None:

@@ -154,4 +154,6 @@ class Participant:
         self._admin.stop(_GRACE_SECONDS)
         self._ledger.stop(_GRACE_SECONDS)
         self._node.dispatcher.stop()
+        with self._node.db.write() as connection:
+            connections.lose_touch(connection, self._node.name)
         _set(self._node, pid=0, phase="stopped")

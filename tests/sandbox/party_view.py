@@ -25,26 +25,35 @@ class Hosting:
     onboarding: dict[str, int] = field(default_factory=dict)
 
 
-def _effective(node: Node, db: sqlite3.Connection, psids: list[str], code: int) -> Iterator[Any]:
+def _effective(
+    node: Node, db: sqlite3.Connection, psids: list[str], code: int, at: int | None = None, ever: bool = False
+) -> Iterator[Any]:
+    """The mappings of a kind in effect at a time in microseconds (or now); with ``ever`` those that were before too."""
+    time = ids.now() if at is None else at
     query = topology_state.Query(
         stores=[topology_state.synchronizer(psid) for psid in psids],
         codes=frozenset({code}),
         operation=ADD,
-        at=ids.now(),
+        at=None if ever else time,
+        between=(0, time) if ever else None,
+        seen=connections.views(db, node.name),
     )
     for row in node.topology.query(db, query):
         yield row.item
 
 
 def known_parties(node: Node) -> dict[str, bool]:
-    """party -> hosted here, in the order of the party ids; the admin party of each participant included."""
+    """party -> hosted here, in the order of the party ids; the admin party of each participant included.
+
+    In Canton 3 a party that was ever hosted here counts as local for good (recordings, same-synchronizer).
+    """
     if node.release.dialect == "v0":
         with node.db.read() as db:
             return dict(sorted(node.v0.known_parties(db).items()))
     found: dict[str, bool] = {}
     with node.db.read() as db:
         psids = connections.known(db, node.name)
-        for mapping in _effective(node, db, psids, PTP):
+        for mapping in _effective(node, db, psids, PTP, ever=True):
             local = any(host.participant_uid == node.uid for host in mapping.participants)
             found[mapping.party] = found.get(mapping.party, False) or local
         for certificate in _effective(node, db, psids, DTC):
@@ -72,16 +81,15 @@ def participants(node: Node, psid: str) -> set[str]:
         return {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC)}
 
 
-def hosting(node: Node, db: sqlite3.Connection, psid: str) -> dict[str, Hosting]:
-    """Who hosts each party on a synchronizer now, the admin party of each active participant included."""
+def hosting(node: Node, db: sqlite3.Connection, psid: str, at: int | None = None) -> dict[str, Hosting]:
+    """Who hosts each party on a synchronizer at a time in microseconds (or now), the admin party of each active
+    participant included."""
     if node.release.dialect == "v0":
-        return {
-            party: Hosting(hosts)
-            for party, hosts in node.v0.hosted_parties(db, topology_state.synchronizer(psid)).items()
-        }
+        found_v0 = node.v0.hosted_parties(db, topology_state.synchronizer(psid), at or 0)
+        return {party: Hosting(hosts) for party, hosts in found_v0.items()}
     found: dict[str, Hosting] = {}
-    active = {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC)}
-    for mapping in _effective(node, db, [psid], PTP):
+    active = {certificate.participant_uid for certificate in _effective(node, db, [psid], DTC, at)}
+    for mapping in _effective(node, db, [psid], PTP, at):
         hosts: dict[str, int] = {}
         onboarding: dict[str, int] = {}
         for host in mapping.participants:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -100,7 +100,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Query:
-    """Which rows to list; ``at`` in microseconds, ``None`` = whatever time. ``codes`` empty = all."""
+    """Which rows to list; ``at`` in microseconds, ``None`` = whatever time. ``codes`` empty = all.
+
+    ``seen``: of these synchronizers (by psid) only what was sequenced until that time is known (``connections.views``).
+    """
 
     stores: list[str]
     codes: frozenset[int] = frozenset()
@@ -110,6 +113,7 @@ class Query:
     between: tuple[int, int] | None = None
     namespace: str = ""
     signed_key: str = ""
+    seen: Mapping[str, int] = field(default_factory=dict)
 
 
 class TopologyState:
@@ -206,8 +210,13 @@ class TopologyState:
         """Rows in the order in which they came, store after store."""
         for store in query.stores:
             where, values = _where(store, query)
-            for row in connection.execute(f"SELECT * FROM topology WHERE {where} ORDER BY id", values).fetchall():
+            table = _table(query.seen.get(psid_of(store) or ""))
+            for row in connection.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY id", values).fetchall():
                 yield self._row(row)
+
+    def by_id(self, connection: sqlite3.Connection, row_id: int) -> Row:
+        """The row of this number, which is there."""
+        return self._row(connection.execute("SELECT * FROM topology WHERE id=?", (row_id,)).fetchone())
 
     # Adding.
 
@@ -405,6 +414,18 @@ def _merge(known: Row, transaction: Transaction) -> Transaction | None:
     return Transaction(
         merged, transaction.raw, transaction.hash, transaction.operation, transaction.serial, transaction.mapping
     )
+
+
+_COLUMNS = "id, store, code, op, serial, key, namespace, subject, hash, proposal, sequenced, valid_from, signers, signed, rejection"
+
+
+def _table(seen: int | None) -> str:
+    """The table as one sees it who knows nothing that was sequenced after a time: neither a change nor the end that it
+    put to what was before."""
+    if seen is None:
+        return "topology"
+    ends = f"CASE WHEN valid_until > {seen + EPSILON} THEN NULL ELSE valid_until END AS valid_until"
+    return f"(SELECT {_COLUMNS}, {ends} FROM topology WHERE sequenced <= {seen})"
 
 
 def _where(store: str, query: Query) -> tuple[str, list[Any]]:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a transaction leaves on the participants that get it, at once or when they connect again."""
+"""What happens on a synchronizer and takes an offset on the ledgers of the participants that it concerns: transactions and
+the topology of their parties. They get it at once, or when they connect again."""
 
 from __future__ import annotations
 
@@ -14,10 +15,15 @@ from sandbox.contracts import Addition, Contract
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS missed_event (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, participant TEXT NOT NULL, psid TEXT NOT NULL, archived INTEGER NOT NULL,
-  representative_package_id TEXT NOT NULL, blob BLOB NOT NULL
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, participant TEXT NOT NULL, psid TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('created', 'archived', 'topology')),
+  representative_package_id TEXT, blob BLOB, topology_id INTEGER
 );
 CREATE INDEX IF NOT EXISTS missed_event_of ON missed_event (participant, psid);
+CREATE TABLE IF NOT EXISTS topology_event (
+  participant TEXT NOT NULL, ledger_offset INTEGER NOT NULL, psid TEXT NOT NULL, topology_id INTEGER NOT NULL,
+  PRIMARY KEY (participant, ledger_offset)
+) WITHOUT ROWID;
 """
 
 
@@ -39,20 +45,54 @@ def deliver(db: sqlite3.Connection, psid: str, receivers: Iterable[str], events:
                 _apply(db, name, psid, event)
                 continue
             db.execute(
-                "INSERT INTO missed_event (participant, psid, archived, representative_package_id, blob)"
-                " VALUES (?,?,?,?,?)",
-                (name, psid, int(event.archived), event.representative_package_id, event.contract.blob),
+                "INSERT INTO missed_event (participant, psid, kind, representative_package_id, blob) VALUES (?,?,?,?,?)",
+                (
+                    name,
+                    psid,
+                    "archived" if event.archived else "created",
+                    event.representative_package_id,
+                    event.contract.blob,
+                ),
             )
 
 
-def deliver_missed(db: sqlite3.Connection, name: str, psid: str) -> int:
-    """Give a participant that connects what it missed, in order; how many events that were."""
+def deliver_topology(db: sqlite3.Connection, psid: str, receivers: Iterable[str], topology_id: int) -> None:
+    """The same for a change of the topology of their parties; ``topology_id`` is its row."""
+    for name in receivers:
+        if connections.is_online(db, name, psid):
+            _note_topology(db, name, psid, topology_id)
+        else:
+            db.execute(
+                "INSERT INTO missed_event (participant, psid, kind, topology_id) VALUES (?,?,'topology',?)",
+                (name, psid, topology_id),
+            )
+
+
+def deliver_missed(db: sqlite3.Connection, name: str, psid: str) -> None:
+    """Give a participant that connects what it missed, in order."""
     rows = db.execute("SELECT * FROM missed_event WHERE participant=? AND psid=? ORDER BY seq", (name, psid)).fetchall()
     for row in rows:
-        event = Event(contracts.parse_blob(row["blob"]), row["representative_package_id"], bool(row["archived"]))
-        _apply(db, name, psid, event)
+        if row["kind"] == "topology":
+            _note_topology(db, name, psid, row["topology_id"])
+            continue
+        contract = contracts.parse_blob(row["blob"])
+        _apply(db, name, psid, Event(contract, row["representative_package_id"], row["kind"] == "archived"))
     db.execute("DELETE FROM missed_event WHERE participant=? AND psid=?", (name, psid))
-    return len(rows)
+
+
+def topology_events(db: sqlite3.Connection, name: str, psid: str, after: int) -> list[tuple[int, int]]:
+    """(offset, row of the topology) of the changes that a participant got from a synchronizer after an offset."""
+    rows = db.execute(
+        "SELECT ledger_offset, topology_id FROM topology_event WHERE participant=? AND psid=? AND ledger_offset>?"
+        " ORDER BY ledger_offset",
+        (name, psid, after),
+    )
+    return [(row["ledger_offset"], row["topology_id"]) for row in rows]
+
+
+def _note_topology(db: sqlite3.Connection, name: str, psid: str, topology_id: int) -> None:
+    offset = contracts.advance(db, name, 1)
+    db.execute("INSERT INTO topology_event VALUES (?,?,?,?)", (name, offset, psid, topology_id))
 
 
 def _apply(db: sqlite3.Connection, name: str, psid: str, event: Event) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import ids, topology_state
+from sandbox import connections, ids, topology_state
 from sandbox.errors import CantonError
 from sandbox.mappings import ADD, VTP
 from sandbox.node import Node
@@ -32,7 +32,14 @@ def current(node: Node, psid: str, participant_uid: str = "", effective: bool = 
     store = topology_state.synchronizer(psid)
     at = ids.now() if effective else None
     with node.db.read() as db:
-        query = topology_state.Query([store], frozenset({VTP}), operation=ADD, at=at, namespace=ids.namespace(uid))
+        query = topology_state.Query(
+            [store],
+            frozenset({VTP}),
+            operation=ADD,
+            at=at,
+            namespace=ids.namespace(uid),
+            seen=connections.views(db, node.name),
+        )
         rows = [
             row
             for row in node.topology.query(db, query)

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 
 PASSED, FAILED = "passed", "failed"
+# What a fault is called among the capabilities begins with this: what was broken | when | what came of it
+FAULT = "fault: "
 # capability: pair: passed, failed, or why it was skipped
 Found = dict[str, dict[str, str]]
 

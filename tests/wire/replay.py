@@ -41,7 +41,7 @@ _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _TOKE
 _STABLE = {"contract", "fingerprint", "short", "package"}
 
 _ANY_VALUE = {"uptime", "ping_time", "stream_continuation_token"}
-_OFFSETS = {"offset", "active_at_offset", "ledger_offset"}
+_OFFSETS = {"offset", "active_at_offset", "ledger_offset", "begin_offset_exclusive"}
 _OPAQUE = {"public_key", "signature", "transaction_hash"}
 _ED25519 = "SIGNING_KEY_SPEC_EC_CURVE25519"
 # How much of an encoded key or signature says what kind it is.
@@ -133,7 +133,7 @@ class Replay:
         spec = recorded.get("key_spec")
         if spec and "public_key" in recorded and actual.get("key_spec") == spec:
             left, right = (base64.b64decode(each["public_key"]) for each in (recorded, actual))
-            self.tokens[_fingerprint(left, spec)] = _fingerprint(right, spec)
+            self.tokens[fingerprint(left, spec)] = fingerprint(right, spec)
 
     def _compare_texts(self, node: str, recorded: str, actual: str, path: str, key: str) -> Iterator[str]:
         if key in _ANY_VALUE:
@@ -238,7 +238,7 @@ class Replay:
         return None
 
 
-def _fingerprint(public_key: bytes, spec: str) -> str:
+def fingerprint(public_key: bytes, spec: str) -> str:
     # of all other kinds of keys, for signing or encryption, the fingerprint is made in the same way
     return crypto.signing_fingerprint(public_key, crypto.ED25519 if spec == _ED25519 else crypto.P256)
 

@@ -12,13 +12,13 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from wire.replay import Replay
+from wire.replay import Replay, fingerprint
 
 from sandbox import topology_file, wire
 from sandbox.client import CallFailed, Participant
@@ -41,6 +41,8 @@ _NEVER_MS = 600_000
 # Bob, the second party, came into effect after the lists that follow his hosting and before the disconnect.
 _BOB_MS = 2_000
 _SETTLE_SECONDS = 0.6
+_PROPOSAL_MS = 1_500
+_CLEAR_MS = 2_500
 
 
 def recording(name: str) -> list[dict[str, Any]]:
@@ -57,6 +59,10 @@ class Stage:
         self.replay = Replay(self.messages)
         self.names = names
         self.differences: list[str] = []
+        # the node whose contracts are exported; its synchronizer has the same name
+        self.source = "old"
+        # recorded snapshot of a party -> the sandbox's
+        self._party_acs: dict[str, str] = {}
         participants = network.info()["participants"]
         self._clients = {node: Participant(participants[name]) for node, name in names.items()}
 
@@ -97,7 +103,11 @@ class Stage:
         request = self.replay.request(node, step["request"])
         if step["rpc"].endswith("/ImportAcs"):
             self._put_snapshot(step["request"], request)
+        if step["rpc"].endswith("/ImportPartyAcs"):
+            request[0]["acs_snapshot"] = self._party_acs[step["request"][0]["acs_snapshot"]]
         answer = self._exchange(node, step["rpc"], request)
+        if step["rpc"].endswith("/ExportPartyAcs") and "response" in answer:
+            self._party_acs[step["response"][0]["chunk"]] = answer["response"][0]["chunk"]
         recorded = _recorded_answer(step)
         recorded, answer = _without_system_packages(recorded), _without_system_packages(answer)
         self.differences += [f"{title} {each}" for each in self.replay.differences(node, recorded, answer)]
@@ -111,8 +121,8 @@ class Stage:
         snapshot = self.replay.damaged(whole)
         named = self.replay.synchronizers_in(whole) if snapshot is None else set()
         if named:
-            snapshot = self._export({self.replay.text(each) for each in named})
-            self.differences += self.replay.pair_snapshots("old", whole, snapshot)
+            snapshot = self.export({self.replay.text(each) for each in named})
+            self.differences += self.replay.pair_snapshots(self.source, whole, snapshot)
         for piece, message in zip(pieces, request, strict=True):
             sent, snapshot = (snapshot[: len(piece)], snapshot[len(piece) :]) if snapshot else (piece, None)
             message["acs_snapshot"] = base64.b64encode(sent).decode()
@@ -120,13 +130,14 @@ class Stage:
             last = base64.b64decode(request[-1]["acs_snapshot"])
             request[-1]["acs_snapshot"] = base64.b64encode(last + snapshot).decode()
 
-    def _export(self, targets: set[str]) -> bytes:
+    def export(self, targets: set[str]) -> bytes:
         (target,) = targets
-        end = self.call("old", "v2.StateService/GetLedgerEnd")["offset"]
-        renames = {self.synchronizer("old"): {"target_synchronizer_id": target}}
+        end = self.call(self.source, "v2.StateService/GetLedgerEnd")["offset"]
+        renames = {self.synchronizer(self.source): {"target_synchronizer_id": target}}
         parties = [f"{name}::{self.uid('old').partition('::')[2]}" for name in ("Alice", "Bob")]
         request = {"ledger_offset": end, "party_ids": parties, "contract_synchronizer_renames": renames}
-        return b"".join(base64.b64decode(each["chunk"]) for each in self.call("old", f"{REPAIR}/ExportAcs", request))
+        answers = self.call(self.source, f"{REPAIR}/ExportAcs", request)
+        return b"".join(base64.b64decode(each["chunk"]) for each in answers)
 
     # --- what several directions need
 
@@ -190,7 +201,8 @@ def _iou_dar(directory: Path) -> Path:
     return target
 
 
-def _two_participants(directory: Path) -> Network:
+def _two_participants(directory: Path, more: dict[str, Any] | None = None, native: Sequence[str] = ()) -> Network:
+    """``more``: further participants; ``native``: parties of the new node itself."""
     topology = {
         "synchronizers": {"old": {}, "new": {}},
         "participants": {
@@ -200,7 +212,12 @@ def _two_participants(directory: Path) -> Network:
                 "dars": [{"file": str(_iou_dar(directory))}],
                 "contracts": [{"count": 20, "dar": "iou", "signatories": ["Alice"], "observers": ["Bob"]}],
             },
-            "participantNew": {"crypto": "kms", "connections": [{"synchronizer": "new", "alias": "newsync"}]},
+            "participantNew": {
+                "crypto": "kms",
+                "connections": [{"synchronizer": "new", "alias": "newsync"}],
+                "parties": list(native),
+            },
+            **(more or {}),
         },
     }
     return Network(topology_file.check(topology), directory / "state", directory / "logs")
@@ -278,9 +295,15 @@ def test_a_migration(tmp_path: Path) -> None:
 def _delegated(stage: Stage) -> None:
     """The state in which that recording begins: the delegation is in force on the new synchronizer."""
     _teach(stage, recording("rollback")[1]["request"])
+    _load(stage, "new", _delegate(stage))
+    time.sleep(_SETTLE_SECONDS)
+
+
+def _delegate(stage: Stage, source: str = "old", target: str = "new") -> list[dict[str, Any]]:
+    """A namespace is delegated to another node's key; the signed delegations in the source's own store."""
     delegation = {
-        "namespace": stage.uid("old").partition("::")[2],
-        "target_key": _namespace_key(stage),
+        "namespace": stage.uid(source).partition("::")[2],
+        "target_key": _namespace_key(stage, target),
         "can_sign_all_but_namespace_delegations": {},
     }
     request = {
@@ -288,12 +311,14 @@ def _delegated(stage: Stage) -> None:
         "must_fully_authorize": True,
         "store": {"authorized": {}},
     }
-    stage.call("old", f"{WRITE}/Authorize", request)
+    stage.call(source, f"{WRITE}/Authorize", request)
     query = {"base_query": {"store": {"authorized": {}}, "head_state": {}}, "include_mappings": ["nsd"]}
-    items = stage.call("old", f"{READ}/ListAllV2", query)["result"]["items"]
-    transactions = [stage.replay.transaction(base64.b64decode(item["transaction"])) for item in items]
-    stage.call("new", f"{WRITE}/AddTransactions", {"transactions": transactions, "store": {"authorized": {}}})
-    time.sleep(_SETTLE_SECONDS)
+    items = stage.call(source, f"{READ}/ListAllV2", query)["result"]["items"]
+    return [stage.replay.transaction(base64.b64decode(item["transaction"])) for item in items]
+
+
+def _load(stage: Stage, node: str, transactions: list[dict[str, Any]]) -> None:
+    stage.call(node, f"{WRITE}/AddTransactions", {"transactions": transactions, "store": {"authorized": {}}})
 
 
 def _teach(stage: Stage, first: dict[str, Any]) -> None:
@@ -312,10 +337,10 @@ def _teach(stage: Stage, first: dict[str, Any]) -> None:
     stage.replay.bytes[base64.b64decode(target)] = base64.b64decode(key["public_key"])
 
 
-def _namespace_key(stage: Stage) -> dict[str, Any]:
-    """The public key of the new node's namespace."""
-    filters = {"filters": {"fingerprint": stage.uid("new").partition("::")[2]}}
-    (found,) = stage.call("new", f"{VAULT}/ListMyKeys", filters)["private_keys_metadata"]
+def _namespace_key(stage: Stage, node: str = "new") -> dict[str, Any]:
+    """The public key of a node's namespace."""
+    filters = {"filters": {"fingerprint": stage.uid(node).partition("::")[2]}}
+    (found,) = stage.call(node, f"{VAULT}/ListMyKeys", filters)["private_keys_metadata"]
     key: dict[str, Any] = found["public_key_with_name"]["public_key"]["signing_public_key"]
     return key
 
@@ -333,6 +358,149 @@ def test_taking_steps_back(tmp_path: Path) -> None:
             25: _settle,
         }
         stage.play("rollback", directions)
+        _report(stage)
+
+
+# --- parties move on one synchronizer
+
+
+def _pair(stage: Stage, recorded: dict[str, str]) -> None:
+    """Recorded ids and what stands for them; nothing was learned yet when the first request is sent."""
+    for before, now in recorded.items():
+        stage.replay.tokens[before.partition("::")[2]] = now.partition("::")[2]
+
+
+def _pair_ports(stage: Stage, step: dict[str, Any], synchronizer: str) -> None:
+    """The sequencer of a recorded connection is that of this synchronizer."""
+    recorded = step["request"]["config"]["sequencer_connections"]["sequencer_connections"][0]["grpc"]["connections"][0]
+    url = stage.network.info()["synchronizers"][synchronizer]["sequencer_url"]
+    stage.replay.tokens[recorded.rpartition(":")[2]] = url.rpartition(":")[2]
+
+
+def _pair_delegations(stage: Stage, recorded: list[dict[str, Any]], actual: list[dict[str, Any]]) -> None:
+    """Signed delegations of the same namespaces to the same keys, in any order."""
+
+    def place(signed: dict[str, Any]) -> tuple[str, str]:
+        mapping = stage.replay.transaction(base64.b64decode(signed["transaction"]))["mapping"]["namespace_delegation"]
+        key = mapping["target_key"]
+        return mapping["namespace"], fingerprint(base64.b64decode(key["public_key"]), key["key_spec"])
+
+    there = {place(each): each for each in actual}
+    for before in recorded:
+        namespace, target = map(stage.replay.text, place(before))
+        now = there[namespace, target]
+        stage.replay.bytes[base64.b64decode(before["transaction"])] = base64.b64decode(now["transaction"])
+        left, right = (base64.b64decode(each["signatures"][0]["signature"]) for each in (before, now))
+        stage.replay.bytes[left] = right
+
+
+def _pair_keys(stage: Stage, recorded: dict[str, Any], node: str) -> None:
+    """A recorded public key is that of a node's namespace."""
+    stage.replay.bytes[base64.b64decode(recorded["public_key"])] = base64.b64decode(
+        _namespace_key(stage, node)["public_key"]
+    )
+
+
+def _on_the_way(stage: Stage) -> None:
+    """The first proposal was not there yet when the new node listed it and disconnected."""
+    stage.knob("old", "sequencing_ms", _PROPOSAL_MS)
+
+
+def _proposal_is_there(stage: Stage) -> None:
+    time.sleep(_PROPOSAL_MS / 1000 + _SETTLE_SECONDS)
+    stage.knob("old", "sequencing_ms", 100)
+
+
+def _flag_is_cleared(stage: Stage) -> None:
+    deadline = time.monotonic() + 30
+    query = {"base_query": {"store": {"synchronizer": {"id": stage.synchronizer("old")}}, "head_state": {}}}
+    while "'onboarding'" in repr(stage.call("old", f"{READ}/ListPartyToParticipant", query)):
+        assert time.monotonic() < deadline, "the onboarding flag stays"
+        time.sleep(0.05)
+
+
+def _delegated_before(stage: Stage) -> None:
+    """A migration by delegation to another synchronizer had gone before."""
+    steps = recording("same-synchronizer")
+    _pair_ports(stage, steps[2], "old")
+    mapping = steps[6]["request"]["proposal"]["mapping"]["party_to_participant"]
+    _pair(
+        stage,
+        {
+            mapping["party"]: stage.uid("old"),
+            mapping["participants"][1]["participant_uid"]: stage.uid("new"),
+            steps[6]["request"]["store"]["synchronizer"]["id"]: stage.synchronizer("old"),
+        },
+    )
+    _pair_keys(stage, steps[3]["request"]["proposal"]["mapping"]["namespace_delegation"]["target_key"], "new")
+    signed = _delegate(stage)
+    _load(stage, "new", signed)
+    _pair_delegations(stage, steps[4]["request"]["transactions"], signed)
+
+
+def test_parties_move_on_one_synchronizer(tmp_path: Path) -> None:
+    with _two_participants(tmp_path) as network:
+        dar = {"dars": [{"bytes": base64.b64encode(_iou_dar(tmp_path).read_bytes()).decode()}]}
+        stage = Stage(network, _NAMES)
+        stage.call("new", "admin.participant.v30.PackageService/UploadDar", dar)
+        stage.knob("new", "onboarding_clear_ms", _CLEAR_MS)
+        bob: dict[int, Callable[[Stage], None]] = {
+            1: _delegated_before,
+            5: _settle,
+            6: _on_the_way,
+            10: _proposal_is_there,
+            21: _flag_is_cleared,
+        }
+        stage.play("same-synchronizer", bob)
+        alice: dict[int, Callable[[Stage], None]] = {3: _settle, 16: _flag_is_cleared}
+        stage.play("same-synchronizer-2", alice)
+        _report(stage)
+
+
+# --- the way back to a fresh participant
+
+
+def _migrated_before(stage: Stage) -> None:
+    """Alice, Bob and their contracts are on the new node; the old one is connected to nothing; both have delegated
+    their namespaces to the third."""
+    alice, bob = (f"{name}::{stage.uid('old').partition('::')[2]}" for name in ("Alice", "Bob"))
+    _load(stage, "new", _delegate(stage))
+    time.sleep(_SETTLE_SECONDS)
+    stage.host(alice, bob)
+    snapshot = stage.export({stage.synchronizer("new")})
+    stage.disconnect()
+    request = {
+        "acs_snapshot": base64.b64encode(snapshot).decode(),
+        "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
+        "synchronizer_id": stage.synchronizer("new"),
+    }
+    stage.call("new", f"{REPAIR}/ImportAcs", [request])
+    stage.reconnect()
+    stage.call("old", f"{CONNECTIVITY}/DisconnectAllSynchronizers")
+    steps = recording("reverse")
+    _pair_ports(stage, steps[2], "old")
+    delegations = [steps[line]["request"]["proposal"]["mapping"]["namespace_delegation"] for line in (3, 4)]
+    there = {
+        steps[1]["response"]["unique_identifier"]: stage.uid("back"),
+        f"old::{delegations[0]['namespace']}": stage.uid("old"),
+        f"new::{delegations[1]['namespace']}": stage.uid("new"),
+        steps[8]["request"]["base_query"]["store"]["synchronizer"]["id"]: stage.synchronizer("old"),
+    }
+    _pair(stage, there)
+    _pair_keys(stage, delegations[0]["target_key"], "back")
+    signed = [*_delegate(stage, "old", "back"), *_delegate(stage, "new", "back")]
+    _pair_delegations(stage, steps[7]["request"]["transactions"], signed)
+    stage.source = "new"
+
+
+def test_the_way_back_to_a_fresh_participant(tmp_path: Path) -> None:
+    dars = {"dars": [{"file": str(_iou_dar(tmp_path))}]}
+    back = {"participantPrv": {"key_spec": "ec_p256", **dars}}
+    with _two_participants(tmp_path, back, native=["Native"]) as network:
+        stage = Stage(network, {**_NAMES, "back": "participantPrv"})
+        dar = {"dars": [{"bytes": base64.b64encode(_iou_dar(tmp_path).read_bytes()).decode()}]}
+        stage.call("new", "admin.participant.v30.PackageService/UploadDar", dar)
+        stage.play("reverse", {1: _migrated_before, 8: _settle})
         _report(stage)
 
 

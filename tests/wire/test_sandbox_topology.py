@@ -310,9 +310,16 @@ def test_proposal_is_signed_offline_and_takes_effect_with_both_signatures(net: N
     assert [one["signed_by"] for one in both["signatures"]] == [namespace(net.source.uid), namespace(net.peer.uid)]
     add = {"transactions": [both], "store": on(net.old), "wait_to_become_effective": "10s"}
     net.source.admin(f"{WRITE}/AddTransactions", add)
-    listed = net.source.admin(f"{READ}/ListPartyToParticipant", query(on(net.old), filter_party="Bob"))["results"][0]
-    assert listed["context"]["serial"] == 2
-    assert [one["participant_uid"] for one in listed["item"]["participants"]] == [net.source.uid, net.peer.uid]
+
+    def listed() -> dict[str, Any]:
+        found = net.source.admin(f"{READ}/ListPartyToParticipant", query(on(net.old), filter_party="Bob"))
+        result: dict[str, Any] = found["results"][0]
+        return result
+
+    # recorded: for a proposal the wait is over before the change is in effect
+    assert "valid_until" in listed()["context"]
+    eventually(lambda: listed()["context"]["serial"] == 2)
+    assert [one["participant_uid"] for one in listed()["item"]["participants"]] == [net.source.uid, net.peer.uid]
     assert net.parties_on(net.source, net.old, proposals=True) == []
 
 

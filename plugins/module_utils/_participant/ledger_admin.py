@@ -218,10 +218,14 @@ class LedgerAdmin:
             fields["page_token"] = token
 
 
-def active_contract(event: Message, synchronizer: str, incomplete: bool = False) -> ActiveContract:
+def active_contract(
+    event: Message, synchronizer: str, incomplete: bool = False, has_key: bool = False
+) -> ActiveContract:
     """What a CreatedEvent of either ledger API says about its contract."""
     stakeholders = frozenset(event.signatories) | frozenset(event.observers)
-    return ActiveContract(event.contract_id, synchronizer, event.template_id.package_id, stakeholders, incomplete)
+    return ActiveContract(
+        event.contract_id, synchronizer, event.template_id.package_id, stakeholders, incomplete, has_key
+    )
 
 
 def _annotations(metadata: Message) -> tuple[tuple[str, str], ...]:

@@ -26,6 +26,7 @@ else:
 Offset = t.Union[int, str]
 
 AUTHORIZED = "authorized"  # the node's own topology store; every other store is named by its logical synchronizer id
+MEMORY_STORAGE = "memory_storage"  # the component of a node without a database; others have "db-storage" (recordings)
 BUILTIN_DAR_PREFIXES = ("canton-builtin-admin-workflow", "AdminWorkflows")  # admin-api-3 C6, admin-api-2 C Packages
 ADMIN_USER = "participant_admin"  # exists on every node and cannot be created (admin-api-3 C11)
 
@@ -125,6 +126,22 @@ class Hosting:
 
 
 @dataclass(frozen=True)
+class SignedHosting:
+    """A signed PartyToParticipant mapping as a node stores it. ``signed`` is a serialized SignedTopologyTransaction."""
+
+    hosting: Hosting
+    signed: bytes
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """What a node says of a party's onboarding flag; ``retry_at``, in seconds since 1970, is when to ask again at the earliest."""
+
+    onboarded: bool
+    retry_at: float | None = None
+
+
+@dataclass(frozen=True)
 class Dar:
     main: str
     name: str
@@ -140,7 +157,8 @@ class Dar:
 class ActiveContract:
     """One entry of the active contract set. ``incomplete`` means an unfinished reassignment (admin-api-3 C11).
 
-    ``synchronizer`` and ``package_id`` are empty where the source of the entry does not say them (Canton 2).
+    ``synchronizer`` and ``package_id`` are empty where the source of the entry does not say them (Canton 2). ``has_key`` is told
+    by the ledger API of Canton 2 only, where contracts can have keys.
     """
 
     contract_id: str
@@ -148,6 +166,7 @@ class ActiveContract:
     package_id: str
     stakeholders: frozenset[str]
     incomplete: bool = False
+    has_key: bool = False
 
 
 @dataclass(frozen=True)

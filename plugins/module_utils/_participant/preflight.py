@@ -2,82 +2,44 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that stands against a migration, found before anything is changed (procedure 1, users "Refuse list")."""
+"""Everything that stands against a migration, found before anything is changed (procedure 1, users "Refuse list").
+
+All findings are described in docs/preflight.md.
+"""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
+import time
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
+    known_bugs,
+    preflight_contracts,
+    synchronizers,
+    topology,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import (
+    Examination,
+    Finding,
+    Parties,
+    Wish,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
     Identity,
     Participant,
     Synchronizer,
+    namespace_of,
     refuse_unlike,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import Tally, tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import plan_copy
 
 KMS_SPECS = {"signing": ("ec_p256", "ec_p384", "ec_secp256k1"), "encryption": ("rsa_2048",)}
-BYTES_PER_CONTRACT = 4096  # on disk, compressed; generous: small contracts take a few hundred bytes (recordings)
-IMPORT_SECONDS_PER_CONTRACT = 0.0006  # the vendor's own figures (perf 1)
-IMPORT_SECONDS = 18.5
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked to be migrated. ``folder`` is where the snapshot will be written, if that is known here."""
-
-    source_synchronizer: str
-    target_synchronizer: str
-    parties: t.Sequence[str] | None
-    excluded: t.Collection[str]
-    require_kms: bool
-    folder: str | None
-    protocol_version: int | None = None
-    skipped_users: t.Collection[str] = ()
-
-
-@dataclass(frozen=True)
-class Finding:
-    id: str
-    severity: str
-    message: str
-    remedy: str
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
-
-
-class Examination:
-    """Collects findings; a check that cannot be made because another failed is left out, never passed."""
-
-    def __init__(self, source: Participant, target: Participant, wish: Wish) -> None:
-        self.source, self.target, self.wish = source, target, wish
-        self.findings: list[Finding] = []
-        self.plan: dict[str, t.Any] = {}
-
-    def error(self, identifier: str, message: str, remedy: str) -> None:
-        self.findings.append(Finding(identifier, "error", message, remedy))
-
-    def warn(self, identifier: str, message: str, remedy: str) -> None:
-        self.findings.append(Finding(identifier, "warning", message, remedy))
-
-    def attempt(self, check: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
-        """Run a check; a refusal inside it becomes a finding, trouble with the connection ends the examination."""
-        try:
-            return check(*arguments)
-        except CantonError as exc:
-            if exc.error_id in ("unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED", "no_reflection"):
-                raise
-            self.error(exc.error_id or "refused", exc.message, exc.hint)
-            return None
+# The line whose ExportPartyAcs was followed on real nodes (recordings, "One synchronizer")
+PARTY_SNAPSHOTS_CHECKED = (3, 5)
+CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
+SPLICE_DSO = "DSO::"
 
 
 def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[Finding], dict[str, t.Any]]:
@@ -94,16 +56,20 @@ def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[
     if source.MAJOR != target.MAJOR:
         exam.attempt(refuse_unlike, source, target)
         return exam.findings, exam.plan
-    _check_known_bugs(exam, theirs)
+    _check_backup(exam)
+    if wish.stays_on_synchronizer:
+        _check_method(exam, ours, theirs)
+    known_bugs.check(exam, ours, theirs)
     _check_keys(exam)
     exam.attempt(_check_pruning, exam)
     pair = exam.attempt(_check_synchronizers, exam, ours)
     if pair is None:
         return exam.findings, exam.plan
     old, new = pair
+    _check_clocks(exam, old, new)
     exam.attempt(_check_delegation, exam, ours, theirs, new)
-    parties = exam.attempt(_check_parties, exam, ours, theirs, old, new)
-    exam.attempt(_check_contracts, exam, ours, old, parties)
+    parties = exam.attempt(_check_parties, exam, ours, theirs, old, new) or Parties()
+    exam.attempt(preflight_contracts.check_contracts, exam, (ours, theirs), old, new, parties)
     exam.attempt(_check_users, exam)
     return exam.findings, exam.plan
 
@@ -123,6 +89,12 @@ def _check_node(exam: Examination, participant: Participant, identity: Identity)
             "passive_replica", f"The {label} answers as a passive replica", "Name the active replica as its endpoint."
         )
         return False
+    if participant.in_memory():
+        exam.error(
+            "storage_in_memory",
+            f"The {label} keeps its data in memory, and Canton exports and imports contracts only with a database",
+            "Run it with persistent storage (PostgreSQL).",
+        )
     if not participant.has_ledger:
         exam.error(
             "ledger_endpoint_missing", f"The {label} has no ledger_endpoint", "Set host and port of its ledger API."
@@ -131,14 +103,32 @@ def _check_node(exam: Examination, participant: Participant, identity: Identity)
     return True
 
 
-def _check_known_bugs(exam: Examination, target: Identity) -> None:
-    match = re.match(r"3\.4\.(\d+)", target.version)
-    if match and int(match.group(1)) <= 8:
+def _check_backup(exam: Examination) -> None:
+    """No API tells it, and there is no undo without one (procedure 1 and 5)."""
+    if not exam.wish.backup_confirmed:
         exam.error(
-            "known_bug_25_013",
-            f"Canton {target.version} of the target deletes imported contracts when it prunes (bug 25-013)",
-            "Upgrade the target to 3.4.9 or later.",
+            "backup_not_confirmed",
+            "Nobody has confirmed that the databases of source and target are backed up",
+            "Back up both, then set backup_confirmed (role: kms_migration_backup_confirmed) to true. It may stay set.",
         )
+
+
+def _check_method(exam: Examination, source: Identity, target: Identity) -> None:
+    """What a move on one synchronizer needs beyond the rest (procedure 4 B, users 1)."""
+    lines = [known_bugs.parse(identity.version) for identity in (source, target)]
+    if any(line is None or line[0] != PARTY_SNAPSHOTS_CHECKED for line in lines):
+        exam.error(
+            "same_synchronizer_release",
+            f"The source runs Canton {source.version} and the target {target.version}: parties move on one synchronizer only between "
+            "nodes of Canton 3.5, as the party snapshots of 3.4 and 3.5 were never checked against each other",
+            "Upgrade both to Canton 3.5, or move to another synchronizer.",
+        )
+    report = exam.warn if exam.wish.accept_unsupported else exam.error
+    report(
+        "unsupported_by_vendor",
+        "The manual of Canton 3.5 calls it not supported to take a party off a participant, and so to move parties on one synchronizer",
+        "Move to another synchronizer, or, at your own risk, set accept_unsupported (role: kms_migration_accept_unsupported) to true.",
+    )
 
 
 def _check_keys(exam: Examination) -> None:
@@ -196,11 +186,18 @@ def _check_synchronizers(exam: Examination, source: Identity) -> tuple[Synchroni
     if len(found) < 2:
         return None
     old, new = found
-    if old.id == new.id:
+    if exam.wish.stays_on_synchronizer and old.id != new.id:
+        exam.error(
+            "different_synchronizers",
+            f"Source and target are to use {topology.short(old.id)} and {topology.short(new.id)}; this method moves parties on one synchronizer",
+            "Name the same synchronizer for both, or choose the method other_synchronizer.",
+        )
+        return None
+    if old.id == new.id and not exam.wish.stays_on_synchronizer:
         exam.error(
             "same_synchronizer",
-            f"Source and target are to use the same synchronizer {topology.short(old.id)}; this procedure moves contracts to another one",
-            "Connect the target to the synchronizer that its KMS keys are meant for, and name that.",
+            f"Source and target are to use the same synchronizer {topology.short(old.id)}; this method moves contracts to another one",
+            "Connect the target to the synchronizer that its KMS keys are meant for and name that, or choose the method same_synchronizer.",
         )
         return None
     _check_protocol_versions(exam, source, old, new)
@@ -212,6 +209,19 @@ def _check_synchronizers(exam: Examination, source: Identity) -> tuple[Synchroni
             "Disconnect it there for the time of the migration, and connect it again afterwards.",
         )
     return old, new
+
+
+def _check_clocks(exam: Examination, old: Synchronizer, new: Synchronizer) -> None:
+    """A synchronizer cannot be ahead of a clock that is right. That it is behind cannot be told: it may just be idle."""
+    for participant, item in ((exam.source, old), (exam.target, new)):
+        seen = participant.last_time(item.id) if item.connected else None
+        ahead = 0.0 if seen is None else seen - time.time()
+        if ahead > CLOCK_SECONDS:
+            exam.warn(
+                "clock_skew",
+                f"Synchronizer {item.alias} of the {participant.label} is {ahead:.0f} s ahead of the clock of the host that runs this",
+                "Set the clocks by NTP: time stamps and the measured downtime are of this host, and Canton refuses what is too early or late.",
+            )
 
 
 def _check_protocol_versions(exam: Examination, source: Identity, old: Synchronizer, new: Synchronizer) -> None:
@@ -244,7 +254,7 @@ def _check_delegation(exam: Examination, source: Identity, target: Identity, new
     key = topology.namespace_key(exam.target, target.uid)
     state = topology.delegation_state(exam.source, exam.target, source.namespace, key.fingerprint, new.id)
     exam.plan["delegation"] = asdict(state)
-    if not state.complete:
+    if not state.complete and source.namespace not in exam.wish.namespaces:
         topology.refuse_without_root_key(exam.source, source.namespace, state)
         topology.refuse_removed_delegation(exam.source, exam.target, source.namespace, key.fingerprint, new.id)
         if not any(item.is_root_certificate for item in exam.source.delegations(AUTHORIZED, source.namespace)):
@@ -257,106 +267,89 @@ def _check_delegation(exam: Examination, source: Identity, target: Identity, new
 
 def _check_parties(
     exam: Examination, source: Identity, target: Identity, old: Synchronizer, new: Synchronizer
-) -> set[str] | None:
-    selection = topology.select_parties(exam.source, source.uid, old.id, exam.wish.parties, exam.wish.excluded)
-    for party, reason in sorted(selection.refused.items()):
+) -> Parties:
+    delegated = set() if exam.wish.stays_on_synchronizer else topology.delegated_namespaces(exam.target, new.id)
+    selection = topology.select_parties(
+        exam.source, source.uid, old.id, exam.wish.parties, exam.wish.excluded, {*delegated, *exam.wish.namespaces}
+    )
+    on_their_way, arrived = (
+        _moved_before(exam, source, target, old) if exam.wish.stays_on_synchronizer else (set(), set())
+    )
+    _report_refused(
+        exam, {party: why for party, why in selection.refused.items() if party not in on_their_way | arrived}
+    )
+    _check_super_validator(exam, source, old)
+    moving = set(selection.movable) | (on_their_way & set(selection.refused))
+    if not moving and not arrived:
+        exam.error("no_parties", "There is no party to move", "Check source, synchronizer and exclusions.")
+    exam.plan["parties"] = len(moving)
+    exam.plan["namespaces"] = {
+        namespace: {"parties": number, "delegation": _delegation_of(namespace, source, target, delegated)}
+        for namespace, number in selection.namespaces().items()
+    }
+    if not exam.wish.stays_on_synchronizer:
+        wanted = {party: topology.hosted_on(mapping, target.uid) for party, mapping in selection.movable.items()}
+        exam.attempt(topology.missing_hostings, exam.target, new.id, wanted, exam.wish.replaceable)
+    return Parties(moving, moving - on_their_way, arrived)
+
+
+def _report_refused(exam: Examination, refused: t.Mapping[str, str]) -> None:
+    """Each party with its reason; those that only lack the delegation of their namespace together, as one cure serves all."""
+    undelegated: dict[str, list[str]] = {}
+    for party, reason in sorted(refused.items()):
+        if reason == topology.OF_ANOTHER_NAMESPACE:
+            undelegated.setdefault(namespace_of(party), []).append(party)
+        else:
+            exam.error(
+                "party_not_movable",
+                f"Party {topology.short(party)} cannot be moved: {reason}",
+                "Exclude it (it stays with the source), or move it by its own authorisation.",
+            )
+    for namespace, parties in undelegated.items():
         exam.error(
             "party_not_movable",
-            f"Party {topology.short(party)} cannot be moved: {reason}",
-            "Exclude it (it stays with the source), or move it by its own authorisation.",
-        )
-    if not selection.movable:
-        exam.error("no_parties", "There is no party to move", "Check source, synchronizer and exclusions.")
-    exam.plan["parties"] = len(selection.movable)
-    wanted = {party: topology.hosted_on(mapping, target.uid) for party, mapping in selection.movable.items()}
-    exam.attempt(topology.missing_hostings, exam.target, new.id, wanted)
-    return set(selection.movable)
-
-
-def _check_contracts(exam: Examination, source: Identity, old: Synchronizer, moving: set[str] | None) -> None:
-    """Count all contracts that the source holds for anybody, and look at those that do not move or not cleanly."""
-    local = {item.party for item in exam.source.local_parties() if item.is_local}
-    moving = moving or set()
-    end = exam.source.ledger_end()
-    left_behind: dict[str, int] = {}
-    torn: dict[str, int] = {}
-
-    def sort_out() -> t.Iterator[t.Any]:
-        for contract in exam.source.active_contracts(local | moving, end):
-            staying = (contract.stakeholders & local) - moving
-            if not contract.stakeholders & moving:
-                for party in staying:
-                    left_behind[party] = left_behind.get(party, 0) + 1
-                continue
-            for party in contract.stakeholders - moving:
-                torn[party] = torn.get(party, 0) + 1
-            yield contract
-
-    found: Tally = tally(sort_out(), moving)
-    exam.plan.update(
-        contracts=found.contracts,
-        estimated_downtime_seconds=round(IMPORT_SECONDS + found.contracts * IMPORT_SECONDS_PER_CONTRACT),
-    )
-    elsewhere = {item: number for item, number in found.synchronizers.items() if item not in ("", old.id)}
-    for synchronizer, number in elsewhere.items():
-        exam.error(
-            "contracts_on_other_synchronizers",
-            f"{number} contracts of these parties live on {topology.short(synchronizer)}, not on {old.alias}",
-            "Reassign them to the synchronizer that is moved from, or exclude their parties.",
-        )
-    others = [item.alias for item in exam.source.synchronizers() if item.physical_id and item.id != old.id]
-    if others and not exam.source.SHOWS_SYNCHRONIZERS_OF_CONTRACTS:
-        exam.warn(
-            "synchronizers_of_contracts_not_visible",
-            f"The source knows {', '.join(sorted(others))} too, and Canton 2 does not tell on which domain a contract lives",
-            f"Contracts on other domains than {old.alias} make the export fail, with nothing lost: transfer them to it before.",
-        )
-    if torn:
-        listed = ", ".join(f"{topology.short(party)} ({number})" for party, number in sorted(torn.items())[:5])
-        exam.warn(
-            "shared_contracts",
-            f"Contracts are shared with {len(torn)} parties that do not move: {listed}",
-            "Until these parties move to the same synchronizer too, no transaction on those contracts will be confirmed.",
-        )
-    if left_behind:
-        listed = ", ".join(f"{topology.short(party)} ({number})" for party, number in sorted(left_behind.items())[:5])
-        exam.warn(
-            "contracts_left_behind",
-            f"Contracts stay on the source because none of their parties moves: {listed}",
-            "Move them by hand if they matter.",
-        )
-    _check_packages(exam, found)
-    _check_disk(exam, found.contracts)
-
-
-def _check_packages(exam: Examination, found: Tally) -> None:
-    dars = exam.source.dars()
-    exam.plan["dars"] = sum(1 for dar in dars if not dar.builtin)
-    brought = set(exam.target.packages())
-    for dar in dars:
-        brought |= exam.source.dar_packages(dar.main)
-    lacking = set(found.packages) - brought
-    if lacking:
-        exam.error(
-            "packages_without_dar",
-            f"Contracts use {len(lacking)} packages that no DAR of the source contains and that the target lacks: {', '.join(sorted(lacking)[:3])}",
-            "Give their DAR files to ledgerops.canton.participant_package (files) for the target.",
+            f"{len(parties)} parties of namespace {namespace} cannot be moved, as no delegation to the target covers it: {topology.some(parties)}"
+            if len(parties) > 1
+            else f"Party {topology.short(parties[0])} cannot be moved: {topology.OF_ANOTHER_NAMESPACE}",
+            topology.HAVE_IT_DELEGATED,
         )
 
 
-def _check_disk(exam: Examination, contracts: int) -> None:
-    folder = exam.wish.folder
-    if not folder:
-        return
-    while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
-        folder = os.path.dirname(folder)
-    free, needed = shutil.disk_usage(folder).free, contracts * BYTES_PER_CONTRACT
-    if free < needed:
-        exam.error(
-            "disk_space",
-            f"{folder} has {free // 2**20} MiB free; a snapshot of {contracts} contracts may need {needed // 2**20} MiB",
-            "Free space, or name a folder with more room.",
-        )
+def _delegation_of(namespace: str, source: Identity, target: Identity, delegated: t.Collection[str]) -> str:
+    """How the target comes to sign for a namespace."""
+    if namespace == target.namespace:
+        return "not needed"
+    if namespace in delegated:
+        return "in force"
+    return "signed by the source" if namespace == source.namespace else "signed elsewhere"
+
+
+def _moved_before(
+    exam: Examination, source: Identity, target: Identity, old: Synchronizer
+) -> tuple[set[str], set[str]]:
+    """Parties that an earlier run on one synchronizer has begun to move, and those that it moved; both are no obstacle."""
+    on_their_way, arrived = set(), set()
+    for item in exam.source.hostings(old.id, target.uid):
+        hosts = {host.participant for host in item.hosts}
+        if hosts == {source.uid, target.uid}:
+            alone = replace(item, hosts=tuple(replace(host, onboarding=False) for host in item.hosts[:1]))
+            if topology.why_not_movable(alone, source.uid, {source.namespace}, ()) is None:
+                on_their_way.add(item.party)
+        elif hosts == {target.uid} and namespace_of(item.party) == source.namespace:
+            arrived.add(item.party)
+    return on_their_way, arrived
+
+
+def _check_super_validator(exam: Examination, source: Identity, old: Synchronizer) -> None:
+    """The decentralised party of a Splice network is hosted by its super validators only (users 1)."""
+    decentralized = exam.source.decentralized_namespaces(old.id)
+    for item in exam.source.hostings(old.id, source.uid):
+        if item.party.startswith(SPLICE_DSO) and namespace_of(item.party) in decentralized:
+            exam.error(
+                "splice_super_validator",
+                f"The source hosts {topology.short(item.party)}: it is a super validator of a Splice network, which cannot be moved like this",
+                "Follow the vendor's way: onboard a second super validator on a KMS, and move the weight to it.",
+            )
 
 
 def _check_users(exam: Examination) -> None:

@@ -47,7 +47,7 @@ class Plan:
     inactive: int = 0
     files: SnapshotFiles | None = None
     receipt: Receipt | None = None
-    resumed: bool = False
+    missing_on_source: list[str] | None = None
 
 
 def ensure_purged(task: Task, contract_ids: t.Sequence[str] | None = None) -> Outcome:
@@ -61,13 +61,17 @@ def ensure_purged(task: Task, contract_ids: t.Sequence[str] | None = None) -> Ou
         plan = _stale(task, store)
     if not task.check:
         _carry_out(task.target, alias, store, plan)
-    digest = IdDigest()
-    for identifier in plan.wanted:
-        digest.add(identifier)
+    result: dict[str, object] = {
+        "contracts": len(plan.wanted),
+        "digest": _digest(plan.wanted).value,
+        "left": len(plan.others),
+    }
+    if plan.missing_on_source is not None:
+        result["missing_on_source"] = plan.missing_on_source[:SHOWN_DIFFERENCES]
     return Outcome(
         {"active": len(plan.wanted), "import_noted": plan.receipt is not None},
         {"active": 0, "import_noted": False},
-        {"contracts": len(plan.wanted), "digest": digest.value, "left": len(plan.others)},
+        result,
         [f"{plan.inactive} of the contracts are not active on the {task.target.label}: nothing was done about them"]
         if plan.inactive
         else [],
@@ -96,10 +100,18 @@ def _of_snapshot(task: Task, store: str) -> Plan:
         proven = _active(target, manifest.parties, receipt.offset, store)
         refuse_transacted(target, proven, here, resumed)
     brought = _ids(target, manifest, files, proven)
-    wanted = sorted(brought & here)
-    if wanted and task.source is not None:
-        refuse_loss(task.source, manifest, wanted)
-    return Plan(tuple(manifest.parties), wanted, here - brought, 0, files, receipt, resumed)
+    if brought is None and here:
+        files.check(manifest, target.read_record)  # says what is wrong with it
+    wanted = sorted((brought or set()) & here)
+    missing = None if task.source is None else _missing(task.source, manifest, brought)
+    if wanted and missing:
+        raise CantonError(
+            f"The source participant does not show {len(missing)} of the contracts that would be purged, first {missing[0]}",
+            error_id="source_misses_contracts",
+            hint="They may exist on the target only. Find out what became of them on the source before anything is purged.",
+            details={"missing": missing[:SHOWN_DIFFERENCES]},
+        )
+    return Plan(tuple(manifest.parties), wanted, here - set(wanted), 0, files, receipt, missing)
 
 
 def _import_to_take_back(files: SnapshotFiles, manifest: Manifest) -> tuple[Receipt | None, bool]:
@@ -136,34 +148,35 @@ def refuse_transacted(target: Participant, proven: set[str], here: set[str], res
         )
 
 
-def refuse_loss(source: Participant, manifest: Manifest, wanted: t.Sequence[str]) -> None:
-    """Nothing is taken off the target that the source does not show as active."""
-    missing = set(wanted)
-    for item in source.active_contracts(manifest.parties, source.ledger_end()):
-        missing.discard(item.contract_id)
-    if missing:
-        raise CantonError(
-            f"The {source.label} does not show {len(missing)} of the contracts that would be purged, first {min(missing)}",
-            error_id="source_misses_contracts",
-            hint="They may exist on the target only. Find out what became of them on the source before anything is purged.",
-            details={"missing": sorted(missing)[:SHOWN_DIFFERENCES]},
-        )
+def _missing(source: Participant, manifest: Manifest, brought: set[str] | None) -> list[str] | None:
+    """What the source does not show of a snapshot's contracts; None when the snapshot cannot tell its ids and the digests differ."""
+    there = _active(source, manifest.parties, source.ledger_end())
+    if brought is not None:
+        return sorted(brought - there)
+    return [] if _is_of(there, manifest) else None
 
 
-def _ids(target: Participant, manifest: Manifest, files: SnapshotFiles, proven: set[str] | None) -> set[str]:
+def _ids(target: Participant, manifest: Manifest, files: SnapshotFiles, proven: set[str] | None) -> set[str] | None:
     """What the snapshot holds: by its file, or, when that is gone, by what the target showed when its import was proven."""
     try:
         files.check(manifest, target.read_record)
     except CantonError as exc:
-        if proven is None or exc.error_id not in ("snapshot_missing", "snapshot_damaged"):
+        if exc.error_id not in ("snapshot_missing", "snapshot_damaged"):
             raise
-        digest = IdDigest()
-        for identifier in proven:
-            digest.add(identifier)
-        if (digest.count, digest.value) != (manifest.contracts, manifest.digest):
-            raise
-        return proven
+        return proven if proven is not None and _is_of(proven, manifest) else None
     return files.contract_ids(target.read_record)
+
+
+def _digest(identifiers: t.Iterable[str]) -> IdDigest:
+    digest = IdDigest()
+    for identifier in identifiers:
+        digest.add(identifier)
+    return digest
+
+
+def _is_of(identifiers: set[str], manifest: Manifest) -> bool:
+    digest = _digest(identifiers)
+    return (digest.count, digest.value) == (manifest.contracts, manifest.digest)
 
 
 def _named(task: Task, store: str, contract_ids: t.Sequence[str]) -> Plan:

@@ -225,7 +225,7 @@ class SnapshotFiles:
         return self.base + ".purge.json"
 
     def read_manifest(self) -> Manifest | None:
-        values = _read_json(self.manifest)
+        values = read_json(self.manifest)
         if values is None:
             return None
         if values.get("version") != MANIFEST_VERSION:
@@ -244,7 +244,7 @@ class SnapshotFiles:
 
     def begin_purge(self, receipt: Receipt) -> None:
         """Note that an import is being taken back; from now on there is no receipt of it."""
-        _write_json(self.purge, asdict(receipt))
+        write_json(self.purge, asdict(receipt))
         try:
             os.unlink(self.receipt)
             _sync_folder(self.receipt)
@@ -257,10 +257,10 @@ class SnapshotFiles:
         _remove(self.purge)
 
     def write_manifest(self, manifest: Manifest) -> None:
-        _write_json(self.manifest, asdict(manifest))
+        write_json(self.manifest, asdict(manifest))
 
     def write_receipt(self, receipt: Receipt) -> None:
-        _write_json(self.receipt, asdict(receipt))
+        write_json(self.receipt, asdict(receipt))
 
     def chunks(self) -> t.Iterator[bytes]:
         try:
@@ -383,14 +383,14 @@ def _unreadable(path: str, why: str) -> CantonError:
 
 
 def _read_receipt(path: str) -> Receipt | None:
-    values = _read_json(path)
+    values = read_json(path)
     try:
         return None if values is None else Receipt(**values)
     except TypeError as exc:
         raise _unreadable(path, "its fields are not those of a receipt") from exc
 
 
-def _read_json(path: str) -> dict[str, t.Any] | None:
+def read_json(path: str) -> dict[str, t.Any] | None:
     try:
         with open(path, encoding="utf-8") as handle:
             values = json.load(handle)
@@ -405,6 +405,6 @@ def _read_json(path: str) -> dict[str, t.Any] | None:
     return values
 
 
-def _write_json(path: str, values: dict[str, t.Any]) -> None:
+def write_json(path: str, values: dict[str, t.Any]) -> None:
     with private_file(path) as handle:
         handle.write(json.dumps(values, indent=2, sort_keys=True).encode() + b"\n")

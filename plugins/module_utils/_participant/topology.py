@@ -28,7 +28,7 @@ IS_ADMIN_PARTY = "it is the admin party of the source, which never moves"
 OF_ANOTHER_NAMESPACE = "it belongs to another namespace, which no delegation to the target covers"
 HAVE_IT_DELEGATED = (
     "Have the holder of that namespace's root key delegate it to the target with participant_namespace_delegation "
-    "(role: kms_migration_root_holder or kms_migration_signed_delegations), or exclude the party."
+    "(role: kms_migration_root_holder or kms_migration_signed_delegations), or exclude these parties."
 )
 # Errors that mostly mean: the keys of this node may not sign for the party.
 UNSIGNED = (
@@ -66,7 +66,8 @@ class DelegationState:
 
     @property
     def complete(self) -> bool:
-        return self.source and self.target and self.synchronizer
+        """In force. The source's own store need not have it: the root key may have signed elsewhere."""
+        return self.target and self.synchronizer
 
 
 def namespace_key(participant: Participant, uid: str) -> Key:

@@ -20,7 +20,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledg
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    MEMORY_STORAGE,
     ActiveContract,
+    Clearance,
     Dar,
     Delegation,
     Host,
@@ -30,6 +32,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Offset,
     Pong,
     SignedDelegation,
+    SignedHosting,
     Synchronizer,
 )
 
@@ -43,10 +46,14 @@ STATUS = PARTICIPANT + "ParticipantStatusService/ParticipantStatus"
 CONNECTIVITY = PARTICIPANT + "SynchronizerConnectivityService/"
 PACKAGES = PARTICIPANT + "PackageService/"
 REPAIR = PARTICIPANT + "ParticipantRepairService/"
+PARTIES = PARTICIPANT + "PartyManagementService/"
 READ = TOPOLOGY + "TopologyManagerReadService/"
 WRITE = TOPOLOGY + "TopologyManagerWriteService/"
+FETCH_TIME = "com.digitalasset.canton.time.admin.v30.SynchronizerTimeService/FetchTime"
 
 SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs are minutes (admin-api-3 C7)
+FETCH_TIME_SECONDS = 10.0
+ANY_AGE_SECONDS = 30 * 24 * 3600
 
 ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
 REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
@@ -90,6 +97,30 @@ class V30(LedgerAdmin):
         common = status.status.common_status
         versions = tuple(status.status.supported_protocol_versions)
         return Identity(common.uid, True, status.status.active, common.version, "", versions)
+
+    def in_memory(self) -> bool:
+        """Whether the node has no database, by the components of its status."""
+        return any(item.name == MEMORY_STORAGE for item in self._status().status.common_status.components)
+
+    def last_time(self, synchronizer: str) -> float | None:
+        """The latest time that this node has seen on a connected synchronizer, in seconds since 1970; None: it does not tell.
+
+        However old it is, it is fresh enough: so nothing is sent to the synchronizer (A10).
+        """
+        if not self.admin.has_rpc(FETCH_TIME):
+            return None
+        try:
+            answer = self.admin.read(
+                FETCH_TIME,
+                deadline=FETCH_TIME_SECONDS,
+                synchronizer={"id": synchronizer},
+                freshness_bound={"seconds": ANY_AGE_SECONDS},
+            )
+        except CantonError as exc:
+            if exc.error_id == "unreachable":
+                raise
+            return None
+        return float(answer.timestamp.seconds + answer.timestamp.nanos / 1e9)
 
     def _status(self) -> Message:
         return self.admin.read(STATUS)
@@ -294,13 +325,42 @@ class V30(LedgerAdmin):
             wait_to_become_effective={"seconds": wait_seconds},
         )
 
-    def add_transactions(self, store: str, signed: t.Sequence[bytes]) -> None:
-        """Load transactions that others signed, in this order; known ones are a no-op (B6)."""
+    def remove_delegation(self, namespace: str, key: Key) -> None:
+        """Sign, with this node's keys, that the delegation to ``key`` is over. It never comes back for this key (recordings)."""
+        public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
+        delegation = {
+            "namespace": namespace,
+            "target_key": public.signing_public_key,
+            "can_sign_all_but_namespace_delegations": {},
+        }
+        try:
+            self.admin.write(
+                WRITE + "Authorize",
+                proposal={"change": REMOVE, "mapping": {"namespace_delegation": delegation}},
+                must_fully_authorize=True,
+                store=_store(AUTHORIZED),
+            )
+        except CantonError as exc:
+            if exc.error_id != "TOPOLOGY_MAPPING_ALREADY_EXISTS":
+                raise
+
+    def delegation_removals(self, store: str, namespace: str, written_for: int | None) -> list[SignedDelegation]:
+        """The signed removals of delegations in a store."""
+        return self.signed_delegations(store, namespace, removed=True)
+
+    def add_transactions(self, store: str, signed: t.Sequence[bytes], wait_seconds: int = 0) -> None:
+        """Load transactions that others signed, in this order; known ones are a no-op (B6).
+
+        ``wait_seconds``: how long the node may wait until they are effective; it fails when they are not by then (C4).
+        """
         signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        waiting: dict[str, t.Any] = {"wait_to_become_effective": {"seconds": wait_seconds}} if wait_seconds else {}
         self.admin.repeatable(
             WRITE + "AddTransactions",
+            deadline=wait_seconds + 10.0 if wait_seconds else None,
             transactions=[signed_class.FromString(raw) for raw in signed],
             store=_store(store),
+            **waiting,
         )
 
     # -- topology: parties ----------------------------------------------------------------------------------------
@@ -323,13 +383,17 @@ class V30(LedgerAdmin):
         """Authorize the removal of these mappings, each repeated as it is, for a removal must not change it (B7)."""
         return self._authorize_hostings(REMOVE, store, hostings, parallel)
 
+    def propose_hostings(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
+        """Sign these mappings as far as this node's keys go: what others have to sign as well stays a proposal (C4)."""
+        return self._authorize_hostings(ADD, store, hostings, parallel, fully=False)
+
     def _authorize_hostings(
-        self, change: str, store: str, hostings: t.Sequence[Hosting], parallel: int
+        self, change: str, store: str, hostings: t.Sequence[Hosting], parallel: int, fully: bool = True
     ) -> list[CantonError | None]:
         requests = [
             {
                 "proposal": {"change": change, "mapping": {"party_to_participant": self._hosting_message(item)}},
-                "must_fully_authorize": True,
+                "must_fully_authorize": fully,
                 "store": _store(store),
             }
             for item in hostings
@@ -356,6 +420,87 @@ class V30(LedgerAdmin):
                 item.signing_keys
             )
         return fields
+
+    # -- parties that move on one synchronizer (A5, A14; recordings, "One synchronizer") --------------------------
+
+    def lacks_for_replication(self) -> list[str]:
+        """What this node's API does not have of all that a move of parties on one synchronizer takes (3.4 lacks some)."""
+        rpcs = [PARTIES + name for name in ("ExportPartyAcs", "ImportPartyAcs", "ClearPartyOnboardingFlag")]
+        lacks = [rpc.rpartition(".")[2] for rpc in (*rpcs, WRITE + "SignTransactions") if not self.admin.has_rpc(rpc)]
+        fields = {
+            PARTICIPANT + "ImportPartyAcsRequest": "party_id",
+            PROTOCOL + "PartyToParticipant.HostingParticipant": "onboarding",
+        }
+        for message, field in fields.items():
+            if not self.admin.has_field(message, field):
+                lacks.append(f"{message.rpartition('v30.')[2]}.{field}")
+        return lacks
+
+    def signed_proposals(self, store: str, namespace: str) -> list[SignedHosting]:
+        """The signed transactions behind the hosting proposals for parties of ``namespace`` (C5: lists carry no signatures)."""
+        answer = self.admin.read(READ + "ListAll", base_query=_query(store, proposals=True), filter_namespace=namespace)
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
+        found = []
+        for item in answer.result.items:
+            raw = unwrap(item.transaction, "a stored topology transaction")
+            signed = signed_class.FromString(raw)
+            mapping = transaction_class.FromString(unwrap(signed.transaction, "a topology transaction")).mapping
+            if mapping.WhichOneof("mapping") == "party_to_participant" and signed.proposal:
+                found.append(SignedHosting(_hosting(mapping.party_to_participant), raw))
+        return found
+
+    def sign_transactions(self, signed: t.Sequence[bytes]) -> list[bytes]:
+        """Add this node's signatures to transactions that others signed. It stores nothing and works while disconnected."""
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        answer = self.admin.read(
+            WRITE + "SignTransactions",
+            deadline=SLOW_SECONDS,
+            transactions=[signed_class.FromString(raw) for raw in signed],
+            store=_store(AUTHORIZED),
+        )
+        return [item.SerializeToString() for item in answer.transactions]
+
+    def export_party_contracts(
+        self, party: str, synchronizer: str, target: str, begin: Offset, wait_seconds: int
+    ) -> t.Iterator[bytes]:
+        """The node's gzip stream of a party's contracts at the moment from which ``target`` hosts it, looked for after
+        ``begin``. Contracts with a stakeholder that ``target`` hosted before are left out (C9)."""
+        chunks = self.admin.stream(
+            PARTIES + "ExportPartyAcs",
+            party_id=party,
+            synchronizer_id=synchronizer,
+            target_participant_uid=target,
+            begin_offset_exclusive=begin,
+            wait_for_activation_timeout={"seconds": wait_seconds},
+        )
+        for answer in chunks:
+            yield answer.chunk
+
+    def import_party_contracts(
+        self, chunks: t.Iterable[bytes], party: str, synchronizer: str, workflow_prefix: str
+    ) -> None:
+        """Send a party's snapshot. With the party's id the node refuses it unless it knows of the onboarding (C9)."""
+        first: dict[str, t.Any] = {
+            "party_id": party,
+            "synchronizer_id": synchronizer,
+            "workflow_id_prefix": workflow_prefix,
+            "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
+        }
+        self.admin.upload(PARTIES + "ImportPartyAcs", _requests(chunks, first, {}))
+
+    def clear_onboarding(self, party: str, synchronizer: str, begin: Offset, wait_seconds: int) -> Clearance:
+        """Ask that the onboarding flag be cleared, which the node does when its time has come; safe to repeat (C9)."""
+        answer = self.admin.repeatable(
+            PARTIES + "ClearPartyOnboardingFlag",
+            deadline=wait_seconds + 10.0,
+            party_id=party,
+            synchronizer_id=synchronizer,
+            begin_offset_exclusive=begin,
+            wait_for_activation_timeout={"seconds": wait_seconds},
+        )
+        stamp = answer.earliest_retry_timestamp if answer.HasField("earliest_retry_timestamp") else None
+        return Clearance(answer.onboarded, stamp.seconds + stamp.nanos / 1e9 if stamp is not None else None)
 
     def decentralized_namespaces(self, store: str) -> set[str]:
         answer = self.admin.read(READ + "ListDecentralizedNamespaceDefinition", base_query=_query(store))

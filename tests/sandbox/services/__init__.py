@@ -32,6 +32,7 @@ _LATE = [
     "synchronizer_time.SynchronizerTimeService",
     "packages.PackageService",
     "repair.ParticipantRepairService",
+    "party_management.PartyManagementService",
     "ping.PingService",
 ]
 _LEDGER = [

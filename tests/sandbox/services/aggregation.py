@@ -29,10 +29,12 @@ class TopologyAggregationService:
         at = request.as_of.ToMicroseconds() if request.HasField("as_of") else ids.now()
         wanted = set(request.synchronizer_ids)
         with self._node.db.read() as connection:
+            seen = connections.views(connection, self._node.name)
             for psid in connections.known(connection, self._node.name):
                 if wanted and ids.logical(psid) not in wanted and psid not in wanted:
                     continue
-                query = Query([topology_state.synchronizer(psid)], frozenset([code]), operation=mappings.ADD, at=at)
+                store = topology_state.synchronizer(psid)
+                query = Query([store], frozenset([code]), operation=mappings.ADD, at=at, seen=seen)
                 for row in self._node.topology.query(connection, query):
                     yield psid, row
 

@@ -59,13 +59,6 @@ def check_uid(text: str, field: str) -> None:
         )
 
 
-def _same_arguments(first: Any, request: Any) -> None:
-    """3.4 reads the arguments of every message: each must set the mode and repeat what the first one said."""
-    if not request.contract_import_mode:
-        raise BareError(grpc.StatusCode.UNKNOWN, "FieldNotSet(contract_import_mode)")
-    refuse_changes(first, request, _IMPORT_ARGUMENTS)
-
-
 def refuse_changes(first: Any, request: Any, arguments: dict[str, str]) -> None:
     """Each of the fields has to be as it was in the first message; ``arguments`` says how errors name them."""
     for field, name in arguments.items():
@@ -80,6 +73,8 @@ class ParticipantRepairService:
     # How errors name what a participant connects to, and the field that holds its alias in a request to purge.
     WORD = "Synchronizer"
     ALIAS = "synchronizer_alias"
+    IMPORT_ERROR = "IMPORT_ACS_ERROR"
+    EXPORTED = "ExportAcsResponse"
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -102,7 +97,8 @@ class ParticipantRepairService:
         return int(self._node.knob("export_chunk_bytes", CHUNK_BYTES))
 
     def _send(self, chunks: Iterable[bytes]) -> Iterator[Any]:
-        response = self._cls("ExportAcsResponse")
+        """The chunks as the answers of an export."""
+        response = self._cls(self.EXPORTED)
         pause = float(self._node.knob("export_chunk_ms", 0)) / 1000
         breaks_after = self._node.knob("export_abort_after_chunks")
         for number, chunk in enumerate(chunks):
@@ -152,42 +148,54 @@ class ParticipantRepairService:
     # --- import
 
     def ImportAcs(self, requests: Iterator[Any], context: Any) -> Any:
+        response = self._cls("ImportAcsResponse")
         if self._node.release.buffered_import:
-            return self._import_buffered(requests)
+            first = next(requests, None)
+            if first is None:
+                raise BareError(grpc.StatusCode.UNKNOWN, "The import ACS request fields are not set")
+            return response(contract_id_mappings=self._import_buffered(first, requests, _IMPORT_ARGUMENTS))
         first = next(requests, None)
-        if first is None:
-            return self._cls("ImportAcsResponse")()
-        arguments = self._import_arguments(first)
-        self._check_importable(first.synchronizer_id)
-        reader = SnapshotReader(self._snapshot_chunks(first, requests))
-        with AcsImport(self._node, arguments) as work:
+        if first is not None:
+            arguments = self._import_arguments(first)
+            self._check_importable(first.synchronizer_id)
+            self._import(arguments, requests)
+        return response()
+
+    def _import(self, first: Any, rest: Iterator[Any]) -> None:
+        """Read all of a snapshot, then let it take effect."""
+        reader = SnapshotReader(self._snapshot_chunks(first, rest))
+        with AcsImport(self._node, first) as work:
             self._read_all(reader, work)
             with self._node.db.write() as db:
                 self._refuse_connected(db)
                 try:
                     work.commit(db)
                 except ImportRefused as error:
-                    raise CantonError("IMPORT_ACS_ERROR", str(error)) from error
-        return self._cls("ImportAcsResponse")()
+                    raise CantonError(self.IMPORT_ERROR, str(error)) from error
 
-    def _import_buffered(self, requests: Iterator[Any]) -> Any:
-        """3.4: nothing happens before the upload is complete, and every message repeats the arguments."""
-        first = next(requests, None)
-        if first is None:
-            raise BareError(grpc.StatusCode.UNKNOWN, "The import ACS request fields are not set")
-        snapshot = b"".join(self._snapshot_chunks(first, requests, _same_arguments))
+    def _import_buffered(self, first: Any, rest: Iterator[Any], repeated: dict[str, str]) -> dict[str, str]:
+        """3.4: nothing happens before the upload is complete, and every message repeats the arguments. Returns the
+        contract ids that were replaced."""
+
+        def check(first: Any, request: Any) -> None:
+            """Each must set the mode and repeat what the first one said."""
+            if not request.contract_import_mode:
+                raise BareError(grpc.StatusCode.UNKNOWN, "FieldNotSet(contract_import_mode)")
+            refuse_changes(first, request, repeated)
+
+        snapshot = b"".join(self._snapshot_chunks(first, rest, check))
         with AcsImport(self._node, first) as work:
             self._read_all(SnapshotReader([snapshot]), work)
             try:
                 work.commit_batches(self._check_batch)
             except ImportRefused as error:
-                raise CantonError("IMPORT_ACS_ERROR", str(error)) from error
-            return self._cls("ImportAcsResponse")(contract_id_mappings=work.recomputed)
+                raise CantonError(self.IMPORT_ERROR, str(error)) from error
+            return work.recomputed
 
     def _check_batch(self, db: sqlite3.Connection, synchronizer_id: str) -> None:
         if synchronizer_id not in {ids.logical(psid) for psid in connections.known(db, self._node.name)}:
             raise CantonError(
-                "IMPORT_ACS_ERROR", f"Not able to find synchronizer alias for {ids.short(synchronizer_id)}"
+                self.IMPORT_ERROR, f"Not able to find synchronizer alias for {ids.short(synchronizer_id)}"
             )
         self._refuse_connected(db)
         self._refuse_memory(synchronizer_id)
@@ -207,19 +215,19 @@ class ParticipantRepairService:
         with self._node.db.read() as db:
             self._refuse_connected(db)
         if synchronizer_id not in self._known_synchronizers():
-            raise CantonError("IMPORT_ACS_ERROR", f"Could not find {ids.short(synchronizer_id)}")
+            raise CantonError(self.IMPORT_ERROR, f"Could not find {ids.short(synchronizer_id)}")
 
     def _refuse_memory(self, synchronizer_id: str) -> None:
         if self._node.config["storage"] == "memory":
             raise CantonError(
-                "IMPORT_ACS_ERROR",
+                self.IMPORT_ERROR,
                 f"{ids.short(synchronizer_id)} is in memory which is not supported by repair. Use db persistence.",
             )
 
     def _refuse_connected(self, db: sqlite3.Connection) -> None:
         obstacle = self._obstacle(db, "")
         if obstacle:
-            raise CantonError("IMPORT_ACS_ERROR", obstacle)
+            raise CantonError(self.IMPORT_ERROR, obstacle)
 
     def _obstacle(self, db: sqlite3.Connection, synchronizer_id: str) -> str:
         """Why nothing can be repaired on a synchronizer now; empty when it can. 3.x: no matter which one."""
@@ -265,7 +273,7 @@ class ParticipantRepairService:
             reader.drain()
             if error.unreadable:
                 raise proto_failure(str(error)) from error
-            raise CantonError("IMPORT_ACS_ERROR", str(error)) from error
+            raise CantonError(self.IMPORT_ERROR, str(error)) from error
 
     # --- purge
 

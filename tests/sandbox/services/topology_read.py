@@ -35,6 +35,8 @@ class TopologyManagerReadService:
             raise field_not_set("base_query")
         base = request.base_query
         at, between = self._time(base)
+        with self._node.db.read() as connection:
+            seen = connections.views(connection, self._node.name)
         return Query(
             stores=self._stores(base),
             codes=frozenset(codes),
@@ -44,6 +46,7 @@ class TopologyManagerReadService:
             between=between,
             namespace=namespace,
             signed_key=base.filter_signed_key,
+            seen=seen,
         )
 
     def _time(self, base: Any) -> tuple[int | None, tuple[int, int] | None]:

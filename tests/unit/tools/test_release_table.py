@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playbook.releases import MATRIX
-from tools import release_table
+from tools import fault_table, made_table, release_table
 from tools.outcomes import FAILED, PASSED, Found, Outcomes
 
 PAIRS = {str(pair): pair for pair in MATRIX}
@@ -23,7 +23,7 @@ def everywhere(outcome: str = PASSED) -> Found:
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
     path = tmp_path / "releases.md"
-    path.write_text(f"Before.\n{release_table.BEGIN}\n{release_table.END}\nAfter.\n", encoding="utf-8")
+    path.write_text(f"Before.\n{made_table.BEGIN}\n{made_table.END}\nAfter.\n", encoding="utf-8")
     return path
 
 
@@ -102,3 +102,18 @@ def test_no_table_from_tests_that_failed_or_did_not_run(
     assert release_table.main("write", outcomes(tmp_path, found), page) == 1
     assert message in capsys.readouterr().out
     assert page.read_text(encoding="utf-8") == before
+
+
+def test_faults_have_a_table_of_their_own() -> None:
+    killed = "fault: the run | at every task | it carries on"
+    found = {**everywhere(), killed: {"3.5": PASSED, "2.10": PASSED}}
+    assert not list(release_table.troubles(found))
+    assert not list(fault_table.troubles(found))
+    assert fault_table.table(found)[2:] == ["| the run | at every task | it carries on | 3.5, 2.10 |"]
+
+
+def test_a_fault_that_did_not_end_well_makes_no_table() -> None:
+    killed = "fault: the run | at every task | it carries on"
+    assert list(fault_table.troubles({killed: {"3.5": FAILED}}))
+    assert list(fault_table.troubles({killed: {"3.5": "skipped for some reason"}}))
+    assert list(fault_table.troubles(everywhere()))

@@ -141,13 +141,17 @@ def test_users(participants: Participants) -> None:
 
 
 def test_migration_info(participants: Participants, tmp_path: Path) -> None:
-    values = participants.between(participant_migration_info, **BOTH, path=str(tmp_path))
+    both = {**BOTH, "backup_confirmed": True}
+    values = participants.between(participant_migration_info, **both, path=str(tmp_path))
     assert values["can_migrate"] is True and values["findings"] == [] and values["plan"]["parties"] == 3
-    warned = participants.between(participant_migration_info, **BOTH, exclude=[CAROL])
+    warned = participants.between(participant_migration_info, **both, exclude=[CAROL])
     assert warned["can_migrate"] is True and [item["id"] for item in warned["findings"]] == ["contracts_left_behind"]
-    participants.source.schedule = "0 0 * * *"
-    refused = participants.between(participant_migration_info, **BOTH)
+    refused = participants.between(participant_migration_info, **BOTH, method="same_synchronizer")
     assert refused["can_migrate"] is False and refused["changed"] is False
+    errors = ["backup_not_confirmed", "unsupported_by_vendor", "different_synchronizers"]
+    assert [item["id"] for item in refused["findings"]] == errors
+    participants.source.schedule = "0 0 * * *"
+    refused = participants.between(participant_migration_info, **both)
     assert set(refused["findings"][0]) == {"id", "severity", "message", "remedy"}
 
 

@@ -28,15 +28,16 @@ from unit.plugins.samples import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import info, packages, topology, users
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import Finding, Wish
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
     Identity,
     LocalParty,
     refuse_unlike,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import Finding, Wish, examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
 
-WISH = Wish("oldsync", "newsync", None, (), True, None)
+WISH = Wish("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 VERSIONS = {"oldsync": 5, "newsync": 7}
 ALWAYS = ["kms_not_visible", "pruning_not_visible"]
 

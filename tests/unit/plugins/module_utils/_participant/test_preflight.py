@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,7 @@ from unit.plugins.samples import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import Finding, Wish
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
     Dar,
@@ -40,9 +42,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     LocalParty,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import Finding, Wish, examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
 
-WISH = Wish("oldsync", "newsync", None, (), True, None)
+WISH = Wish("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 REMOVED = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)
 IN_FORCE = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
 EVE = "Eve::1220" + "e" * 64
@@ -62,14 +64,21 @@ def status(uid: str, version: str = "3.5.10", **values: Any) -> Identity:
 def test_nothing_stands_against_it() -> None:
     findings, plan = look()
     assert findings == []
+    basis = plan.pop("estimate_basis")
+    assert "estimate" in basis and "vendor's own figures" in basis and "none measured" in basis
     assert plan == {
+        "method": "other_synchronizer",
         "source": OLD,
         "target": NEW,
         "delegation": {"source": False, "target": False, "synchronizer": False},
         "parties": 3,
+        "namespaces": {OLD_NAMESPACE: {"parties": 3, "delegation": "signed by the source"}},
         "contracts": 4,
+        "packages": 1,
+        "counterparties": {},
         "dars": 1,
         "users": 0,
+        "snapshot_bytes": 1000,
         "estimated_downtime_seconds": 19,
     }
 
@@ -82,6 +91,27 @@ def test_after_the_migration() -> None:
     }
     findings, plan = look(source, target)
     assert findings == [] and set(plan["delegation"].values()) == {True}
+
+
+def test_parties_of_a_namespace_that_is_delegated_or_going_to_be() -> None:
+    namespace = EVE.rpartition("::")[2]
+    further = Delegation(namespace, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
+    source = {"hosted": {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(EVE, OLD)]}}
+    two = {"hosted": {OLD_SYNC: [*source["hosted"][OLD_SYNC], hosting(f"Eva::{namespace}", OLD)]}}
+    (finding,) = look(two)[0]
+    assert finding.message.startswith(f"2 parties of namespace {namespace} cannot be moved")
+    findings, plan = look(source, namespaces={namespace})
+    assert findings == [] and plan["namespaces"][namespace] == {"parties": 1, "delegation": "signed elsewhere"}
+    findings, plan = look(source, {"delegated": {AUTHORIZED: [further], NEW_SYNC: [further]}})
+    assert findings == [] and plan["namespaces"][namespace] == {"parties": 1, "delegation": "in force"}
+    # the root key of the source's own namespace may sign elsewhere too
+    findings, _plan = look({"keys": []}, namespaces={OLD_NAMESPACE})
+    assert findings == []
+
+
+def test_a_host_that_was_given_up() -> None:
+    findings, _plan = look({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, replaceable={"x::1220"})
+    assert findings == []
 
 
 def test_users_that_could_not_be_copied_are_found_before() -> None:
@@ -102,6 +132,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "passive_replica": ({"status": status(OLD, active=False)}, {}, "source participant answers as a passive", "active"),
     "ledger_endpoint_missing": ({"has_ledger": False}, {}, "source participant has no", "ledger API"),
     "same_participant": ({}, {"status": status(OLD)}, "same participant", "endpoints"),
+    "storage_in_memory": ({}, {"memory": True}, "target participant keeps its data in memory", "PostgreSQL"),
     "release_lines": ({"MAJOR": 2}, {}, "runs Canton 2 and the target participant Canton 3", "major release"),
     "known_bug_25_013": ({}, {"status": status(NEW, "3.4.8")}, "3.4.8", "3.4.9"),
     "target_not_on_kms": (
@@ -149,7 +180,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {"hosted": {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(EVE, OLD)]}},
         {},
         "Eve::1220eeeeeeee…",
-        "Exclude it",
+        "kms_migration_root_holder",
     ),
     "hosted_elsewhere": ({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, "Bob::1220aaaaaaaa…", "exclude them"),
     "contracts_on_other_synchronizers": (
@@ -163,6 +194,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {},
         "00x",
         "roll back",
+    ),
+    "stale_contracts_on_target": (
+        {},
+        {"contracts": [contract(item, ALICE) for item in ("00a1", "00f4", "00f3", "00f2", "00f1")]},
+        "The target has 4 active contracts of these parties that the source does not have, first: 00f1, 00f2, 00f3.",
+        "state purged",
     ),
     "packages_without_dar": (
         {"contracts": [contract("1", ALICE, package="lost")]},
@@ -179,6 +216,86 @@ def test_one_finding(identifier: str) -> None:
     findings, _plan = look(source, target)
     assert [(item.id, item.severity) for item in findings] == [(identifier, "error")]
     assert cause in findings[0].message and remedy in findings[0].remedy
+
+
+def test_nobody_has_confirmed_a_backup() -> None:
+    findings, plan = look(backup_confirmed=False)
+    assert [(item.id, item.severity) for item in findings] == [("backup_not_confirmed", "error")]
+    assert "kms_migration_backup_confirmed" in findings[0].remedy and plan["contracts"] == 4
+
+
+def surplus(old_connected: bool, new_connected: bool) -> list[tuple[str, str]]:
+    source = {"known": [synchronizer("oldsync", connected=old_connected)]}
+    target = {"known": [synchronizer("newsync", connected=new_connected)], "contracts": [contract("00f1", ALICE)]}
+    return [(item.id, item.severity) for item in look(source, target)[0]]
+
+
+def test_contracts_that_only_the_target_has() -> None:
+    """A finished migration, whose target lives on, is the one state in which they are right."""
+    for states in ((True, True), (True, False), (False, False)):
+        assert surplus(*states) == [("stale_contracts_on_target", "error")]
+    assert surplus(False, True) == [("target_moved_on", "warning")]
+
+
+def test_contracts_that_will_be_purged() -> None:
+    findings, _plan = look(target={"contracts": [contract("00f1", ALICE)]}, purge_stale=True)
+    assert [(item.id, item.severity) for item in findings] == [("stale_contracts_purged", "warning")]
+
+
+def test_contracts_that_the_target_has_already_or_for_others() -> None:
+    held = [contract("00a1", ALICE, on=NEW_SYNC), contract("00e1", "Own::1220", on=NEW_SYNC)]
+    assert look(target={"contracts": held})[0] == []
+
+
+def test_what_the_target_archives_meanwhile_is_no_surplus(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Fake.active_contracts
+
+    def archiving(fake: Fake, parties: Any, offset: int) -> Any:
+        yield from read(fake, parties, offset)
+        if fake.uid == NEW:
+            fake.contracts = []
+
+    monkeypatch.setattr(Fake, "active_contracts", archiving)
+    assert look(target={"contracts": [contract("00f1", ALICE)]})[0] == []
+
+
+def test_parties_that_the_target_has_never_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Fake.active_contracts
+
+    def unknown(fake: Fake, parties: Any, offset: int) -> Any:
+        if fake.uid == NEW and ALICE in parties:
+            raise CantonError("no", "PARTIES_NOT_KNOWN_ON_LEDGER")
+        return read(fake, parties, offset)
+
+    monkeypatch.setattr(Fake, "active_contracts", unknown)
+    findings, _plan = look(target={"contracts": [contract("00f1", BOB), contract("00b1", BOB)]})
+    assert [item.id for item in findings] == ["stale_contracts_on_target"] and "1 active contracts" in findings[
+        0
+    ].message
+
+
+@pytest.mark.parametrize(("ahead", "found"), [(60, ["clock_skew"]), (5, []), (-86_400, [])])
+def test_clocks(ahead: float, found: list[str]) -> None:
+    values = {"known": [synchronizer("newsync")], "clock": time.time() + ahead}
+    findings, _plan = look({"clock": time.time() + 3600}, values)
+    assert [item.id for item in findings] == found
+    for finding in findings:
+        assert finding.severity == "warning" and "newsync of the target participant is 60 s ahead" in finding.message
+
+
+def test_splice() -> None:
+    dars: dict[Dar, set[str]] = {
+        Dar(PACKAGE, "splice-amulet", "0.1.9"): set(),
+        Dar("other", "splice-wallet", "0.1.9"): set(),
+    }
+    findings, _plan = look({"dar_contents": dars})
+    assert [(item.id, item.severity) for item in findings] == [("splice_packages", "warning")]
+    assert "splice-amulet, splice-wallet" in findings[0].message
+    dso = "DSO::1220" + "d" * 64
+    hosted = {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(dso, OLD, "sv::1220")]}
+    findings, _plan = look({"hosted": hosted, "decentralized": {"1220" + "d" * 64}}, excluded=(dso,))
+    assert [(item.id, item.severity) for item in findings] == [("splice_super_validator", "error")]
+    assert look({"hosted": hosted}, excluded=(dso,))[0] == []
 
 
 def test_several_at_once() -> None:
@@ -218,7 +335,7 @@ def test_contracts_with_those_who_stay_are_warnings() -> None:
     ]
     assert "1 parties that do not move: Bob::1220aaaaaaaa… (1)" in findings[0].message
     assert "Bob::1220aaaaaaaa… (1), Carol::1220aaaaaaaa… (1)" in findings[1].message
-    assert plan["contracts"] == 2
+    assert plan["contracts"] == 2 and plan["counterparties"] == {BOB: 1}
 
 
 def test_contracts_with_parties_of_other_participants() -> None:

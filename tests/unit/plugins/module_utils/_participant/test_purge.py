@@ -133,6 +133,16 @@ def test_nothing_is_purged_that_the_source_does_not_have(moved: Setting) -> None
     assert moved.there() == MOVED | {"00ff"}
 
 
+def test_what_the_source_has_is_told(at: Setting) -> None:
+    """Also when nothing was imported, and when the file is no help."""
+    at.export()
+    assert taken_back(at, source=True).result["missing_on_source"] == []
+    (at.folder / "node1.acs.gz").write_bytes(b"damaged")
+    assert taken_back(at, source=True).result["missing_on_source"] == []
+    at.source.contracts.pop(0)
+    assert "missing_on_source" not in taken_back(at, source=True).result
+
+
 def test_receipt_of_another_snapshot(moved: Setting) -> None:
     receipt = moved.folder / "node1.receipt.json"
     receipt.write_text(receipt.read_text().replace('"sha256": "', '"sha256": "00'))

@@ -97,6 +97,16 @@ def test_identity_of_2_8() -> None:
 
 
 @pytest.mark.parametrize("line", ["2.10", "2.8"])
+@pytest.mark.parametrize(("component", "in_memory"), [("memory_storage", True), ("db-storage", False)])
+def test_storage(line: str, component: str, in_memory: bool) -> None:
+    components = [{"name": "sequencer-client", "ok": {}}, {"name": component, "ok": {}}]
+    common = {"uid": UID, "components": components}
+    old = {"success": {"id": UID, "components": components}}
+    node = Node(line, ParticipantStatus={"status": {"common_status": common}}, Status=old)
+    assert node.speaker.in_memory() is in_memory
+
+
+@pytest.mark.parametrize("line", ["2.10", "2.8"])
 @pytest.mark.parametrize(("has_id", "waiting_for"), [(False, "id"), (True, "initialization")])
 def test_identity_of_a_node_that_is_not_ready(line: str, has_id: bool, waiting_for: str) -> None:
     node = Node(

@@ -152,13 +152,14 @@ def test_active_contracts() -> None:
     node = Node(
         GetActiveContracts=[
             {"active_contracts": [created("00a", ALICE, observers=(BOB,)), created("00b", BOB)]},
-            {"active_contracts": [created("00c", ALICE)]},
+            {"active_contracts": [{**created("00c", ALICE), "contract_key": {"text": "secret"}}]},
             {"offset": "00000a"},
         ]
     )
     found = list(node.speaker.active_contracts((party for party in (ALICE, BOB)), "000009"))
     assert found[0] == ActiveContract("00a", "", "p1", frozenset({ALICE, BOB}))
-    assert [item.contract_id for item in found] == ["00a", "00b", "00c"]
+    assert [(item.contract_id, item.has_key) for item in found] == [("00a", False), ("00b", False), ("00c", True)]
+    assert "secret" not in repr(found)
     sent = node.api.requests("GetActiveContracts")[0]
     assert set(sent.filter.filters_by_party) == {ALICE, BOB} and sent.active_at_offset == "000009"
 

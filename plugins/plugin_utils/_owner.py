@@ -1,0 +1,70 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which run this is, and whether another one of this controller still lives."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import typing as t
+
+Owner = dict[str, t.Any]
+
+
+def this_run() -> Owner:
+    """The owner of the locks that this run takes: ansible-playbook itself, whose workers run the plugins."""
+    pid = os.getppid()
+    return {
+        "controller": socket.gethostname(),
+        "boot": _boot(),
+        "pid": pid,
+        "started": _started(pid),
+        "user": _user(),
+    }
+
+
+def is_gone(owner: Owner) -> bool:
+    """Whether a run is certainly gone. Of a run on another controller nobody here can say so."""
+    if owner.get("controller") != socket.gethostname():
+        return False
+    if owner.get("boot") and owner["boot"] != _boot():
+        return True
+    pid = int(owner.get("pid", 0))
+    if owner.get("started"):
+        # the same number may have gone to another process meanwhile
+        return bool(owner["started"] != _started(pid))
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _boot() -> str:
+    return _read("/proc/sys/kernel/random/boot_id")
+
+
+def _started(pid: int) -> str:
+    """The start time of a process in clock ticks since the boot (proc(5), field 22); empty when it is gone or a zombie."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if len(fields) > 19 and fields[0] != "Z" else ""
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return handle.read().strip()
+    except OSError:
+        return ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -1,0 +1,170 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The journal of a migration and the locks on its participants."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from unit.plugins.samples import NEW, OLD
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import journal as module
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.journal import JournalFiles, Locks, Owner
+
+US = Owner("controller-1", "boot-1", 100, "5", "ops")
+THEM = replace(US, pid=200, started="9")
+HOUR = 3600.0
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> JournalFiles:
+    return JournalFiles(str(tmp_path / "journal"), "bank")
+
+
+@pytest.fixture
+def locks(files: JournalFiles) -> Locks:
+    return Locks(files.folder, HOUR)
+
+
+# -- events -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_migration_without_a_journal_has_no_events_and_gets_no_folder(files: JournalFiles) -> None:
+    assert files.read(OLD, NEW).events == ()
+    assert not Path(files.folder).exists()
+
+
+def test_events_are_kept_in_order_and_in_private(files: JournalFiles) -> None:
+    files.write(files.read(OLD, NEW).with_event("prepared"))
+    files.write(files.read(OLD, NEW).with_event("cutover").with_event("cutover"))
+    found = files.read(OLD, NEW)
+    assert [item["event"] for item in found.events] == ["prepared", "cutover", "cutover"]
+    assert found.last("cutover") == found.events[-1]["at"]
+    assert found.last("connected") == ""
+    assert stat.S_IMODE(Path(files.folder).stat().st_mode) == 0o700
+    assert stat.S_IMODE(Path(files.journal).stat().st_mode) == 0o600
+
+
+def test_the_journal_of_another_pair_is_refused(files: JournalFiles) -> None:
+    files.write(files.read(OLD, NEW).with_event("prepared"))
+    with pytest.raises(CantonError) as caught:
+        files.read(NEW, OLD)
+    assert caught.value.error_id == "journal_of_another_pair"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"version": 1, "source": "a"}', '{"version": 1, "events": 5}']
+)
+def test_a_damaged_journal_is_refused_with_the_way_on(files: JournalFiles, content: str) -> None:
+    Path(files.folder).mkdir()
+    Path(files.journal).write_text(content)
+    with pytest.raises(CantonError) as caught:
+        files.read(OLD, NEW)
+    assert caught.value.error_id == "journal_damaged"
+    assert "only the times are lost" in caught.value.hint
+
+
+def test_a_journal_of_a_later_release_is_not_guessed_at(files: JournalFiles) -> None:
+    Path(files.folder).mkdir()
+    Path(files.journal).write_text('{"version": 2}')
+    with pytest.raises(CantonError) as caught:
+        files.read(OLD, NEW)
+    assert caught.value.error_id == "journal_version"
+
+
+def test_an_import_counts_only_for_the_target_that_took_it(files: JournalFiles) -> None:
+    assert not files.imported(NEW)
+    Path(files.folder).mkdir()
+    receipt = {"target": NEW, "sha256": "00", "offset": 5, "imported_at": "now"}
+    Path(files.base + ".receipt.json").write_text(json.dumps(receipt))
+    assert files.imported(NEW)
+    assert not files.imported(OLD)
+
+
+# -- locks ------------------------------------------------------------------------------------------------------------
+
+
+def test_both_participants_are_locked_and_the_owner_may_come_again(locks: Locks) -> None:
+    assert locks.take([OLD, NEW], "bank", US, [])
+    since = [lock.since for lock in (locks.read(OLD), locks.read(NEW)) if lock]
+    assert not locks.take([OLD, NEW], "bank", US, [])
+    assert [lock.since for lock in (locks.read(OLD), locks.read(NEW)) if lock] == since
+    assert len(since) == 2
+
+
+@pytest.mark.parametrize("participants", [[OLD, NEW], ["other::1220ffff", NEW], [OLD, "other::1220ffff"]])
+def test_another_run_at_one_of_them_is_refused_with_owner_and_age(locks: Locks, participants: list[str]) -> None:
+    locks.take([OLD, NEW], "bank", US, [])
+    with pytest.raises(CantonError) as caught:
+        locks.take(participants, "bank", THEM, [])
+    assert caught.value.error_id == "locked"
+    assert "ops on controller-1 (process 100), migration bank, since 20" in caught.value.message
+    assert "last seen 0 s ago" in caught.value.message
+    assert locks.read("other::1220ffff") is None
+
+
+def test_two_hosts_of_one_run_may_not_share_a_participant(locks: Locks) -> None:
+    locks.take([OLD, NEW], "bank", US, [])
+    with pytest.raises(CantonError):
+        locks.take([OLD, NEW], "branch", US, [])
+
+
+def test_the_lock_of_a_dead_run_is_taken_over(locks: Locks) -> None:
+    locks.take([OLD, NEW], "bank", THEM, [])
+    assert locks.take([OLD, NEW], "bank", US, [THEM])
+    assert (lock := locks.read(NEW)) and lock.owner == US
+
+
+def test_the_lock_of_a_long_silent_run_is_taken_over(locks: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
+    locks.take([OLD, NEW], "bank", THEM, [])
+    later = module.now() + timedelta(seconds=HOUR + 1)
+    monkeypatch.setattr(module, "now", lambda: later)
+    assert locks.take([OLD, NEW], "bank", US, [])
+
+
+def test_only_the_owner_gives_a_lock_up(locks: Locks) -> None:
+    assert not locks.release([OLD, NEW], US)
+    locks.take([OLD, NEW], "bank", US, [])
+    assert not locks.release([OLD, NEW], THEM)
+    assert locks.release([OLD, NEW], US)
+    assert list(Path(locks.folder).iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_read_holds_nobody_up(locks: Locks) -> None:
+    locks.take([OLD, NEW], "bank", THEM, [])
+    Path(locks.path(OLD)).write_text("{")
+    Path(locks.path(NEW)).unlink()
+    assert locks.take([OLD, NEW], "bank", US, [])
+
+
+# -- aside ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_files_of_a_migration_are_moved_aside(files: JournalFiles) -> None:
+    files.write(files.read(OLD, NEW).with_event("cutover"))
+    for ending in (".acs.gz", ".manifest.json"):
+        Path(files.base + ending).touch()
+    Path(files.folder, "bank-2.journal.json").touch()
+    found = files.read(OLD, NEW)
+    moved = module.archive(files, found, "rolled-back", keep_snapshot=True)
+    assert [name.partition("Z")[2] for name in moved] == [".acs.gz", ".manifest.json", ".journal.json"]
+    assert sorted([*moved, "bank-2.journal.json"]) == sorted(path.name for path in Path(files.folder).iterdir())
+    assert module.archive(files, found, "rolled-back", keep_snapshot=True) == []
+    assert files.read(OLD, NEW).events == ()
+
+
+def test_contracts_can_be_deleted_instead(files: JournalFiles) -> None:
+    Path(files.folder).mkdir()
+    for ending in (".acs.gz", ".manifest.json"):
+        Path(files.base + ending).touch()
+    (moved,) = module.archive(files, files.read(OLD, NEW), "rolled-back", keep_snapshot=False)
+    assert moved.endswith(".manifest.json")
+    assert [path.name for path in Path(files.folder).iterdir()] == [moved]
