@@ -199,10 +199,12 @@ SPEC = {
 
 
 def ensure(params: Params, source: Participant | None, target: Participant, check: bool) -> Outcome:
-    # An export needs the target only for what it is; a proof needs the node itself.
-    for participant in (source, target if params["state"] != "exported" else None):
-        if participant is not None:
-            refuse_recorded(participant, f"state {params['state']}")
+    # An export needs the target only for what it is, and taking an import back the source only for what it has.
+    live = [target] if params["state"] != "exported" else []
+    if source is not None and not (params["state"] == "purged" and params["path"]):
+        live.append(source)
+    for participant in live:
+        refuse_recorded(participant, f"state {params['state']}")
     task = transfer.Task(
         source=source,
         target=target,

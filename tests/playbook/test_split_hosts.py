@@ -87,9 +87,10 @@ def test_no_process_reaches_both(migration: SplitMigration) -> None:
     for journal in (migration.journal, migration.journal_of_source):
         assert stat.S_IMODE(journal.stat().st_mode) == 0o700
         assert {stat.S_IMODE(file.stat().st_mode) for file in journal.iterdir()} == {0o600}
-    assert {file.name.partition(".")[2] for file in migration.journal_of_source.iterdir()} == {
-        *("source.dossier", "target.dossier", "delegation.json", "acs.gz", "manifest.json", "receipt.json")
-    }
+    name = migration.name
+    carried = {f"{name}{each}" for each in ("-source.dossier", "-target.dossier", "-delegation.json")}
+    moved = {f"{name}.{each}" for each in ("acs.gz", "manifest.json", "receipt.json")}
+    assert {file.name for file in migration.journal_of_source.iterdir()} == carried | moved
 
 
 def assert_apart(migration: SplitMigration, run: Run) -> None:

@@ -74,6 +74,7 @@ def questions(live: Participant) -> dict[str, list[tuple[Any, ...]]]:
         "proof_store": [(store,) for store in [*stores, "unknown::1220"]],
         "in_flight": [(store,) for store in stores],
         "pruning_schedule": nothing,
+        "in_memory": nothing,
         "own_keys": nothing,
         "delegations": [(store, namespace) for store in [*stores, AUTHORIZED]],
         "signed_delegations": [
@@ -105,7 +106,7 @@ def test_every_answer_is_that_of_the_participant(live: Participant, tmp_path: Pa
     recorded = RecordedParticipant(path, live.label, live.identity().uid)
     asked = questions(live)
     methods = {name for name, value in vars(RecordedParticipant).items() if name[0] != "_" and callable(value)}
-    assert set(asked) == methods
+    assert set(asked) | {"last_time"} == methods  # that one moves on
     for name, calls in asked.items():
         for arguments in calls:
             expected = settled(getattr(live, name)(*arguments))

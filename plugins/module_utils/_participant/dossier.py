@@ -14,6 +14,7 @@ import base64
 import dataclasses
 import hashlib
 import json
+import time
 import typing as t
 import zipfile
 from contextlib import contextmanager
@@ -126,8 +127,10 @@ def read(participant: Participant, sections: t.Collection[str], namespaces: t.Co
     content["node"].update(
         proof_stores={store: participant.proof_store(store) for store in stores},
         pruning_schedule=participant.pruning_schedule(),
+        in_memory=participant.in_memory(),
     )
     observed["in_flight"] = {store: participant.in_flight(store) for store in stores}
+    observed["ahead"] = {item.id: _ahead(participant, item.id) for item in known if item.connected and item.id}
     if participant.has_ledger:
         observed["ledger_end"] = participant.ledger_end()
     if participant.HOSTS_OFFLINE:
@@ -140,6 +143,12 @@ def read(participant: Participant, sections: t.Collection[str], namespaces: t.Co
     }
     content.update({name: reader() for name, reader in readers.items() if name in sections})
     return Dossier(content, observed)
+
+
+def _ahead(participant: Participant, synchronizer: str) -> float | None:
+    """Seconds by which the time last seen of a synchronizer is ahead of the clock here."""
+    seen = participant.last_time(synchronizer)
+    return None if seen is None else seen - time.time()
 
 
 def _topology(participant: Participant, uid: str, stores: t.Sequence[str], asked: t.Collection[str]) -> Values:

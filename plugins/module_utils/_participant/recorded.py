@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
@@ -131,6 +132,16 @@ class RecordedParticipant:
         if synchronizer not in found:
             raise self._lacks(f"what is in flight on {synchronizer}", "")
         return t.cast("int | None", found[synchronizer])
+
+    def last_time(self, synchronizer: str) -> float | None:
+        """As far from the clock here as the time last seen was from the clock of the host that read it."""
+        found = self._observed["ahead"]
+        if synchronizer not in found:
+            raise self._lacks(f"the time of {synchronizer}", "")
+        return None if found[synchronizer] is None else time.time() + found[synchronizer]
+
+    def in_memory(self) -> bool:
+        return bool(self._of("node", "in_memory"))
 
     def pruning_schedule(self) -> str | None:
         return t.cast("str | None", self._of("node", "pruning_schedule"))
