@@ -100,8 +100,17 @@ options:
       endpoint:
         description:
           - Address of the admin API, as V(host:port).
+          - Either this or O(source.dossier) has to be given.
         type: str
-        required: true
+      dossier:
+        description:
+          - File that M(ledgerops.canton.participant_dossier) has written, on the host that runs the module.
+          - It stands for a participant that cannot be reached from there. Whatever changes the participant is refused then.
+        type: path
+      dossier_uid:
+        description:
+          - Id of the participant that the dossier has to tell of. The dossier of another one is refused.
+        type: str
       ledger_endpoint:
         description:
           - Address of the ledger API, as V(host:port).
@@ -175,8 +184,17 @@ options:
       endpoint:
         description:
           - Address of the admin API, as V(host:port).
+          - Either this or O(source.dossier) has to be given.
         type: str
-        required: true
+      dossier:
+        description:
+          - File that M(ledgerops.canton.participant_dossier) has written, on the host that runs the module.
+          - It stands for a participant that cannot be reached from there. Whatever changes the participant is refused then.
+        type: path
+      dossier_uid:
+        description:
+          - Id of the participant that the dossier has to tell of. The dossier of another one is refused.
+        type: str
       ledger_endpoint:
         description:
           - Address of the ledger API, as V(host:port).
@@ -250,8 +268,17 @@ options:
       endpoint:
         description:
           - Address of the admin API, as V(host:port).
+          - Either this or O(target.dossier) has to be given.
         type: str
-        required: true
+      dossier:
+        description:
+          - File that M(ledgerops.canton.participant_dossier) has written, on the host that runs the module.
+          - It stands for a participant that cannot be reached from there. Whatever changes the participant is refused then.
+        type: path
+      dossier_uid:
+        description:
+          - Id of the participant that the dossier has to tell of. The dossier of another one is refused.
+        type: str
       ledger_endpoint:
         description:
           - Address of the ledger API, as V(host:port).

@@ -19,6 +19,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     open_participant,
     refuse_unlike,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import Report
 
 Params = dict[str, t.Any]
@@ -58,10 +59,19 @@ def connection_spec(required: bool = True, from_environment: bool = True) -> Spe
 
 def pair_spec() -> Spec:
     """``source`` and ``target``: two participants with the same options inside."""
-    inner = connection_spec(from_environment=False)
+    return {name: side_spec(required=True) for name in ("source", "target")}
+
+
+def side_spec(required: bool) -> Spec:
+    """One of two participants: how to reach it, or its dossier where it cannot be reached."""
+    dossier: Spec = {"dossier": {"type": "path"}, "dossier_uid": {"type": "str"}}
     return {
-        name: {"type": "dict", "required": True, "options": inner, "required_together": [("client_cert", "client_key")]}
-        for name in ("source", "target")
+        "type": "dict",
+        "required": required,
+        "options": {**connection_spec(required=False, from_environment=False), **dossier},
+        "required_together": [("client_cert", "client_key")],
+        "required_one_of": [("endpoint", "dossier")],
+        "mutually_exclusive": [("endpoint", "dossier")],
     }
 
 
@@ -178,7 +188,9 @@ def _run(module: AnsibleModule, act: t.Callable[[], Outcome], check: t.Callable[
 
 
 def participant_of(options: Params, label: str) -> Participant:
-    """The participant that these connection options (of ``connection_spec``, checked) lead to; ``label`` names it in errors."""
+    """The participant that these options (of ``connection_spec`` or ``side_spec``, checked) lead to; ``label`` names it in errors."""
+    if options.get("dossier"):
+        return RecordedParticipant(options["dossier"], label, options["dossier_uid"])
     tls = options["tls"] if options["tls"] is not None else bool(options["ca_cert"] or options["client_cert"])
     shared = {
         "ca_cert": options["ca_cert"],

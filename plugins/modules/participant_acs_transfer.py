@@ -241,15 +241,12 @@ import typing as t
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import purge, transfer
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import refuse_recorded
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import Report, running, silent
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, connection_spec, run_transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_transfer, side_spec
 
 SPEC = {
-    "source": {
-        "type": "dict",
-        "options": connection_spec(from_environment=False),
-        "required_together": [("client_cert", "client_key")],
-    },
+    "source": side_spec(required=False),
     "state": {
         "type": "str",
         "choices": ["exported", "imported", "transferred", "verified", "purged"],
@@ -282,6 +279,12 @@ def during(params: Params, check: bool) -> t.ContextManager[Report]:
 def ensure(
     params: Params, source: Participant | None, target: Participant, check: bool, report: Report = silent
 ) -> Outcome:
+    # An export needs the target only for what it is, and taking an import back the source only for what it has.
+    live = [target] if params["state"] != "exported" else []
+    if source is not None and not (params["state"] == "purged" and params["path"]):
+        live.append(source)
+    for participant in live:
+        refuse_recorded(participant, f"state {params['state']}")
     task = transfer.Task(
         source=source,
         target=target,

@@ -14,10 +14,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
 if t.TYPE_CHECKING:
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v0 import V0
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
 
-    Participant = t.Union[V0, V30]
+    Participant = t.Union[V0, V30, RecordedParticipant]
 else:
     Participant = object
 

@@ -1,0 +1,142 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_dossier
+short_description: Write down what a participant is and holds, for hosts that cannot reach it
+version_added: 0.1.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Reads a participant where it can be reached and writes one file, its dossier. Copied to another host, the file stands
+    there for the participant in the O(ignore:source) or O(ignore:target) of the modules that compare two participants.
+  - A dossier has identity, synchronizers, public keys, hosted parties, delegations of the namespaces concerned, DARs with
+    their files, vetted packages, users with rights, identity providers, annotations of parties, and of the active contracts
+    id, package and stakeholders. It has no contract payloads, no private keys and no tokens.
+  - The file has mode 0600 and appears only when it is whole. Delete it when the migration is proven.
+extends_documentation_fragment:
+  - ledgerops.canton._participant
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_participant
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+    details: The file is written anew with the time of each reading. The task is changed only when the content differs.
+options:
+  path:
+    description:
+      - File to write, on the host that runs the module. The folder has to exist.
+    type: path
+    required: true
+  gather:
+    description:
+      - What to read beside identity and synchronizers. V(users) and V(contracts) need O(ledger_endpoint).
+      - A module that needs what was left out says so and refuses.
+      - Contracts and DAR files make up most of the size, roughly a hundred bytes a contract.
+    type: list
+    elements: str
+    choices: [keys, topology, packages, dar_files, users, contracts]
+    default: [keys, topology, packages, dar_files, users, contracts]
+  namespaces:
+    description:
+      - Fingerprints of further namespaces whose delegations are read, beside the participant's own and those of the parties
+        that it hosts. In the dossier of a target that is the namespace of the source.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Write down what the old participant holds
+  ledgerops.canton.participant_dossier:
+    endpoint: 127.0.0.1:5012
+    ledger_endpoint: 127.0.0.1:5011
+    path: /var/lib/canton-migration/old.dossier
+
+- name: Host its parties on the new one, on the new one's host, after the file was copied there
+  ledgerops.canton.participant_party:
+    source:
+      dossier: /var/lib/canton-migration/old.dossier
+    target:
+      endpoint: 127.0.0.1:5022
+      ledger_endpoint: 127.0.0.1:5021
+    source_synchronizer: old
+    target_synchronizer: new
+"""
+
+RETURN = r"""
+uid:
+  description: Id of the participant.
+  returned: always
+  type: str
+namespace:
+  description: Fingerprint of its namespace.
+  returned: always
+  type: str
+read_at:
+  description: Time of the reading by the clock of the host that ran the module, UTC.
+  returned: always
+  type: str
+ledger_end:
+  description: The participant's ledger end at that time, a number or, for Canton 2, a text. Null without O(ledger_endpoint).
+  returned: always
+  type: raw
+connected:
+  description: Aliases of the synchronizers that the participant was connected to.
+  returned: always
+  type: list
+  elements: str
+numbers:
+  description: Numbers of parties, DARs, users and active contracts, as far as they were gathered.
+  returned: always
+  type: dict
+  sample: {parties: 12, dars: 2, users: 3, contracts: 4000}
+"""
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import dossier
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant, namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_participant
+
+SPEC = {
+    "path": {"type": "path", "required": True},
+    "gather": {"type": "list", "elements": "str", "choices": list(dossier.SECTIONS), "default": list(dossier.SECTIONS)},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
+    path, sections, namespaces = params["path"], params["gather"], params["namespaces"]
+    before = dossier.standing(path)
+    if before is not None:
+        dossier.refuse_another(path, before, participant.identity().uid)
+    wanted = (participant, sections, namespaces)
+    after = dossier.look(*wanted) if check else dossier.write(path, *wanted)
+    return Outcome(
+        dossier.summary(before),
+        dossier.summary(after),
+        {
+            "uid": after.uid,
+            "namespace": namespace_of(after.uid),
+            "read_at": after.observed["read_at"],
+            "ledger_end": dossier.ledger_end(after),
+            "connected": dossier.connected(after),
+            "numbers": dossier.numbers(after),
+        },
+    )
+
+
+def main() -> None:
+    run_participant(SPEC, ensure)
+
+
+if __name__ == "__main__":
+    main()
