@@ -18,6 +18,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant impo
 
 OTHERS = contract("00ff", CAROL, on=NEW_SYNC)
 
+# what every transfer leaves for later ones
+LEFT = {"throughput.json"}
+
 
 @pytest.fixture
 def moved(at: Setting) -> Setting:
@@ -43,7 +46,7 @@ def test_exactly_what_was_imported_goes(moved: Setting) -> None:
     assert (outcome.result["contracts"], outcome.result["left"]) == (3, 0)
     assert moved.there() == {"00ff"}
     assert moved.target.changes[-1] == ("purge", "newsync", sorted(MOVED), [ALICE, BOB])
-    assert moved.files() == {"node1.acs.gz", "node1.manifest.json"}
+    assert moved.files() - LEFT == {"node1.acs.gz", "node1.manifest.json"}
     assert not taken_back(moved).changed
 
 
@@ -86,11 +89,11 @@ def test_interrupted_purge_is_carried_on(moved: Setting, monkeypatch: pytest.Mon
     assert refused(lambda: taken_back(moved)).error_id == "unreachable"
     assert moved.there() == {"00b1", "00ff"}
     # no receipt any more: a half-purged target must not look like a finished import
-    assert moved.files() == {"node1.acs.gz", "node1.manifest.json", "node1.purge.json"}
+    assert moved.files() - LEFT == {"node1.acs.gz", "node1.manifest.json", "node1.purge.json"}
     moved.target.purge_breaks = None
     assert taken_back(moved).before == {"active": 1, "import_noted": True}
     assert moved.there() == {"00ff"}
-    assert moved.files() == {"node1.acs.gz", "node1.manifest.json"}
+    assert moved.files() - LEFT == {"node1.acs.gz", "node1.manifest.json"}
 
 
 @pytest.mark.parametrize("new", [True, False])

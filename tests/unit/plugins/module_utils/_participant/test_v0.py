@@ -56,10 +56,27 @@ def configured(*configs: dict[str, Any]) -> dict[str, Any]:
     return {"results": [{"config": config} for config in configs]}
 
 
+# What a move on one synchronizer asks for, which is refused for Canton 2 before any of it.
+REPLICATION = {
+    "clear_onboarding",
+    "export_party_contracts",
+    "import_party_contracts",
+    "lacks_for_replication",
+    "propose_hostings",
+    "sign_transactions",
+    "signed_proposals",
+}
+
+
 def test_it_has_all_the_words_of_canton_3() -> None:
     def words(dialect: type) -> dict[str, list[str]]:
         found = inspect.getmembers(dialect, inspect.isfunction)
-        return {name: list(inspect.signature(it).parameters) for name, it in found if not name.startswith("_")}
+        return {
+            # what may be left out is the dialect's own
+            name: [each.name for each in inspect.signature(it).parameters.values() if each.default is each.empty]
+            for name, it in found
+            if not name.startswith("_") and name not in REPLICATION
+        }
 
     spoken = words(V0)
     assert {name: spoken.get(name) for name in words(V30)} == words(V30)
