@@ -24,7 +24,7 @@ options:
       - What to read. V(users) and V(contracts) need O(ledger_endpoint).
     type: list
     elements: str
-    choices: [identity, synchronizers, keys, parties, namespaces, packages, users, contracts]
+    choices: [identity, synchronizers, keys, delegations, parties, namespaces, packages, users, contracts]
     default: [identity, synchronizers, keys, parties, packages]
 """
 
@@ -74,6 +74,15 @@ keys:
     kms_key_id:
       description: Id of the key in the KMS, empty for a key of the participant's own store.
       type: str
+delegations:
+  description:
+    - Delegations in force per synchronizer alias, of the participant's own namespace and of those of the parties that it
+      hosts. C(target_key) is the fingerprint of the key that may sign, C(root) is true for a root certificate.
+  returned: when gathered
+  type: dict
+  sample:
+    newsync:
+      - {namespace: "1220c0ffee", target_key: "1220decaf0", restriction: all_but_namespace_delegations, root: false}
 parties:
   description: Hosted parties per synchronizer alias, with the permission of this participant.
   returned: when gathered

@@ -55,9 +55,17 @@ options:
       - V(present) delegates, or loads what O(signed_file) holds, and proves it by the synchronizer's store.
       - V(key_exported) writes the target's public namespace key to O(target_key_file).
       - V(signed) has the source sign for the target, or for the key in O(target_key_file), and writes O(signed_file).
+      - V(absent) has the source's root key sign the removal of the delegation, and the target carry it to the synchronizer.
+        It needs O(give_up_key), and the target must host no party of the namespace any more.
     type: str
-    choices: [present, key_exported, signed]
+    choices: [present, key_exported, signed, absent]
     default: present
+  give_up_key:
+    description:
+      - Confirms O(state=absent). On Canton 3 a delegation that was removed never comes back for the same key, though every call
+        answers OK - the target could never again act for the namespace. A rollback does not need it and never does it.
+    type: bool
+    default: false
   target_key_file:
     description:
       - File with the target's public namespace key, on the host that runs the module. Written with mode 0600.
@@ -141,6 +149,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant impo
     delegation_file,
     synchronizers,
     topology,
+    undelegate,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
@@ -152,7 +161,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Pa
 SPEC = {
     "namespace": {"type": "str"},
     "synchronizer": {"type": "str"},
-    "state": {"type": "str", "choices": ["present", "key_exported", "signed"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "key_exported", "signed", "absent"], "default": "present"},
+    "give_up_key": {"type": "bool", "default": False},
     "target_key_file": {"type": "path"},
     "signed_file": {"type": "path"},
     "wait_timeout": {"type": "float", "default": 120.0},
@@ -166,6 +176,8 @@ def ensure(params: Params, source: Participant | None, target: Participant | Non
         raise CantonError("This state needs a target", "target_missing", "Give the option target.")
     if params["state"] == "key_exported":
         return ensure_key_exported(params, target, check)
+    if params["state"] == "absent" and source is not None:
+        return undelegate.ensure_absent(params, source, target, check)
     if source is None:
         return ensure_loaded(params, target, check)
     if params["signed_file"]:
@@ -295,6 +307,7 @@ def main() -> None:
             ("state", "present", ["source", "signed_file"], True),
             ("state", "key_exported", ["target", "synchronizer", "target_key_file"]),
             ("state", "signed", ["source", "signed_file"]),
+            ("state", "absent", ["source", "target", "synchronizer"]),
             ("state", "signed", ["target", "target_key_file"], True),
         ],
     )

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +53,14 @@ _WAIT_SECONDS = 60
 class Playing:
     """An ansible-playbook run in the background that is watched while it prints."""
 
-    def __init__(self, migration: Migration, tags: str) -> None:
+    def __init__(self, migration: Migration, tags: str, arguments: Sequence[str] | None = None) -> None:
         self._folder = migration.folder / "playing"
         self._folder.mkdir(exist_ok=True)
         self._record = self._folder / "results.jsonl"
         self._record.unlink(missing_ok=True)
         environment = migration.ansible.environment(self._record)
         self._process = subprocess.Popen(
-            [str(ANSIBLE_PLAYBOOK), *migration.arguments("--tags", tags)],
+            [str(ANSIBLE_PLAYBOOK), *(arguments or migration.arguments("--tags", tags))],
             env={**environment, "PYTHONUNBUFFERED": "1"},
             cwd=self._folder,
             stdin=subprocess.DEVNULL,

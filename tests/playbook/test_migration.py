@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run
 from playbook.migration import (
@@ -161,10 +160,21 @@ def assert_private(migration: Migration) -> None:
 
 def retire(migration: Migration, succeeds: bool = True) -> Run:
     """The entry point that no run of the playbook reaches."""
-    play = migration.folder / "retire.yml"
-    include = {"ansible.builtin.include_role": {"name": "ledgerops.canton.kms_migration", "tasks_from": "retire"}}
-    play.write_text(yaml.safe_dump([{"hosts": "kms_migration", "gather_facts": False, "tasks": [include]}]))
-    return migration.ansible.playbook(["-i", str(migration.inventory()), str(play)], succeeds=succeeds)
+    arguments = ["-i", str(migration.inventory()), "ledgerops.canton.retire"]
+    return migration.ansible.playbook(arguments, succeeds=succeeds)
+
+
+def assert_told_what_is_left(migration: Migration, run: Run) -> None:
+    told = run.result("ledgerops.canton.kms_migration : Retire | Keep the result")["ansible_facts"][
+        "kms_migration_retired"
+    ]
+    root = namespace(migration.net.uid(SOURCE))
+    held = {
+        each["target_key"]: (each["root"], each["held_by_source"], each["held_by_target"]) for each in told["powers"]
+    }
+    assert held == {root: (True, True, False), namespace(migration.net.uid(TARGET)): (False, False, True)}
+    commands = [line for line in told["by_hand"] if line.startswith("participant.keys.secret.")]
+    assert [line.split(".")[3].partition("(")[0] for line in commands] == ["download_to", "delete", "list"]
 
 
 def live_on(source: Node) -> str:
@@ -206,9 +216,14 @@ def test_phases_one_after_another_over_mutual_tls(
     migration.run_again_changes_nothing()
 
     runs.append(retire(migration))
+    assert_told_what_is_left(migration, runs[-1])
     with both(migration) as (source, _target):
         assert source.connections() == {OLD_ALIAS: {"connected": False, "manual_connect": True}}
-    assert not any(retire(migration).changed)
+    # the old participant is stopped then, and that is no error
+    net.command("stop", SOURCE)
+    runs.append(retire(migration))
+    assert not any(runs[-1].changed)
+    assert_told_what_is_left(migration, runs[-1])
 
     for run in runs:
         assert TOKEN not in run.output + json.dumps(run.entries)

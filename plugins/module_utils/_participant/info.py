@@ -13,6 +13,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     ADMIN_USER,
     Hosting,
     Participant,
+    namespace_of,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegated_namespaces
@@ -51,6 +52,26 @@ def keys(participant: Participant) -> list[dict[str, t.Any]]:
         }
         for key in participant.own_keys()
     ]
+
+
+def delegations(participant: Participant) -> dict[str, list[dict[str, t.Any]]]:
+    """Of the participant's own namespace and of those of the parties that it hosts, on every synchronizer."""
+    uid = participant.identity().uid
+    found = {}
+    for item in participant.synchronizers():
+        if item.physical_id:
+            namespaces = {namespace_of(uid), *(namespace_of(each.party) for each in participant.hostings(item.id, uid))}
+            found[item.alias] = [
+                {
+                    "namespace": each.namespace,
+                    "target_key": each.target,
+                    "restriction": each.restriction,
+                    "root": each.is_root_certificate,
+                }
+                for namespace in sorted(namespaces)
+                for each in participant.delegations(item.id, namespace)
+            ]
+    return found
 
 
 def parties(participant: Participant) -> dict[str, list[dict[str, t.Any]]]:
@@ -122,6 +143,7 @@ READERS: dict[str, t.Callable[[Participant], t.Any]] = {
     "identity": identity,
     "synchronizers": synchronizers,
     "keys": keys,
+    "delegations": delegations,
     "parties": parties,
     "namespaces": namespaces,
     "packages": packages,

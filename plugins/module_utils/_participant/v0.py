@@ -429,6 +429,25 @@ class V0(LedgerAdmin):
             if exc.error_id != MAPPING_EXISTS:
                 raise
 
+    def remove_delegation(self, namespace: str, key: Key) -> None:
+        """Sign, with this node's keys, that the delegation to ``key`` is over."""
+        self.admin.write(
+            WRITE + "AuthorizeNamespaceDelegation",
+            authorization={"change": "Remove"},
+            namespace=namespace,
+            fingerprint_of_authorized_key=key.fingerprint,
+            is_root_delegation=False,
+        )
+
+    def delegation_removals(self, store: str, namespace: str, written_for: int | None) -> list[SignedDelegation]:
+        """The signed removals of delegations in a store, in the form of a domain's protocol version."""
+        rows = self._list("ListNamespaceDelegation", store, written_for, operation="Remove", filter_namespace=namespace)
+        return [
+            SignedDelegation(_delegation(row), row.context.serialized)
+            for row in rows
+            if row.item.namespace == namespace
+        ]
+
     def add_transactions(self, store: str, signed: t.Sequence[bytes]) -> None:
         """Load transactions that others signed, in this order, into the node's own store; known ones are a no-op."""
         for raw in signed:
@@ -491,13 +510,16 @@ class V0(LedgerAdmin):
         """Canton 2 has none."""
         return set()
 
-    def _list(self, method: str, store: str, written_for: int | None = None, **filters: t.Any) -> list[Message]:
-        """Rows of one kind of mapping that are in force in one store; every filter is a prefix, that of the store too."""
+    def _list(
+        self, method: str, store: str, written_for: int | None = None, operation: str = "Add", **filters: t.Any
+    ) -> list[Message]:
+        """Rows of one kind of mapping that are in force in one store, or their removals; every filter is a prefix, that of
+        the store too."""
         name = AUTHORIZED_STORE if store == AUTHORIZED else store
         query: dict[str, t.Any] = {
             "filter_store": name,
             "use_state_store": store != AUTHORIZED,
-            "operation": "Add",
+            "operation": operation,
             "filter_operation": True,
             "head_state": {},
         }

@@ -324,6 +324,29 @@ class V30(LedgerAdmin):
             store=_store(AUTHORIZED),
         )
 
+    def remove_delegation(self, namespace: str, key: Key) -> None:
+        """Sign, with this node's keys, that the delegation to ``key`` is over. It never comes back for this key (recordings)."""
+        public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
+        delegation = {
+            "namespace": namespace,
+            "target_key": public.signing_public_key,
+            "can_sign_all_but_namespace_delegations": {},
+        }
+        try:
+            self.admin.write(
+                WRITE + "Authorize",
+                proposal={"change": REMOVE, "mapping": {"namespace_delegation": delegation}},
+                must_fully_authorize=True,
+                store=_store(AUTHORIZED),
+            )
+        except CantonError as exc:
+            if exc.error_id != "TOPOLOGY_MAPPING_ALREADY_EXISTS":
+                raise
+
+    def delegation_removals(self, store: str, namespace: str, written_for: int | None) -> list[SignedDelegation]:
+        """The signed removals of delegations in a store."""
+        return self.signed_delegations(store, namespace, removed=True)
+
     def add_transactions(self, store: str, signed: t.Sequence[bytes]) -> None:
         """Load transactions that others signed, in this order; known ones are a no-op (B6)."""
         signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")

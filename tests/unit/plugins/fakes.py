@@ -270,10 +270,34 @@ class Fake:
         self.changes.append(("authorize", target_key.fingerprint))
         self.delegated.setdefault(AUTHORIZED, []).append(_delegation(namespace, target_key.fingerprint))
 
+    def remove_delegation(self, namespace: str, target_key: Key) -> None:
+        self.changes.append(("give up", target_key.fingerprint))
+        self._remove(AUTHORIZED, _delegation(namespace, target_key.fingerprint))
+
+    def delegation_removals(self, store: str, namespace: str, _written_for: int | None) -> list[SignedDelegation]:
+        found = self.removed.get(store, [])
+        return [
+            SignedDelegation(item, f"- {item.namespace} {item.target}".encode())
+            for item in found
+            if item.namespace == namespace
+        ]
+
+    def _remove(self, store: str, gone: Delegation) -> None:
+        left = [item for item in self.delegated.get(store, []) if item.target != gone.target]
+        self.delegated[store] = left
+        self.removed.setdefault(store, []).append(gone)
+
     def add_transactions(self, store: str, signed: Sequence[bytes]) -> None:
+        reached = (store, *(item.id for item in self.known if item.connected))
+        if signed[0].startswith(b"- "):
+            gone = _delegation(*signed[0].decode().split()[1:])
+            self.changes.append(("unload", gone.target))
+            for name in reached:
+                self._remove(name, gone)
+            return
         items = [_delegation(*raw.decode().split()) for raw in signed]
         self.changes.append(("load", [item.target for item in items]))
-        for name in (store, *(item.id for item in self.known if item.connected)):
+        for name in reached:
             self.delegated.setdefault(name, []).extend(items)
 
     def download_dar(self, main: str) -> bytes:

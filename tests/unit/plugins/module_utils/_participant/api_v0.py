@@ -44,6 +44,9 @@ class FakeApi:
         self._line = descriptors(line)
         self.services: frozenset[str] = self._line.services
 
+    def message(self, name: str) -> Any:
+        return self._line.message(name)
+
     def has_rpc(self, rpc: str) -> bool:
         return rpc.partition("/")[0] in self.services and self._line.has_rpc(rpc)
 

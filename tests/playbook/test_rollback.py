@@ -1,0 +1,162 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A migration taken back from wherever it got to, run again, and refused once the target has transacted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playbook.conftest import StartNetwork
+from playbook.harness import Ansible, Run
+from playbook.migration import (
+    NEW_ALIAS,
+    OLD_ALIAS,
+    SOURCE,
+    TARGET,
+    Migration,
+    assert_migrated,
+    both,
+    state,
+    topology,
+)
+from playbook.observe import DELEGATION
+from playbook.releases import LINES, Pair
+from playbook.test_kill import Playing
+
+ROLLBACK = "ledgerops.canton.rollback"
+
+
+def rollback(migration: Migration, *flags: str, succeeds: bool = True) -> Run:
+    return migration.ansible.playbook(arguments(migration, *flags), succeeds=succeeds)
+
+
+def arguments(migration: Migration, *flags: str) -> list[str]:
+    return ["-i", str(migration.inventory()), *flags, ROLLBACK]
+
+
+def killed_at(migration: Migration, task: str) -> None:
+    """A migration that lost its machine when this task began."""
+    playing = Playing(migration, "preflight,prepare,cutover")
+    assert playing.reach(task)
+    playing.kill(with_modules=True)
+
+
+def stage(run: Run) -> str:
+    found: str = run.result("ledgerops.canton.kms_migration : Rollback | Keep the result")["ansible_facts"][
+        "kms_migration_rollback"
+    ]["stage"]
+    return found
+
+
+def assert_taken_back(migration: Migration, before: dict[str, Any]) -> None:
+    """The source is as it was and serves; the target hosts nobody of it, has no contract of it, and is off."""
+    after = state(migration)
+    now, then = after["source"], before["source"]
+    unlike = {key for key in then if now[key] != then[key]} - {"delegations", "own delegations"}
+    assert not unlike
+    assert after["target"]["hostings"] == before["target"]["hostings"] == {}
+    assert {party: counts[:2] for party, counts in after["contracts"].items()} == {
+        party: [counts[0], 0] for party, counts in before["contracts"].items()
+    }
+    with both(migration) as (source, target):
+        assert source.connections() == {OLD_ALIAS: {"connected": True, "manual_connect": False}}
+        assert target.connections() == {NEW_ALIAS: {"connected": False, "manual_connect": True}}
+        # also nothing that would be pushed at the next connect
+        assert not migration.pair.canton_2 or target.hostings(None) == {}
+    # the delegation stays: it would never come back for this key
+    assert any(each[1:3] == ["target key", DELEGATION] for each in after["target"]["own delegations"])
+    left = {file.name for file in migration.journal.iterdir()}
+    assert all(name.startswith(f"{migration.name}.rolled-back-") for name in left)
+
+
+def unchanged(migration: Migration, *flags: str, succeeds: bool = True) -> Run:
+    before = migration.net.contents()
+    run = rollback(migration, *flags, succeeds=succeeds)
+    assert migration.net.contents() == before, run.output
+    return run
+
+
+@pytest.mark.pairs(tuple(pair for pair in LINES if str(pair) == "3.5"))
+@pytest.mark.capability("Rollback by stage")
+def test_stages(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
+    migration = Migration(pair, network(topology(pair, contracts=80, clients=3)), ansible, tmp_path)
+    before = state(migration)
+    run = unchanged(migration)
+    assert (stage(run), any(run.changed)) == ("nothing_begun", False)
+    assert not migration.journal.exists()
+
+    migration.run("--tags", "preflight,prepare")
+    assert any(unchanged(migration, "--check", "--diff").changed)
+    assert not migration.journal.exists()
+    assert stage(rollback(migration)) == "prepared"
+    assert_taken_back(migration, before)
+    assert not any(unchanged(migration).changed)
+
+    for task, expected in (
+        ("Cutover | Export the contracts", "source_disconnected"),
+        ("Cutover | Import the contracts and prove it", "exported"),
+    ):
+        killed_at(migration, task)
+        assert stage(rollback(migration)) == expected
+        assert_taken_back(migration, before)
+
+    migration.run()
+    assert_migrated(migration)
+    predicted = unchanged(migration, "--check", "--diff")
+    assert stage(predicted) == "target_connected"
+    migration.variables["kms_migration_rollback_keep_snapshot"] = False
+    rollback(migration)
+    assert_taken_back(migration, before)
+    kept = sorted(file.name.rpartition("Z.")[2] for file in migration.journal.iterdir() if file.suffix == ".gz")
+    assert len(kept) == 1  # of the attempt that was only exported
+
+    migration.run()
+    assert_migrated(migration)
+    ada, ben = migration.net.party(SOURCE, "Ada"), migration.net.party(SOURCE, "Ben")
+    (made,) = migration.net.create(TARGET, [ada], [ben], dar="bonds")
+    refused = unchanged(migration, succeeds=False)
+    assert refused.failures[-1]["error_id"] == "target_has_transacted"
+    assert (refused.failures[-1]["new"], refused.failures[-1]["gone"]) == ([made], [])
+    assert "migrate_from_kms.yml" in refused.failures[-1]["msg"]
+    assert not any(refused.changed)
+    migration.net.stop()
+
+
+@pytest.mark.pairs(tuple(pair for pair in LINES if str(pair) in ("3.5", "3.4", "2.10")))
+@pytest.mark.capability("Rollback of an import, and the migration again")
+def test_interrupted_rollback_and_migration_again(
+    network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path
+) -> None:
+    migration = Migration(pair, network(topology(pair, contracts=80, clients=3)), ansible, tmp_path)
+    before = state(migration)
+    killed_at(migration, "Cutover | Connect the target")
+    assert migration.file("receipt.json").exists()
+    playing = Playing(migration, "all", arguments(migration))
+    assert playing.reach("Rollback | Take back the hosting of the parties")
+    playing.kill(with_modules=True)
+    # half taken back: no proof of an import any more
+    assert not migration.file("receipt.json").exists()
+    assert stage(rollback(migration)) == "imported"
+    assert_taken_back(migration, before)
+    aside = [file for file in migration.journal.iterdir() if file.name.endswith("Z.rollback.json")]
+    assert json.loads(aside[0].read_text())["stage"] == "imported"
+    assert not any(unchanged(migration).changed)
+
+    # life goes on before the next try
+    ada, ben = migration.net.party(SOURCE, "Ada"), migration.net.party(SOURCE, "Ben")
+    with both(migration) as (source, _target):
+        gone = next(iter(source.contracts([ada])[ada]))
+    migration.net.archive(SOURCE, [gone])
+    (made,) = migration.net.create(SOURCE, [ada], [ben], dar="bonds")
+    migration.run()
+    assert_migrated(migration)
+    with both(migration) as (_source, target):
+        theirs = target.contracts([ada])[ada]
+    assert made in theirs
+    assert gone not in theirs
+    migration.run_again_changes_nothing()
+    migration.net.stop()
