@@ -171,11 +171,11 @@ class Run:
 
 
 class Ansible:
-    """Runs ansible-playbook, each time no longer than ``seconds``; every run gets a folder of its own below ``folder``."""
+    """Runs ansible-playbook; every run gets a folder of its own below ``folder``, and at most ``patience`` seconds."""
 
-    def __init__(self, folder: Path, seconds: float = _PLAYBOOK_SECONDS) -> None:
+    def __init__(self, folder: Path, patience: float = _PLAYBOOK_SECONDS) -> None:
         self._folder = folder
-        self._seconds = seconds
+        self._patience = patience
         self._runs = 0
         (folder / "ansible.cfg").touch()
 
@@ -219,7 +219,7 @@ class Ansible:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=self._seconds,
+            timeout=self._patience,
             check=False,
         )
         assert (done.returncode == 0) is succeeds, done.stdout
