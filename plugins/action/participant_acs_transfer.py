@@ -15,7 +15,7 @@ import shlex
 import time
 import typing as t
 
-from ansible import constants as C
+import ansible.constants as C
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_bool, check_type_float
 from ansible.plugins.action import ActionBase
