@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -289,6 +290,14 @@ def written(migration: Migration) -> int:
         return 0
 
 
+def sending(migration: Migration) -> bool:
+    """Whether the transfer has moved something; the task before has taken away what one that was killed had left."""
+    try:
+        return bool(json.loads(migration.file("progress.json").read_text(encoding="utf-8"))["bytes"])
+    except FileNotFoundError:
+        return False
+
+
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
 def test_killed_while_it_exports(middle: Migration) -> None:
@@ -331,7 +340,7 @@ def test_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=4000):
         playing = Playing(middle, "cutover")
         assert playing.reach("Cutover | Import the contracts and prove it")
-        time.sleep(2)
+        eventually(lambda: sending(middle), "the beginning of the import")
         playing.kill(with_modules=True)
     assert middle.file("manifest.json").exists()
     assert not middle.file("receipt.json").exists()
@@ -351,7 +360,7 @@ def test_the_target_is_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=6000):
         playing = Playing(middle, "cutover")
         assert playing.reach("Cutover | Import the contracts and prove it")
-        time.sleep(2)
+        eventually(lambda: sending(middle), "the beginning of the import")
         middle.net.command("kill", TARGET)
         playing.fails_clearly("target participant")
     middle.net.command("start", TARGET)
