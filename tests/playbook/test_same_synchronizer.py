@@ -30,8 +30,9 @@ def network_of(pair: Pair) -> dict[str, Any]:
     def on(alias: str) -> list[dict[str, str]]:
         return [{"synchronizer": "east", "alias": alias}]
 
-    def contracts(count: int, *parties: str) -> dict[str, Any]:
-        return {"count": count, "template": "Iou:Iou", "dar": "bonds", "parties": list(parties)}
+    def contracts(count: int, signatories: str, observers: str = "") -> dict[str, Any]:
+        parties = {"signatories": signatories.split(), "observers": observers.split()}
+        return {"count": count, "template": "Iou:Iou", "dar": "bonds", **parties}
 
     everything = {
         "synchronizers": {"east": {}},
@@ -48,12 +49,12 @@ def network_of(pair: Pair) -> dict[str, Any]:
                 ],
                 "dars": DARS,
                 "contracts": [
-                    contracts(5, "Ada", "Ben", "Notary"),
+                    contracts(5, "Ada Ben", "Notary"),
                     contracts(4, "Ben"),
-                    contracts(3, "Ada", "Notary"),
+                    contracts(3, "Ada Notary"),
                     contracts(2, "Stay", "Ada"),
                     contracts(2, "Stay"),
-                    contracts(2, "client0", "client1", "Ada"),
+                    contracts(2, "client0", "client1 Ada"),
                 ],
                 "users": [{"id": "ada-app", "primary_party": "Ada", "act_as": ["Ada"]}],
             },
