@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import ALICE, BOB, CAROL, OLD, OLD_NAMESPACE, OLD_SYNC, PACKAGE, hosting, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import LocalParty, User
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
 from ansible_collections.ledgerops.canton.plugins.modules import (
     participant_acs_transfer,
     participant_dossier,
@@ -157,3 +159,36 @@ def test_no_export_from_a_dossier(participants: Participants, path: str, tmp_pat
 def test_wrong_options(participants: Participants, source: dict[str, Any], message: str) -> None:
     values = participants.run(participant_party, source=source, target={"endpoint": TARGET}, **PAIR)
     assert values["failed"] and message in values["msg"]
+
+
+def test_an_import_is_taken_back_by_a_dossier_of_the_source_and_nothing_else_is_purged_by_one(
+    participants: Participants, path: str, tmp_path: Path
+) -> None:
+    base = str(tmp_path / "node1")
+    moved: dict[str, Any] = {"parties": [ALICE, BOB], **PAIR}
+    participants.between(participant_acs_transfer, state="exported", path=base, **moved)
+    ends: dict[str, Any] = {"source": {"dossier": path}, "target": {"endpoint": TARGET}}
+    participants.run(
+        participant_acs_transfer, state="imported", path=base, target=ends["target"], target_synchronizer="newsync"
+    )
+    write(participants, path)
+    refused = participants.run(participant_acs_transfer, state="purged", **ends, **moved)
+    assert refused["failed"] and refused["error_id"] == "dossier_is_read_only"
+    assert len(participants.target.contracts) == 3
+    values = participants.run(
+        participant_acs_transfer, state="purged", path=base, **ends, target_synchronizer="newsync"
+    )
+    assert (values["contracts"], values["missing_on_source"]) == (3, [])
+    assert participants.target.contracts == []
+
+
+def test_the_clock_of_a_synchronizer_is_compared_with_the_one_that_read_it(
+    participants: Participants, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    participants.source.known = [synchronizer("oldsync")]
+    participants.source.clock = time.time() + 90
+    write(participants, path)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 500)
+    seen = RecordedParticipant(path, "source participant").last_time(OLD_SYNC)
+    assert seen is not None and 585 < seen - now < 591
