@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_journal
 short_description: Keep what no node can tell about a migration, and keep other runs away
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:

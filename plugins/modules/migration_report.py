@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_report
 short_description: Write the reports of a migration
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:

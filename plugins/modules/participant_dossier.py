@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: participant_dossier
 short_description: Write down what a participant is and holds, for hosts that cannot reach it
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: participant_party_replication
 short_description: Move parties and their contracts between two participants on one synchronizer
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
