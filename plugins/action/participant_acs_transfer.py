@@ -30,6 +30,8 @@ LONGEST_PAUSE_SECONDS = 2.0
 # A process that has just ended may not have left its result yet.
 ENDING_SECONDS = 5.0
 FOLDER_GONE_SECONDS = 15.0
+# A module says at once that it has begun; after so long it never will, as when the host was restarted right then.
+BEGINNING_SECONDS = 600.0
 _OF_THE_JOB = (
     "ansible_job_id",
     "finished",
@@ -144,6 +146,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         progress = Progress(time.monotonic)
         dead_since = None
+        began = time.monotonic()
         for pause in self._pauses():
             time.sleep(pause)
             seen = self._reached(lambda: self._look(progress_file, progress.pid, file, folder), progress.pid)
@@ -151,7 +154,8 @@ class ActionModule(ActionBase):
                 return self._reached(lambda: self._result(file, variables), progress.pid)
             if seen.sample is not None and not seen.sample.same_process(old):
                 progress.add(seen.sample)
-            if seen.alive or (progress.pid is None and seen.folder):
+            beginning = progress.pid is None and seen.folder and time.monotonic() - began < BEGINNING_SECONDS
+            if seen.alive or beginning:
                 dead_since = None
             else:
                 dead_since = dead_since or time.monotonic()

@@ -33,6 +33,7 @@ from playbook.migration import (
 from playbook.releases import DIALECTS, Pair
 
 from sandbox.dars import make_dar
+from sandbox.network import KMS
 
 SEED = 20261123
 LONGEST_DELAY = 1.0
@@ -152,6 +153,11 @@ def undisturbed(
 
 @pytest.mark.first
 @pytest.mark.capability("Killed and started again")
+@pytest.mark.fault(
+    "ansible-playbook, its modules killed with it or living on",
+    "at every task on 3.5, elsewhere at those that differ",
+    "carries on",
+)
 def test_killed_at_tasks(
     network: StartNetwork, ansible: Ansible, pair: Pair, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
@@ -265,6 +271,7 @@ def check_failure(output: str, failures: list[dict[str, Any]], text: str) -> Non
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
+@pytest.mark.fault("the run with its modules, and the new participant", "while parties are hosted", "carries on")
 def test_killed_while_it_hosts_parties(middle: Migration) -> None:
     with knobs(middle, TARGET, sequencing_ms=1500):
         playing = Playing(middle, "preflight,prepare")
@@ -280,6 +287,19 @@ def test_killed_while_it_hosts_parties(middle: Migration) -> None:
         # Canton 2 has hosted them in its own store, for the target is off until the end of cutover
         store = None if middle.pair.canton_2 else middle.net.synchronizer("west")
         assert wanted == {party.partition("::")[0] for party in target.hostings(store)}
+
+
+@inside
+@pytest.mark.capability("Node or run killed in the middle of its work")
+@pytest.mark.fault("the KMS", "while parties are hosted", "one clear failure; carries on when it is back")
+def test_the_kms_is_killed_while_parties_are_hosted(middle: Migration) -> None:
+    with both(middle) as (source, _target):
+        source.allocate_party("Needs-a-signature")
+    middle.net.command("kill", KMS)
+    failed = middle.run("--tags", "prepare", succeeds=False)
+    check_failure(failed.output, failed.failures, "KMS key")
+    middle.net.command("start", KMS)
+    middle.run("--tags", "prepare")
 
 
 def written(migration: Migration) -> int:
@@ -300,6 +320,7 @@ def sending(migration: Migration) -> bool:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
+@pytest.mark.fault("the run with its modules", "in the middle of the export", "carries on")
 def test_killed_while_it_exports(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_chunk_ms=400):
         before = written(middle)
@@ -314,6 +335,11 @@ def test_killed_while_it_exports(middle: Migration) -> None:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
+@pytest.mark.fault(
+    "the stream of the export, by the old participant",
+    "in the middle of the export",
+    "one clear failure, nothing half done is left; carries on",
+)
 def test_the_node_breaks_off_the_export(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_abort_after_chunks=3):
         fails_clearly(middle, "source participant")
@@ -322,6 +348,9 @@ def test_the_node_breaks_off_the_export(middle: Migration) -> None:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
+@pytest.mark.fault(
+    "the old participant", "in the middle of the export", "one clear failure, nothing half done is left; carries on"
+)
 def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_chunk_ms=400):
         before = written(middle)
@@ -336,6 +365,7 @@ def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
+@pytest.mark.fault("the run with its modules", "in the middle of the import", "carries on")
 def test_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=4000):
         playing = Playing(middle, "cutover")
@@ -348,6 +378,9 @@ def test_killed_while_it_imports(middle: Migration) -> None:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
+@pytest.mark.fault(
+    "the stream of the import, by the new participant", "in the middle of the import", "one clear failure; carries on"
+)
 def test_the_node_breaks_off_the_import(middle: Migration) -> None:
     with knobs(middle, TARGET, import_abort_after_bytes=100):
         fails_clearly(middle, "target participant")
@@ -356,6 +389,9 @@ def test_the_node_breaks_off_the_import(middle: Migration) -> None:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
+@pytest.mark.fault(
+    "the new participant", "in the middle of the import", "one clear failure, no contract is visible; carries on"
+)
 def test_the_target_is_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=6000):
         playing = Playing(middle, "cutover")

@@ -26,6 +26,11 @@ NEVER = 10_000.0
 
 @pytest.mark.pairs(LINES[:1])
 @pytest.mark.capability("Killed and started again")
+@pytest.mark.fault(
+    "nothing: a second run is started",
+    "while the first one lives",
+    "refused with owner and age; carries on when that run is gone",
+)
 def test_a_second_run_is_refused_as_long_as_the_first_lives(
     network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def test_no_lines(stage: Stage) -> None:
     stage.nothing_is_left()
 
 
+@pytest.mark.fault("the module alone", "in the middle of the export", "a clear failure at once; carries on")
 def test_module_killed(stage: Stage) -> None:
     playing = stage.ansible.start([stage.export("killed")])
     kill(stage.began("killed"))
@@ -164,6 +165,9 @@ def test_module_killed(stage: Stage) -> None:
     assert not stage.file("killed.acs.gz").exists()
 
 
+@pytest.mark.fault(
+    "the module with the wrappers of its job", "in the middle of the export", "a clear failure; carries on"
+)
 def test_job_killed_with_its_wrappers(stage: Stage) -> None:
     """Nobody is left who could say that it ended."""
     playing = stage.ansible.start([stage.export("killed")])
@@ -174,6 +178,11 @@ def test_job_killed_with_its_wrappers(stage: Stage) -> None:
     assert failure["error_id"] == "transfer_killed"
 
 
+@pytest.mark.fault(
+    "ansible-playbook, its transfer living on",
+    "in the middle of the export",
+    "the next run waits for the transfer and takes it up",
+)
 def test_ansible_killed(stage: Stage) -> None:
     """The transfer goes on; the next run waits for it and does not do it again."""
     before = stage.calls("ExportAcs")
@@ -192,6 +201,11 @@ def test_ansible_killed(stage: Stage) -> None:
     assert stage.calls("ExportAcs") == before + 1
 
 
+@pytest.mark.fault(
+    "the import, by the new participant",
+    "at its last batch, the others staying",
+    "carries on; what is there is skipped",
+)
 def test_import_that_breaks_off_at_its_last_batch(stage: Stage) -> None:
     """What the target has taken by then stays there, and the next run brings the rest."""
     knobs = {"import_batch_contracts": 100, "import_abort_after_batches": 5}
@@ -206,6 +220,11 @@ def test_import_that_breaks_off_at_its_last_batch(stage: Stage) -> None:
     assert (predicted["diff"]["before"]["contracts"], predicted["diff"]["after"]["contracts"]) == (500, 600)
 
 
+@pytest.mark.fault(
+    "the connection to the host that runs the modules",
+    "for some seconds of a transfer",
+    "the transfer goes on, and the run too",
+)
 def test_connection_drops(stage: Stage) -> None:
     """For a while, and for longer than the task is patient: the import goes on all the same."""
     before = stage.calls("ImportAcs")
