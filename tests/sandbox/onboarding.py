@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from sandbox import connections, ids, mappings, topology_state
@@ -74,6 +75,16 @@ class Clearance:
         for row in rows:
             self.start(psid, row["party"])
 
+    def wait(self, psid: str, party: str, seconds: float) -> None:
+        """Until what is known of the party's mapping is in effect."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with self._node.db.read() as db:
+                rows = rows_of(self._node, db, psid, party)
+            if not rows or rows[-1].row["valid_from"] <= ids.now():
+                return
+            time.sleep(_POLL_SECONDS)
+
     def earliest(self, psid: str, party: str) -> int | None:
         """When the flag can be cleared (microseconds); ``None`` when it is not set. ``LookupError``: not hosted here."""
         uid = self._node.uid
@@ -107,7 +118,7 @@ class Clearance:
                     return
                 if due <= ids.now():
                     self._clear(psid, party)
-                threading.Event().wait(_POLL_SECONDS)
+                time.sleep(_POLL_SECONDS)
         except LookupError:
             self._node.log.info("%s is no longer hosted here", ids.short(party))
         finally:

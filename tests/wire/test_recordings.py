@@ -12,7 +12,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,8 @@ class Stage:
         self.replay = Replay(self.messages)
         self.names = names
         self.differences: list[str] = []
+        # the node whose contracts are exported; its synchronizer has the same name
+        self.source = "old"
         # recorded snapshot of a party -> the sandbox's
         self._party_acs: dict[str, str] = {}
         participants = network.info()["participants"]
@@ -119,8 +121,8 @@ class Stage:
         snapshot = self.replay.damaged(whole)
         named = self.replay.synchronizers_in(whole) if snapshot is None else set()
         if named:
-            snapshot = self._export({self.replay.text(each) for each in named})
-            self.differences += self.replay.pair_snapshots("old", whole, snapshot)
+            snapshot = self.export({self.replay.text(each) for each in named})
+            self.differences += self.replay.pair_snapshots(self.source, whole, snapshot)
         for piece, message in zip(pieces, request, strict=True):
             sent, snapshot = (snapshot[: len(piece)], snapshot[len(piece) :]) if snapshot else (piece, None)
             message["acs_snapshot"] = base64.b64encode(sent).decode()
@@ -128,13 +130,14 @@ class Stage:
             last = base64.b64decode(request[-1]["acs_snapshot"])
             request[-1]["acs_snapshot"] = base64.b64encode(last + snapshot).decode()
 
-    def _export(self, targets: set[str]) -> bytes:
+    def export(self, targets: set[str]) -> bytes:
         (target,) = targets
-        end = self.call("old", "v2.StateService/GetLedgerEnd")["offset"]
-        renames = {self.synchronizer("old"): {"target_synchronizer_id": target}}
+        end = self.call(self.source, "v2.StateService/GetLedgerEnd")["offset"]
+        renames = {self.synchronizer(self.source): {"target_synchronizer_id": target}}
         parties = [f"{name}::{self.uid('old').partition('::')[2]}" for name in ("Alice", "Bob")]
         request = {"ledger_offset": end, "party_ids": parties, "contract_synchronizer_renames": renames}
-        return b"".join(base64.b64decode(each["chunk"]) for each in self.call("old", f"{REPAIR}/ExportAcs", request))
+        answers = self.call(self.source, f"{REPAIR}/ExportAcs", request)
+        return b"".join(base64.b64decode(each["chunk"]) for each in answers)
 
     # --- what several directions need
 
@@ -198,7 +201,8 @@ def _iou_dar(directory: Path) -> Path:
     return target
 
 
-def _two_participants(directory: Path) -> Network:
+def _two_participants(directory: Path, more: dict[str, Any] | None = None, native: Sequence[str] = ()) -> Network:
+    """``more``: further participants; ``native``: parties of the new node itself."""
     topology = {
         "synchronizers": {"old": {}, "new": {}},
         "participants": {
@@ -208,7 +212,12 @@ def _two_participants(directory: Path) -> Network:
                 "dars": [{"file": str(_iou_dar(directory))}],
                 "contracts": [{"count": 20, "dar": "iou", "signatories": ["Alice"], "observers": ["Bob"]}],
             },
-            "participantNew": {"crypto": "kms", "connections": [{"synchronizer": "new", "alias": "newsync"}]},
+            "participantNew": {
+                "crypto": "kms",
+                "connections": [{"synchronizer": "new", "alias": "newsync"}],
+                "parties": list(native),
+            },
+            **(more or {}),
         },
     }
     return Network(topology_file.check(topology), directory / "state", directory / "logs")
@@ -445,6 +454,53 @@ def test_parties_move_on_one_synchronizer(tmp_path: Path) -> None:
         stage.play("same-synchronizer", bob)
         alice: dict[int, Callable[[Stage], None]] = {3: _settle, 16: _flag_is_cleared}
         stage.play("same-synchronizer-2", alice)
+        _report(stage)
+
+
+# --- the way back to a fresh participant
+
+
+def _migrated_before(stage: Stage) -> None:
+    """Alice, Bob and their contracts are on the new node; the old one is connected to nothing; both have delegated
+    their namespaces to the third."""
+    alice, bob = (f"{name}::{stage.uid('old').partition('::')[2]}" for name in ("Alice", "Bob"))
+    _load(stage, "new", _delegate(stage))
+    time.sleep(_SETTLE_SECONDS)
+    stage.host(alice, bob)
+    snapshot = stage.export({stage.synchronizer("new")})
+    stage.disconnect()
+    request = {
+        "acs_snapshot": base64.b64encode(snapshot).decode(),
+        "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
+        "synchronizer_id": stage.synchronizer("new"),
+    }
+    stage.call("new", f"{REPAIR}/ImportAcs", [request])
+    stage.reconnect()
+    stage.call("old", f"{CONNECTIVITY}/DisconnectAllSynchronizers")
+    steps = recording("reverse")
+    _pair_ports(stage, steps[2], "old")
+    delegations = [steps[line]["request"]["proposal"]["mapping"]["namespace_delegation"] for line in (3, 4)]
+    there = {
+        steps[1]["response"]["unique_identifier"]: stage.uid("back"),
+        f"old::{delegations[0]['namespace']}": stage.uid("old"),
+        f"new::{delegations[1]['namespace']}": stage.uid("new"),
+        steps[8]["request"]["base_query"]["store"]["synchronizer"]["id"]: stage.synchronizer("old"),
+    }
+    _pair(stage, there)
+    _pair_keys(stage, delegations[0]["target_key"], "back")
+    signed = [*_delegate(stage, "old", "back"), *_delegate(stage, "new", "back")]
+    _pair_delegations(stage, steps[7]["request"]["transactions"], signed)
+    stage.source = "new"
+
+
+def test_the_way_back_to_a_fresh_participant(tmp_path: Path) -> None:
+    dars = {"dars": [{"file": str(_iou_dar(tmp_path))}]}
+    back = {"participantPrv": {"key_spec": "ec_p256", **dars}}
+    with _two_participants(tmp_path, back, native=["Native"]) as network:
+        stage = Stage(network, {**_NAMES, "back": "participantPrv"})
+        dar = {"dars": [{"bytes": base64.b64encode(_iou_dar(tmp_path).read_bytes()).decode()}]}
+        stage.call("new", "admin.participant.v30.PackageService/UploadDar", dar)
+        stage.play("reverse", {1: _migrated_before, 8: _settle})
         _report(stage)
 
 

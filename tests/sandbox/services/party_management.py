@@ -167,6 +167,7 @@ class PartyManagementService(ParticipantRepairService):
                 "INVALID_STATE_PARTY_MANAGEMENT_ERROR",
                 f"Not connected to synchronizer {ids.short(request.synchronizer_id)}",
             )
+        self._clearance.wait(psid, party, _seconds(request))
         try:
             due = self._clearance.earliest(psid, party)
         except LookupError:
