@@ -104,7 +104,7 @@ def test_parties_whose_host_was_given_up(connected: Participants) -> None:
 def test_parties_that_stay_on_their_synchronizer(participants: Participants, tmp_path: Path) -> None:
     setting = Setting(tmp_path)
     participants.source, participants.target = setting.source, setting.target
-    both = dict.fromkeys(BOTH, "shared")
+    both: dict[str, Any] = dict.fromkeys(BOTH, "shared")
     wanted: dict[str, Any] = {"path": str(tmp_path / "node1"), "exclude": [CAROL], "wait_timeout": 5.0}
     for state in ("proposed", "activated", "exported", "imported", "onboarded", "moved"):
         values = participants.thrice(participant_party_replication, **both, **wanted, state=state)
