@@ -98,7 +98,7 @@ options:
     description:
       - The run that asks. The controller sets it; leave it alone.
     type: dict
-    options:
+    suboptions:
       controller:
         description: Name of the controller.
         type: str

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Migrates a whole fleet of the sandbox in one run and prints how long it took. By hand: make bench-fleet BENCH_ARGS='--hosts 50'.
 
-A participant of the sandbox is a process of its own of about 100 MB; they are started one after another.
+A participant of the sandbox is a process of its own of about 70 MB; they are started one after another.
 """
 
 from __future__ import annotations

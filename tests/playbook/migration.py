@@ -251,14 +251,21 @@ def _named(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
-def assert_migrated(migration: Migration) -> None:
-    """The source's whole content is the target's, and each is where it has to be."""
+def assert_migrated(migration: Migration, serial: int = 1) -> None:
+    """The source's whole content is the target's, and each is where it has to be.
+
+    ``serial``: that of the hostings on the target, which grows with every rollback.
+    """
     new = migration.net.synchronizer("west")
     with both(migration) as (source, target):
         before = source.hostings(migration.net.synchronizer("east"))
         after = target.hostings(new)
         assert {
-            party: {**each, "hosts": [[target.uid, permission] for _host, permission in each["hosts"]]}
+            party: {
+                **each,
+                "hosts": [[target.uid, permission] for _host, permission in each["hosts"]],
+                "serial": serial,
+            }
             for party, each in before.items()
         } == {party: after.get(party) for party in before}
         theirs = target.contracts(sorted(before))

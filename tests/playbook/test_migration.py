@@ -202,6 +202,14 @@ def test_phases_one_after_another_over_mutual_tls(
     assert [file.name for file in migration.journal.iterdir()] == [migration.file("journal.json").name]
     refused = retire(migration, succeeds=False)
     assert "Run the migration to its end" in refused.failures[-1]["msg"]
+    # policy keeps the cutover from beginning, and the source serves on
+    refuse = ("--tags", "cutover", "--extra-vars", "kms_migration_late_parties=refuse")
+    (failure,) = migration.run(*refuse, succeeds=False).failures
+    assert party in failure["msg"] and "Nothing was changed" in failure["msg"]
+    (made,) = net.create(SOURCE, [net.party(SOURCE, "Ada")], [party], dar="bonds")
+    for name in (SOURCE, TARGET):
+        net.command("stop", name)
+        net.command("start", name)
     runs.append(migration.run("-vvvv", "--diff", "--tags", "cutover"))
     runs.append(migration.run("-vvvv", "--diff", "--tags", "verify"))
     assert int(summary(runs[-1])["users"]) == 4
@@ -209,6 +217,7 @@ def test_phases_one_after_another_over_mutual_tls(
     assert_migrated(migration)
     with both(migration) as (_source, target):
         assert party in target.hostings(net.synchronizer("west"))
+        assert made in target.contracts([party])[party]
         assert target.party_notes([party])[party]["annotations"] == {"since": "prepare"}
         assert "notes" in [name for name, _main in target.dars()]
         assert "late-app" in target.users()
