@@ -153,7 +153,8 @@ def assert_private(migration: Migration) -> None:
     assert stat.S_IMODE(migration.journal.stat().st_mode) == 0o700
     files = list(migration.journal.iterdir())
     assert {file.name for file in files} == {
-        f"{migration.name}.{ending}" for ending in ("acs.gz", "manifest.json", "receipt.json", "journal.json")
+        "throughput.json",
+        *(f"{migration.name}.{ending}" for ending in ("acs.gz", "manifest.json", "receipt.json", "journal.json")),
     }
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
