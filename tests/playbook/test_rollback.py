@@ -24,7 +24,7 @@ from playbook.migration import (
     topology,
 )
 from playbook.observe import DELEGATION
-from playbook.releases import LINES, Pair
+from playbook.releases import DIALECTS, Pair
 from playbook.test_kill import Playing
 
 ROLLBACK = "ledgerops.canton.rollback"
@@ -80,8 +80,8 @@ def unchanged(migration: Migration, *flags: str, succeeds: bool = True) -> Run:
     return run
 
 
-@pytest.mark.pairs(tuple(pair for pair in LINES if str(pair) == "3.5"))
-@pytest.mark.capability("Rollback by stage")
+@pytest.mark.pairs(DIALECTS[:1])
+@pytest.mark.capability("Rollback, and the migration again")
 def test_stages(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
     migration = Migration(pair, network(topology(pair, contracts=80, clients=3)), ansible, tmp_path)
     before = state(migration)
@@ -112,8 +112,8 @@ def test_stages(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: P
     migration.net.stop()
 
 
-@pytest.mark.pairs(tuple(pair for pair in LINES if str(pair) in ("3.5", "3.4", "2.10")))
-@pytest.mark.capability("Rollback of an import, and the migration again")
+@pytest.mark.pairs(DIALECTS)
+@pytest.mark.capability("Rollback, and the migration again")
 @pytest.mark.fault(
     "the run with its modules",
     "in the middle of a rollback",

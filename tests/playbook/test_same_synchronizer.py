@@ -76,6 +76,7 @@ def hosts(net: Sandbox, participant: str) -> dict[str, Any]:
 
 
 @pytest.mark.pairs([MATRIX[0]])
+@pytest.mark.capability("Move parties on one synchronizer")
 @pytest.mark.fault(
     "the run with its modules",
     "in a move on one synchronizer, while the new participant is away",

@@ -104,6 +104,17 @@ def test_no_table_from_tests_that_failed_or_did_not_run(
     assert page.read_text(encoding="utf-8") == before
 
 
+def test_from_one_release_nothing_follows_for_others_where_that_is_said() -> None:
+    (capability, text), *_others = release_table.ELSEWHERE.items()
+    found = {capability: {"3.5": PASSED}}
+    assert release_table.cell(found, capability, PAIRS["3.5"]) == release_table.YES
+    assert (
+        release_table.cell(found, capability, PAIRS["3.4"])
+        == release_table.cell(found, capability, PAIRS["2.8"])
+        == text
+    )
+
+
 def test_faults_have_a_table_of_their_own() -> None:
     killed = "fault: the run | at every task | it carries on"
     found = {**everywhere(), killed: {"3.5": PASSED, "2.10": PASSED}}
