@@ -10,7 +10,6 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import check_dependencies
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
@@ -19,7 +18,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     open_participant,
     refuse_unlike,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import Report
 
 Params = dict[str, t.Any]
@@ -30,6 +28,13 @@ SYNCHRONIZERS: Spec = {
     "source_synchronizer": {"type": "str", "required": True},
     "target_synchronizer": {"type": "str", "required": True},
 }
+
+
+def check_dependencies() -> None:
+    """Raise DependencyMissing without gRPC. It is loaded late: modules that speak to no participant do without, and begin sooner."""
+    from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel
+
+    channel.check_dependencies()
 
 
 def connection_spec(required: bool = True, from_environment: bool = True) -> Spec:
@@ -190,6 +195,8 @@ def _run(module: AnsibleModule, act: t.Callable[[], Outcome], check: t.Callable[
 def participant_of(options: Params, label: str) -> Participant:
     """The participant that these options (of ``connection_spec`` or ``side_spec``, checked) lead to; ``label`` names it in errors."""
     if options.get("dossier"):
+        from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
+
         return RecordedParticipant(options["dossier"], label, options["dossier_uid"])
     tls = options["tls"] if options["tls"] is not None else bool(options["ca_cert"] or options["client_cert"])
     shared = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
@@ -221,6 +220,7 @@ class Pong:
 
 def open_participant(admin: Endpoint, ledger: Endpoint | None) -> Participant:
     """The participant behind these endpoints, in the dialect that its admin API speaks: it describes itself."""
+    from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v0 import V0
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
 
