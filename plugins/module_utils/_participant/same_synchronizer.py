@@ -37,6 +37,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.repl
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import (
     Counter,
     Manifest,
+    follow,
     now,
     private_file,
     tally,
@@ -281,12 +282,7 @@ def _export(move: Move, party: str) -> None:
     chunks = move.source.export_party_contracts(party, move.store, move.target_uid, begin, ACTIVATION_SECONDS)
     stream = watch(chunks, move.source.read_record, counter)
     with private_file(files.data) as handle:
-        while True:
-            try:
-                handle.write(next(stream))
-            except StopIteration as end:
-                size, sha256 = t.cast("tuple[int, str]", end.value)
-                break
+        size, sha256 = follow(stream, handle.write)
         found = counter.tally()
         if found.parties[party]["contracts"] != found.contracts or set(found.synchronizers) - {move.store}:
             raise CantonError(

@@ -346,6 +346,17 @@ def watch(
     return reader.bytes, reader.finish()
 
 
+def follow(stream: t.Generator[bytes, None, tuple[int, str]], take: t.Callable[[bytes], object]) -> tuple[int, str]:
+    """Give every chunk of what ``watch`` lets pass to ``take``; its number of bytes and sha256 at the end."""
+    measured = (0, "")
+    while not measured[1]:
+        try:
+            take(next(stream))
+        except StopIteration as end:
+            measured = end.value
+    return measured
+
+
 @contextmanager
 def private_file(path: str) -> t.Iterator[t.BinaryIO]:
     """A file that appears under its name only when it is whole and on disk: mode 0600, temporary name, fsync, rename."""

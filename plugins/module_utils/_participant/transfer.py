@@ -43,6 +43,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snap
     SnapshotFiles,
     SnapshotReader,
     Tally,
+    follow,
     now,
     private_file,
     tally,
@@ -145,7 +146,7 @@ def export(source: Participant, move: Move, files: SnapshotFiles, report: Report
     offset = source.ledger_end()
     expected = reference(source, move, offset, report)
     with private_file(files.data) as handle:
-        measured = _follow(checked_export(source, move, offset, expected, report), handle.write)
+        measured = follow(checked_export(source, move, offset, expected, report), handle.write)
     manifest = _manifest(move, offset, expected, *measured)
     files.write_manifest(manifest)
     return manifest
@@ -169,14 +170,6 @@ def checked_export(
     size_and_hash = yield from watch(arriving(), source.read_record, counter)
     refuse_difference(expected, counter.tally(), move.renames, "the export", "the source's ledger API")
     return size_and_hash
-
-
-def _follow(stream: t.Generator[bytes, None, tuple[int, str]], take: t.Callable[[bytes], object]) -> tuple[int, str]:
-    while True:
-        try:
-            take(next(stream))
-        except StopIteration as end:
-            return t.cast("tuple[int, str]", end.value)
 
 
 def _manifest(move: Move, offset: Offset, found: Tally, size: int, sha256: str) -> Manifest:

@@ -222,8 +222,8 @@ class Setting:
             "vetted": {OLD_SYNC: {PACKAGE}},
         }
         self.source = Node(
-            OLD,
-            "source participant",
+            uid=OLD,
+            label="source participant",
             keys=[key(OLD_NAMESPACE)],
             contracts=[
                 contract("00a1", ALICE),
@@ -237,8 +237,8 @@ class Setting:
         )
         delegation = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
         self.target = Node(
-            NEW,
-            "target participant",
+            uid=NEW,
+            label="target participant",
             keys=[key(NEW_NAMESPACE)],
             contracts=[shared],
             delegated={AUTHORIZED: [delegation], OLD_SYNC: [delegation]},
