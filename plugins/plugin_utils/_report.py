@@ -63,7 +63,7 @@ def document(facts: Facts) -> Document:
     registered: contracts, delegation, hosted, packages, users, pong.
     """
     failure = dict(facts.get("failure") or {})
-    events = _timeline(facts.get("events") or [])
+    events = _timeline([*(facts.get("events") or []), *_of_the_transfer(facts.get("contracts") or {})])
     status = _status(facts, failure, events)
     check, inventory = facts.get("check") or {}, facts.get("inventory") or {}
     findings = [dict(finding) for finding in check.get("findings") or []]
@@ -91,7 +91,9 @@ def document(facts: Facts) -> Document:
         "digest": contracts.get("digest") or "",
         "packages": _packages(inventory),
         "users": _users(facts, inventory),
-        "counterparties": list(check.get("counterparties") or (check.get("plan") or {}).get("counterparties") or []),
+        "counterparties": list(
+            contracts.get("counterparties") or (check.get("plan") or {}).get("counterparties") or []
+        ),
         "plan": dict(check.get("plan") or {}),
         "timeline": events,
         "downtime_seconds": _downtime(events),
@@ -174,6 +176,13 @@ def iso(at: str | float) -> str:
     seconds = _moment(at) if isinstance(at, str) else at
     moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _of_the_transfer(contracts: Facts) -> t.Iterator[Facts]:
+    """What the snapshot itself says of its times."""
+    for event in ("exported", "imported"):
+        if contracts.get(f"{event}_at"):
+            yield {"event": event, "at": contracts[f"{event}_at"]}
 
 
 def _timeline(events: t.Sequence[Facts]) -> list[Document]:
@@ -301,7 +310,7 @@ def _by_hand(status: str, facts: Facts, failure: Facts) -> list[str]:
     texts: dict[str, list[str]] = {
         "migrated": [
             "Keep the old participant off: two participants that share a namespace must never both serve.",
-            "Retire it when the migration is accepted (entry point retire of the role).",
+            "Retire it when the migration is accepted (playbook ledgerops.canton.retire).",
             *keep,
         ],
         "retired": ["Keep the old participant off.", *keep],

@@ -147,6 +147,19 @@ def test_seconds_since_1970_are_times_too() -> None:
     assert found["downtime_seconds"] == 2.2
 
 
+def test_the_snapshot_tells_of_its_own_times_and_of_whom_it_is_shared_with() -> None:
+    events = [{"event": "cutover", "at": "2026-11-25T08:00:00Z"}, {"event": "connected", "at": "2026-11-25T08:00:09Z"}]
+    contracts = {
+        "exported_at": "2026-11-25T08:00:02Z",
+        "imported_at": "2026-11-25T08:00:07Z",
+        "counterparties": {"bank::1220": 3},
+    }
+    found = document(samples.facts(events=events, contracts=contracts))
+    assert [each["event"] for each in found["timeline"]] == ["cutover", "exported", "imported", "connected"]
+    assert found["downtime_seconds"] == 9.0
+    assert found["counterparties"] == ["bank::1220"]
+
+
 def test_downtime_is_that_of_the_last_cutover() -> None:
     again = [
         {"event": "cutover", "at": "2026-11-25T10:00:00.000Z"},
