@@ -60,6 +60,7 @@ def inventory(net: Sandbox, folder: Path, hosts: Mapping[str, Mapping[str, Any]]
         "kms_migration_target_synchronizer": NEW_ALIAS,
         "kms_migration_journal": str(folder / "journal"),
         "kms_migration_report": str(folder / "reports"),
+        "kms_migration_backup_confirmed": True,
         **variables,
     }
     path.write_text(json.dumps({"kms_migration": {"hosts": entries, "vars": shared}}), encoding="utf-8")

@@ -153,7 +153,14 @@ def test_results_have_the_documented_shape(ships: Fleet) -> None:
         "Ping",
     }
     assert all(each["equal"] for each in good["proof"])
-    assert [each["event"] for each in good["timeline"]] == ["cutover", "connected"]
+    assert [each["event"] for each in good["timeline"]] == [
+        "prepared",
+        "cutover",
+        "exported",
+        "imported",
+        "connected",
+        "verified",
+    ]
     assert good["downtime_seconds"] == pytest.approx(good["timeline"][1]["seconds"], abs=0.06)
     assert good["error"] is None
     assert refused["phase"] == lost["phase"] == "preflight"
