@@ -192,8 +192,9 @@ def test_a_pair_of_participants_is_qualified(network: Callable[[Any], Sandbox], 
     found = outcomes(tmp_path)
     assert set(found.values()) == {"passed"}
     modules = {name.split()[1].rstrip(",") for name in found if name.startswith("Module ")}
-    # preflight is the one module left
-    assert modules | {"participant_migration_info"} == {
+    # preflight runs on its own; the others are for nodes that no one host reaches, or that share a synchronizer
+    left = {"participant_migration_info", "participant_dossier", "participant_party_replication"}
+    assert modules | left == {
         path.stem for path in (COLLECTION / "plugins" / "modules").glob("participant_*.py")
     }
     written = report(tmp_path)
