@@ -545,9 +545,6 @@ def small(stage: Stage) -> Iterator[Path]:
 
 
 @refusal
-@pytest.mark.fault(
-    "the disk is full", "at the export", "a clear refusal, nothing half done is left; works when there is room"
-)
 @pytest.mark.usefixtures("disconnected")
 def test_disk_full_at_export(ansible: Ansible, stage: Stage, small: Path) -> None:
     before = stage.net.contents()
