@@ -13,6 +13,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.purge import purge_in_batches
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import (
     BOTH,
     ONBOARDING,
@@ -29,7 +30,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
 if t.TYPE_CHECKING:
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
 
-BATCH = 1000  # contract ids a call
 CLEANING_ROUNDS = 3
 
 
@@ -142,8 +142,7 @@ def _purge(
 ) -> None:
     move.keep_away(participant, noted)
     alias = synchronizers.find(participant, move.store).alias
-    for start in range(0, len(contract_ids), BATCH):
-        participant.purge_contracts(alias, contract_ids[start : start + BATCH], list(parties))
+    purge_in_batches(participant, alias, contract_ids, list(parties))
     purged = set(contract_ids)
 
     def gone() -> bool:
