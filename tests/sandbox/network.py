@@ -41,15 +41,24 @@ def database(state: Path) -> Path:
     return state / "network.db"
 
 
+_given_out: set[int] = set()
+
+
 def _free_port() -> int:
-    """A port that nobody listens on, below the range from which systems take ports for outgoing connections."""
+    """A port that nobody listens on, below the range from which systems take ports for outgoing connections.
+
+    None is given out twice: those of a hundred participants that are not started yet would meet in every other network.
+    """
     while True:
         port = 10_000 + secrets.randbelow(22_000)
+        if port in _given_out:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+        _given_out.add(port)
         return port
 
 
