@@ -149,7 +149,7 @@ EXAMPLES = r"""
 RETURN = r"""
 events:
   description: All events of the migration in order, each with its time (ISO 8601, UTC).
-  returned: always
+  returned: success, unless O(state=unlocked)
   type: list
   elements: dict
   sample:
@@ -159,26 +159,26 @@ events:
         served: true
 times:
   description: The time of each event, of the last one where it was noted several times.
-  returned: always
+  returned: success, unless O(state=unlocked)
   type: dict
   sample:
     cutover: "2026-11-25T08:00:00.000+00:00"
 data:
   description: What was kept with each event, with the last one where it was noted several times.
-  returned: always
+  returned: success, unless O(state=unlocked)
   type: dict
   sample:
     cutover:
       served: true
 imported:
   description: Whether there is a receipt of the import of this migration's snapshot.
-  returned: always
+  returned: success, unless O(state=unlocked)
   type: bool
 files:
   description:
     - Names of the migration's files, without what was moved aside before.
     - With O(state=archived), the new names of those that were moved aside; in check mode their present ones.
-  returned: always
+  returned: success, unless O(state=unlocked)
   type: list
   elements: str
 """
@@ -225,9 +225,11 @@ def result(found: journal.Journal, files: journal.JournalFiles) -> dict[str, obj
 
 
 def ensure(params: Params, check: bool) -> Outcome:
+    if params["state"] == "unlocked":
+        return ensure_unlocked(params, check)
     files = journal.JournalFiles(params["path"], params["name"])
     found = files.read(params["source"], params["target"])
-    states = {"noted": ensure_noted, "locked": ensure_locked, "unlocked": ensure_unlocked, "archived": ensure_archived}
+    states = {"noted": ensure_noted, "locked": ensure_locked, "archived": ensure_archived}
     if params["state"] == "read":
         return Outcome(result=result(found, files))
     return states[params["state"]](params, found, files, check)
@@ -256,10 +258,11 @@ def ensure_locked(params: Params, found: journal.Journal, files: journal.Journal
     return Outcome(result=result(found, files))
 
 
-def ensure_unlocked(params: Params, found: journal.Journal, files: journal.JournalFiles, check: bool) -> Outcome:
+def ensure_unlocked(params: Params, check: bool) -> Outcome:
+    """Works with a journal that cannot be read, too: the run that found it so must not leave its locks behind."""
     if not check:
-        journal.Locks(params["path"], 0).release([found.source, found.target], journal.Owner(**params["owner"]))
-    return Outcome(result=result(found, files))
+        journal.Locks(params["path"], 0).release([params["source"], params["target"]], journal.Owner(**params["owner"]))
+    return Outcome()
 
 
 def ensure_archived(params: Params, found: journal.Journal, files: journal.JournalFiles, check: bool) -> Outcome:

@@ -49,6 +49,8 @@ SOME = {
     "Cutover | Import the contracts and prove it",
     "Cutover | Connect the target",
 }
+# Tasks that are the same in every phase.
+EVERY_PHASE = ("Begin | ", "Situation | ", "Lock | ", "Unlock | ", "Report | ")
 _WAIT_SECONDS = 60
 
 
@@ -203,16 +205,24 @@ def all_end(outliving: list[int]) -> None:
 
 
 def tasks_of(undisturbed: Undisturbed) -> list[tuple[str, str, int]]:
-    """Tags, name and occurrence of every task that an undisturbed run carries out, in its order."""
+    """Tags, name and occurrence of every task that an undisturbed run carries out, in its order.
+
+    What begins and ends every phase (reading both nodes and the journal, the locks, the report) is killed in the last phase
+    that has it: there is the most that could be lost.
+    """
     seen: Counter[tuple[str, str]] = Counter()
-    found: list[tuple[str, str, int]] = []
+    found: dict[tuple[str, int, str], tuple[str, str, int]] = {}
     for tags, entries in phases(undisturbed):
         for entry in entries:
             name = entry["task"].partition(" : ")[2]
             seen[(tags, name)] += 1
             if entry["outcome"] != "skipped" and entry["action"].rpartition(".")[2] not in NOT_OURS:
-                found.append((tags, name, seen[(tags, name)]))
-    return found
+                occurrence = seen[(tags, name)]
+                phase = "any" if name.startswith(EVERY_PHASE) else tags
+                # taken out first: a dictionary keeps the place of a key that it had
+                found.pop((name, occurrence, phase), None)
+                found[(name, occurrence, phase)] = (tags, name, occurrence)
+    return list(found.values())
 
 
 def is_preflight(entry: dict[str, Any]) -> bool:

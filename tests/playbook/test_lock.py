@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two runs at one participant: the second is refused while the first lives, and carries on when it is gone."""
+"""What lies in the journal folder and is not this run's own: the lock of another run, a journal that is damaged or of another pair."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,17 +25,27 @@ from ansible_collections.ledgerops.canton.plugins.plugin_utils._owner import thi
 NEVER = 10_000.0
 
 
-@pytest.mark.pairs(LINES[:1])
+one_line = pytest.mark.pairs(LINES[:1])
+
+
+@pytest.fixture(scope="module")
+def migration(
+    network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Migration]:
+    """Tests follow one another: the first leaves it prepared."""
+    net = network(topology(pair, contracts=4, clients=3))
+    yield Migration(pair, net, ansible, tmp_path_factory.mktemp("journal"))
+    net.stop()
+
+
+@one_line
 @pytest.mark.capability("Killed and started again")
 @pytest.mark.fault(
     "nothing: a second run is started",
     "while the first one lives",
     "refused with owner and age; carries on when that run is gone",
 )
-def test_a_second_run_is_refused_as_long_as_the_first_lives(
-    network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path
-) -> None:
-    migration = Migration(pair, network(topology(pair, contracts=4, clients=3)), ansible, tmp_path)
+def test_a_second_run_is_refused_as_long_as_the_first_lives(migration: Migration) -> None:
     target = migration.net.uid(TARGET)
     locks = Locks(str(migration.journal), NEVER)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
@@ -58,4 +69,39 @@ def test_a_second_run_is_refused_as_long_as_the_first_lives(
     assert not migration.run("--tags", "prepare", succeeds=False).changed[-1]
     migration.run("--tags", "prepare", "--extra-vars", json.dumps({"kms_migration_break_lock": True}))
     assert locks.read(target) is None
-    migration.net.stop()
+
+
+def refused(migration: Migration, error_id: str) -> str:
+    """The message of a cutover that changes nothing on either participant, since its journal cannot be trusted."""
+    before = migration.net.contents()
+    (failure,) = migration.run("--tags", "cutover", succeeds=False).failures
+    assert failure["error_id"] == error_id
+    assert failure["hint"] in failure["msg"]
+    assert migration.net.contents() == before
+    return str(failure["msg"])
+
+
+@one_line
+@pytest.mark.fault(
+    "the journal: it is of another pair of participants", "before cutover", "refused, nothing was changed"
+)
+def test_the_journal_of_another_pair(migration: Migration) -> None:
+    journal = migration.file("journal.json")
+    kept = journal.read_text(encoding="utf-8")
+    other = {**json.loads(kept), "source": "other::1220" + 64 * "0"}
+    journal.write_text(json.dumps(other), encoding="utf-8")
+    assert "other::" in refused(migration, "journal_of_another_pair")
+    journal.write_text(kept, encoding="utf-8")
+
+
+@one_line
+@pytest.mark.fault(
+    "the journal: its end is cut off", "before cutover", "refused, nothing was changed; carries on with a whole one"
+)
+def test_a_damaged_journal(migration: Migration) -> None:
+    journal = migration.file("journal.json")
+    kept = journal.read_text(encoding="utf-8")
+    journal.write_text(kept[: len(kept) // 2], encoding="utf-8")
+    assert str(journal) in refused(migration, "journal_damaged")
+    journal.write_text(kept, encoding="utf-8")
+    migration.run("--tags", "cutover,verify")
