@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import typing as t
 
 FINGERPRINT_PURPOSE = 12  # PublicKeyFingerprint (admin-api-3 B2)
 SHA256_MULTIHASH = "1220"
@@ -25,6 +26,13 @@ ENCRYPTION_SPECS: dict[str, str] = {
     "rsa_2048": "ENCRYPTION_KEY_SPEC_RSA_2048",
 }
 KEY_SPECS = frozenset(SIGNING_SPECS) | frozenset(ENCRYPTION_SPECS)
+# What a participant needs keys for, in the order in which it is given them, and the usage of each (kms 2); encryption keys have none.
+PURPOSES: dict[str, tuple[str, ...]] = {
+    "namespace": ("namespace",),
+    "sequencer_authentication": ("sequencer_authentication",),
+    "protocol": ("protocol",),
+    "encryption": (),
+}
 _BY_ENUM = {enum: spec for names in (SIGNING_SPECS, ENCRYPTION_SPECS) for spec, enum in names.items()}
 
 
@@ -41,6 +49,16 @@ def signing_enum(spec: str) -> str:
 def encryption_enum(spec: str) -> str:
     """Canton's ``ENCRYPTION_KEY_SPEC_...`` for one of our names; KeyError when Canton can't encrypt with it."""
     return ENCRYPTION_SPECS[spec]
+
+
+class _HasUsage(t.Protocol):
+    @property
+    def usage(self) -> tuple[str, ...]: ...
+
+
+def purpose_of(key: _HasUsage) -> str:
+    """The first purpose that a key's usages serve: keys of old nodes may have several."""
+    return next((purpose for purpose, usage in PURPOSES.items() if set(usage) & set(key.usage)), "encryption")
 
 
 def fingerprint(spec: str, spki_der: bytes) -> str:

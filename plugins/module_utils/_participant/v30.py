@@ -13,7 +13,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap, unwrap_active_contract
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint, spec_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledger_admin import (
     LedgerAdmin,
     active_contract,
@@ -35,40 +35,40 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     SignedHosting,
     Synchronizer,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_identity import OwnIdentity
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import (
+    ADD,
+    ANY_AGE_SECONDS,
+    CONNECTIVITY,
+    CRYPTO,
+    FETCH_TIME,
+    FETCH_TIME_SECONDS,
+    LEDGER,
+    OPERATORS_TURN,
+    PACKAGES,
+    PARTICIPANT,
+    PARTIES,
+    PERMISSIONS,
+    PROTOCOL,
+    READ,
+    REMOVE,
+    REMOVE_NUMBER,
+    REPAIR,
+    RESTRICTIONS,
+    SLOW_SECONDS,
+    STATUS,
+    TOPOLOGY,
+    VAULT,
+    WAITING_FOR,
+    WRITE,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import key_of as _key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import query as _query
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import spec_name as _spec
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import store_id as _store
 
-PARTICIPANT = "com.digitalasset.canton.admin.participant.v30."
-TOPOLOGY = "com.digitalasset.canton.topology.admin.v30."
-VAULT = "com.digitalasset.canton.crypto.admin.v30.VaultService/"
-CRYPTO = "com.digitalasset.canton.crypto.v30."
-PROTOCOL = "com.digitalasset.canton.protocol.v30."
-LEDGER = "com.daml.ledger.api.v2."
-STATUS = PARTICIPANT + "ParticipantStatusService/ParticipantStatus"
-CONNECTIVITY = PARTICIPANT + "SynchronizerConnectivityService/"
-PACKAGES = PARTICIPANT + "PackageService/"
-REPAIR = PARTICIPANT + "ParticipantRepairService/"
-PARTIES = PARTICIPANT + "PartyManagementService/"
-READ = TOPOLOGY + "TopologyManagerReadService/"
-WRITE = TOPOLOGY + "TopologyManagerWriteService/"
-FETCH_TIME = "com.digitalasset.canton.time.admin.v30.SynchronizerTimeService/FetchTime"
 
-SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs are minutes (admin-api-3 C7)
-FETCH_TIME_SECONDS = 10.0
-ANY_AGE_SECONDS = 30 * 24 * 3600
-
-ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
-REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
-REMOVE_NUMBER = 2
-PERMISSIONS = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
-WAITING_FOR = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
-OPERATORS_TURN = ("id", "node_topology")
-RESTRICTIONS = {
-    "can_sign_all_mappings": "all",
-    "can_sign_all_but_namespace_delegations": "all_but_namespace_delegations",
-    "can_sign_specific_mapings": "specific",
-}
-
-
-class V30(LedgerAdmin):
+class V30(OwnIdentity, LedgerAdmin):
     """One participant of Canton 3. ``ledger`` may be missing as long as nothing asks the ledger API."""
 
     MAJOR = 3
@@ -668,40 +668,6 @@ class V30(LedgerAdmin):
         if answer.HasField("success"):
             return Pong(True, millis=int(answer.success.ping_time), responder=answer.success.responder)
         return Pong(False, reason=answer.failure.reason)
-
-
-def _store(store: str) -> dict[str, t.Any]:
-    return {"authorized": {}} if store == AUTHORIZED else {"synchronizer": {"id": store}}
-
-
-def _query(store: str, proposals: bool = False, operation: str = ADD) -> dict[str, t.Any]:
-    return {"store": _store(store), "operation": operation, "head_state": {}, "proposals": proposals}
-
-
-def _key(public: Message, name: str, kms_key_id: str) -> Key:
-    signing = public.WhichOneof("key") == "signing_public_key"
-    inner = public.signing_public_key if signing else public.encryption_public_key
-    usage: tuple[str, ...] = ()
-    if signing:
-        by_number = inner.DESCRIPTOR.fields_by_name["usage"].enum_type.values_by_number
-        usage = tuple(by_number[number].name.replace("SIGNING_KEY_USAGE_", "").lower() for number in inner.usage)
-    spec = _spec(inner)
-    return Key(
-        fingerprint=fingerprint(spec, inner.public_key),
-        name=name,
-        purpose="signing" if signing else "encryption",
-        usage=usage,
-        spec=spec,
-        kms_key_id=kms_key_id,
-        public_key=public.SerializeToString(),
-        der=inner.public_key,
-    )
-
-
-def _spec(key: Message) -> str:
-    """Our name of a key's spec. One that is newer than this code is fingerprinted like every other but Ed25519 (B3)."""
-    value = key.DESCRIPTOR.fields_by_name["key_spec"].enum_type.values_by_number.get(key.key_spec)
-    return (spec_of(value.name) if value is not None else None) or "ec_p256"
 
 
 def _delegation(item: Message, serial: int) -> Delegation:

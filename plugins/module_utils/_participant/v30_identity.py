@@ -1,0 +1,156 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a participant of Canton 3 takes about its own identity and keys: registration, generation, initialisation, key mapping.
+
+Canton 2 has other calls for it, of which only the enterprise edition serves those about a KMS; this collection does without
+them there (admin-api-2 C, Vault).
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import encryption_enum, signing_enum
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import AUTHORIZED, Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import (
+    ADD,
+    CRYPTO,
+    PROTOCOL,
+    READ,
+    TOPOLOGY,
+    VAULT,
+    WRITE,
+    key_of,
+    query,
+    store_id,
+)
+
+OWN_MAPPINGS = ("namespace_delegation", "owner_to_key_mapping")
+ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"
+NOT_ENCRYPTED = ("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "redacted")
+
+
+def _usages(usage: t.Iterable[str]) -> list[str]:
+    """Canton's enum names; a node adds the proof of ownership by itself (B4)."""
+    return [f"SIGNING_KEY_USAGE_{word.upper()}" for word in usage if word != "proof_of_ownership"]
+
+
+class OwnIdentity:
+    """A part of ``v30.V30``."""
+
+    admin: Api
+
+    # -- vault (A11, C3) ------------------------------------------------------------------------------------------
+
+    def register_kms_signing_key(self, kms_key_id: str, name: str, usage: t.Sequence[str]) -> Key:
+        """Make a signing key of the KMS the node's own. Again with another name or usage it fails: look before."""
+        answer = self.admin.write(
+            VAULT + "RegisterKmsSigningKey", kms_key_id=kms_key_id, name=name, usage=_usages(usage)
+        )
+        return self._public("signing_public_key", answer.public_key, name, kms_key_id)
+
+    def register_kms_encryption_key(self, kms_key_id: str, name: str) -> Key:
+        answer = self.admin.write(VAULT + "RegisterKmsEncryptionKey", kms_key_id=kms_key_id, name=name)
+        return self._public("encryption_public_key", answer.public_key, name, kms_key_id)
+
+    def generate_signing_key(self, name: str, spec: str, usage: t.Sequence[str]) -> Key:
+        """A new signing key: in the node's own store, or in the KMS of a node that uses one."""
+        answer = self.admin.write(
+            VAULT + "GenerateSigningKey", key_spec=signing_enum(spec), name=name, usage=_usages(usage)
+        )
+        return self._public("signing_public_key", answer.public_key, name, "")
+
+    def generate_encryption_key(self, name: str, spec: str) -> Key:
+        answer = self.admin.write(VAULT + "GenerateEncryptionKey", key_spec=encryption_enum(spec), name=name)
+        return self._public("encryption_public_key", answer.public_key, name, "")
+
+    def wrapper_key_id(self) -> str | None:
+        """The KMS key that encrypts the node's own key store; None when the store is not encrypted (recordings: redacted)."""
+        try:
+            return str(self.admin.read(VAULT + "GetWrapperKeyId").wrapper_key_id)
+        except CantonError as exc:
+            if exc.error_id in NOT_ENCRYPTED:
+                return None
+            raise
+
+    def _public(self, kind: str, public: t.Any, name: str, kms_key_id: str) -> Key:
+        return key_of(self.admin.message(CRYPTO + "PublicKey")(**{kind: public}), name, kms_key_id)
+
+    # -- identity (A13, C2) ---------------------------------------------------------------------------------------
+
+    def init_id(self, identifier: str, namespace: str) -> None:
+        """Give a node that waits for it its identity, for good."""
+        self.admin.write(TOPOLOGY + "IdentityInitializationService/InitId", identifier=identifier, namespace=namespace)
+
+    def authorize_root_certificate(self, key: Key) -> None:
+        """Sign, with the namespace key itself, that it may sign everything for its namespace."""
+        public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
+        certificate = {
+            "namespace": key.fingerprint,
+            "target_key": public.signing_public_key,
+            "can_sign_all_mappings": {},
+        }
+        self._authorize_own({"namespace_delegation": certificate})
+
+    def owner_keys(self, store: str, uid: str) -> list[Key]:
+        """The keys by which others know the participant ``uid``, in the order of its mapping; empty without one."""
+        answer = self.admin.read(READ + "ListOwnerToKeyMapping", base_query=query(store), filter_key_owner_uid=uid)
+        member = f"PAR::{uid}"
+        return [
+            key_of(public, "", "")
+            for result in answer.results
+            if result.item.member == member
+            for public in result.item.public_keys
+        ]
+
+    def authorize_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> None:
+        """Sign, with the namespace key and every new signing key, that these are the keys of ``uid`` (B7)."""
+        message = self.admin.message(CRYPTO + "PublicKey")
+        public_keys = [message.FromString(key.public_key) for key in keys]
+        self._authorize_own({"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}})
+
+    def signed_identity(self, uid: str) -> list[bytes]:
+        """The signed transactions that make up this participant's identity, root certificate first: its namespace's
+        delegations and its key mapping, as its own store has them."""
+        namespace = uid.rpartition("::")[2]
+        answer = self.admin.read(READ + "ListAll", base_query=query(AUTHORIZED), filter_namespace=namespace)
+        ranked = []
+        for item in answer.result.items:
+            raw = unwrap(item.transaction, "a stored topology transaction")
+            rank = self._rank(raw, uid, namespace)
+            if rank is not None:
+                ranked.append((rank, raw))
+        # sorted is stable: further delegations stay in the order in which the node has taken them
+        return [raw for _rank, raw in sorted(ranked, key=lambda pair: pair[0])]
+
+    def _rank(self, raw: bytes, uid: str, namespace: str) -> int | None:
+        signed = self.admin.message(PROTOCOL + "SignedTopologyTransaction").FromString(raw)
+        inner = unwrap(signed.transaction, "a topology transaction")
+        mapping = self.admin.message(PROTOCOL + "TopologyTransaction").FromString(inner).mapping
+        kind = mapping.WhichOneof("mapping")
+        if signed.proposal or kind not in OWN_MAPPINGS:
+            return None
+        if kind == "owner_to_key_mapping":
+            return 2 if mapping.owner_to_key_mapping.member == f"PAR::{uid}" else None
+        delegation = mapping.namespace_delegation
+        if delegation.namespace != namespace:
+            return None
+        target = key_of(self.admin.message(CRYPTO + "PublicKey")(signing_public_key=delegation.target_key), "", "")
+        return 0 if target.fingerprint == namespace else 1
+
+    def _authorize_own(self, mapping: dict[str, t.Any]) -> None:
+        try:
+            self.admin.write(
+                WRITE + "Authorize",
+                proposal={"change": ADD, "mapping": mapping},
+                must_fully_authorize=True,
+                store=store_id(AUTHORIZED),
+            )
+        except CantonError as exc:
+            if exc.error_id != ALREADY_EXISTS:
+                raise

@@ -1,0 +1,269 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: participant_identity
+short_description: Give a participant its keys in a KMS and its identity
+version_added: 0.3.0
+author:
+  - The ledgerops.canton authors (@ledgerops)
+description:
+  - Registers keys of a KMS with a participant that waits for its identity, and initialises it, with identifier and namespace, root
+    certificate and key mapping. Afterwards it is an initialised participant whose private keys are in the KMS only.
+  - The identity is a new one (O(identifier)), or that of another participant whose keys were imported into the KMS
+    (O(source), O(identity_file)). Then the old usages are kept exactly, all fingerprints are compared before the identity is
+    given, and the old participant's signed certificates and key mapping are loaded rather than made anew.
+  - A node keeps its identity for good. One that is initialised already is left as it is when it has the identity and the keys that are
+    asked for, and is an error otherwise.
+  - It connects to no synchronizer. Two nodes with one identity must never be connected at the same time.
+  - For Canton 3. The node's configuration needs C(init.identity.type = manual) and
+    C(init.generate-topology-transactions-and-keys = false).
+extends_documentation_fragment:
+  - ledgerops.canton._participant
+  - ledgerops.canton._participant.optional_source
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_participant
+attributes:
+  check_mode:
+    support: full
+    details: The identity of a node whose namespace key is not registered yet is V(null), since it is the fingerprint of that key.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  state:
+    description:
+      - V(initialized) brings the participant to its identity.
+      - V(recorded) writes the identity of an initialised participant into O(identity_file), for a successor that is initialised when this
+        one is off. The file holds signed public topology and no private key.
+    type: str
+    choices: [initialized, recorded]
+    default: initialized
+  identifier:
+    description: Name of a new participant, the part of its id before the namespace.
+    type: str
+  source:
+    description:
+      - The old participant, initialised and running, whose identity is taken over. A dossier does not hold it; O(identity_file) does.
+  identity_file:
+    description: File that O(state=recorded) writes, and that O(state=initialized) reads in place of O(source).
+    type: path
+  keys:
+    description:
+      - The keys in the KMS. For a new identity one for each O(keys[].purpose), for an old one one for each of its keys, by
+        O(keys[].fingerprint).
+    type: list
+    elements: dict
+    suboptions:
+      purpose:
+        description: What the key is for, in a new identity.
+        type: str
+        choices: [namespace, sequencer_authentication, protocol, encryption]
+      fingerprint:
+        description: Which key of the old identity it is, as RV(ignore:key.fingerprint) of M(ledgerops.canton.kms_key_material) says.
+        type: str
+      kms_key_id:
+        description:
+          - What the node finds the key by. AWS, best its ARN, which also works from other accounts and never moves as an alias can; GCP,
+            the name of the crypto key.
+        type: str
+        required: true
+      name:
+        description: Name of the key in the node's own lists. Made from O(identifier) and the purpose when it is not set.
+        type: str
+  wait_timeout:
+    description: Seconds to wait until the node has initialised itself.
+    type: float
+    default: 120.0
+notes:
+  - A node gives no reason when it refuses a key, so the error lists what to check.
+seealso:
+  - module: ledgerops.canton.kms_key
+  - module: ledgerops.canton.kms_key_material
+  - module: ledgerops.canton.participant_key_rotation
+"""
+
+EXAMPLES = r"""
+- name: Create the keys
+  ledgerops.canton.kms_key:
+    region: eu-central-1
+    alias: "canton/p1/{{ item }}"
+    purpose: "{{ item }}"
+  loop: [namespace, sequencer_authentication, protocol, encryption]
+  register: canton_keys
+
+- name: Give the waiting participant its keys and its identity
+  ledgerops.canton.participant_identity:
+    endpoint: 10.0.0.6:5022
+    identifier: p1
+    keys: "{{ canton_keys.results | json_query('[].{purpose: item, kms_key_id: key.arn}') }}"
+
+- name: Record the identity of a participant before it is stopped
+  ledgerops.canton.participant_identity:
+    endpoint: 10.0.0.5:5012
+    state: recorded
+    identity_file: /var/lib/canton-migration/p1.identity.json
+
+- name: Initialise its successor, which has the same keys in the KMS
+  ledgerops.canton.participant_identity:
+    endpoint: 10.0.0.6:5022
+    identity_file: /var/lib/canton-migration/p1.identity.json
+    keys:
+      - fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+        kms_key_id: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
+"""
+
+RETURN = r"""
+uid:
+  description: Id of the participant. V(null) in check mode when it is not known yet.
+  returned: success
+  type: str
+  sample: p1::12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+keys:
+  description: Fingerprint of each registered key by its purpose; of an old identity by purpose and fingerprint.
+  returned: O(state=initialized)
+  type: dict
+  sample: {namespace: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098}
+needed:
+  description: The keys that a successor has to have in its KMS.
+  returned: O(state=recorded)
+  type: list
+  elements: dict
+  contains:
+    fingerprint:
+      description: Fingerprint of the key.
+      type: str
+      sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+    purpose:
+      description: What the key is for.
+      type: str
+      sample: namespace
+    usage:
+      description: Its usages as Canton names them; empty for an encryption key.
+      type: list
+      elements: str
+      sample: [namespace]
+    spec:
+      description: Its spec.
+      type: str
+      sample: ec_p256
+    name:
+      description: Its name on the participant.
+      type: str
+      sample: p1-namespace
+"""
+
+import typing as t
+from dataclasses import asdict, replace
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
+    delegation_file,
+    identity,
+    identity_file,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    Participant,
+    namespace_of,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import (
+    Params,
+    Spec,
+    participant_of,
+    run_participant,
+    side_spec,
+)
+
+SPEC: Spec = {
+    "state": {"type": "str", "choices": ["initialized", "recorded"], "default": "initialized"},
+    "identifier": {"type": "str"},
+    "source": side_spec(required=False),
+    "identity_file": {"type": "path"},
+    "keys": {
+        "type": "list",
+        "elements": "dict",
+        "no_log": False,
+        "options": {
+            "purpose": {
+                "type": "str",
+                "choices": ["namespace", "sequencer_authentication", "protocol", "encryption"],
+            },
+            "fingerprint": {"type": "str"},
+            "kms_key_id": {"type": "str", "required": True},
+            "name": {"type": "str"},
+        },
+    },
+    "wait_timeout": {"type": "float", "default": 120.0},
+}
+
+
+def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
+    node = identity.canton_3(participant)
+    if params["state"] == "recorded":
+        return ensure_recorded(params, node, check)
+    old = _old(params)
+    if old is None:
+        wanted = identity.wanted_new(params["keys"], params["identifier"])
+        identifier, namespace = params["identifier"], None
+    else:
+        wanted = identity.wanted_old(params["keys"], old)
+        identifier, namespace = old.uid.rpartition("::")[0], namespace_of(old.uid)
+    before = identity.read_state(node, wanted)
+    identity.refuse_unlike(node, before, wanted, identifier, namespace)
+    after = _aim(before, identifier, namespace)
+    if not check and after != before:
+        if old is None:
+            identity.initialize_new(node, wanted, identifier, params["wait_timeout"])
+        else:
+            identity.initialize_like(node, wanted, old, params["wait_timeout"])
+        after = identity.read_state(node, wanted)
+    return Outcome(before.as_dict(), after.as_dict(), {"uid": after.uid, "keys": dict(after.keys)})
+
+
+def _old(params: Params) -> identity.OldIdentity | None:
+    if params["source"]:
+        return identity.read_old(identity.canton_3(participant_of(params["source"], "old participant")))
+    return identity_file.read(params["identity_file"]) if params["identity_file"] else None
+
+
+def _aim(before: identity.State, identifier: str, namespace: str | None) -> identity.State:
+    own = namespace or before.keys.get("namespace")
+    uid = f"{identifier}::{own}" if own else None
+    # the fingerprint of a key that is not registered yet is known of an old identity only, whose labels end with it
+    keys: dict[str, str | None] = {
+        label: found or (label.partition(" ")[2] or "registered") for label, found in before.keys.items()
+    }
+    return replace(before, uid=uid, keys=keys, root_certificate=True, key_mapping=True, initialized=True)
+
+
+def ensure_recorded(params: Params, node: t.Any, check: bool) -> Outcome:
+    path = params["identity_file"]
+    found = identity.read_old(node)
+    values = identity_file.as_values(found)
+    current = delegation_file.read_own_file(path) == values
+    if not current and not check:
+        delegation_file.write_file(path, values)
+    needed = [{**asdict(key), "usage": list(key.usage)} for key in found.keys]
+    return Outcome({"identity_file": current}, {"identity_file": True}, {"uid": found.uid, "needed": needed})
+
+
+def main() -> None:
+    run_participant(
+        SPEC,
+        ensure,
+        mutually_exclusive=[("identifier", "source"), ("identifier", "identity_file"), ("source", "identity_file")],
+        required_if=[
+            ("state", "initialized", ["keys"]),
+            ("state", "initialized", ["identifier", "source", "identity_file"], True),
+            ("state", "recorded", ["identity_file"]),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
