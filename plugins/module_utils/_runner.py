@@ -154,6 +154,26 @@ def run_either(
     _run(module, act, check_dependencies)
 
 
+def run_source(
+    spec: Spec,
+    ensure: t.Callable[[Params, Participant, bool], Outcome],
+    check: t.Callable[[], None],
+    **rules: t.Any,
+) -> None:
+    """Run a module that speaks to a ``source`` participant and to something that is no participant, whose libraries ``check`` asks for."""
+    module = _module({"source": pair_spec()["source"], **spec}, **rules)
+
+    def check_both() -> None:
+        check_dependencies()
+        check()
+
+    _run(
+        module,
+        lambda: ensure(module.params, participant_of(module.params["source"], "source participant"), module.check_mode),
+        check_both,
+    )
+
+
 def run_plain(
     spec: Spec, ensure: t.Callable[[Params, bool], Outcome], check: t.Callable[[], None], **rules: t.Any
 ) -> None:

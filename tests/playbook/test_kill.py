@@ -33,7 +33,7 @@ from playbook.migration import (
 from playbook.releases import DIALECTS, Pair
 
 from sandbox.dars import make_dar
-from sandbox.network import KMS
+from sandbox.kms_facts import KMS
 
 SEED = 20261123
 LONGEST_DELAY = 1.0

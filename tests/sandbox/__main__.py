@@ -32,7 +32,9 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         command.add_argument("name")
         command.add_argument("--state", type=Path, required=True)
-    knob = commands.add_parser("set", help="turn a knob of a participant: KEY=VALUE, the value in JSON or plain text")
+    knob = commands.add_parser(
+        "set", help="turn a knob of a participant, or of kms: KEY=VALUE, the value in JSON or plain text"
+    )
     knob.add_argument("name")
     knob.add_argument("setting", metavar="KEY=VALUE")
     knob.add_argument("--state", type=Path, required=True)
@@ -147,7 +149,7 @@ def main() -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s.%(msecs)03d %(name)s %(message)s", datefmt="%H:%M:%S"
     )
-    for noisy in ("botocore", "boto3", "urllib3", "moto"):
+    for noisy in ("botocore", "boto3", "urllib3", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     actions = {
         "up": _up,

@@ -10,6 +10,12 @@ class KmsRefused(Exception):
     """The KMS did not do what was asked; the text is its own."""
 
 
+# The name under which the KMS is killed and started again and has knobs, as participants are and have by theirs.
+KMS = "kms"
+
+# All its keys are in this account.
+ACCOUNT = "123456789012"
+
 # The KMS of the sandbox accepts any credentials; these are what its own participants send.
 DUMMY_CREDENTIALS = {"aws_access_key_id": "sandbox-access", "aws_secret_access_key": "sandbox-secret"}
 

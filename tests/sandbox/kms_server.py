@@ -1,70 +1,126 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The KMS of the sandbox: moto, in a process of its own, so that it outlives restarts of participants."""
+"""The KMS of the sandbox: ministack's, in a process of its own, so that it outlives restarts of participants.
+
+Nothing of ministack but its KMS is loaded, and nothing is opened but one port of the loopback.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import http.server
 import json
 import logging
 import os
+import re
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-from sandbox.kms_facts import POWERLESS_ACCESS_KEY_ID
+from sandbox import kms_rules
+from sandbox.kms_facts import ACCOUNT
+from sandbox.kms_faults import Drop, Faults
 from sandbox.kms_memory import Memory
+
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/kms/")
+_READS = ("Describe", "Encrypt", "Decrypt", "Generate", "Get", "List", "Sign", "Verify")
+_log = logging.getLogger("sandbox.kms")
+
+
+class Application:
+    """Answers one request after the other where keys change, and any number at a time where they don't."""
+
+    def __init__(self, state: Path) -> None:
+        self._memory = Memory(state / "kms.keys")
+        self._faults = Faults(state)
+        self._changing = threading.Lock()
+        self._memory.restore()
+
+    def answer(self, action: str, authorization: str, body: bytes) -> tuple[int, bytes]:
+        """HTTP status and body. Raises ``Drop`` when the connection is to be closed instead."""
+        from ministack.core.responses import request_scope
+
+        access_key, region = _caller(authorization)
+        refused = self._faults.before(action, access_key)
+        if refused is None:
+            with request_scope(ACCOUNT, region):
+                status, answer = self._carry_out(action, body)
+        else:
+            status, answer = 400, refused
+        _log.info("%s %s", action, status if status == 200 else answer.get("__type"))
+        self._faults.after(action)
+        return status, json.dumps(answer).encode()
+
+    def _carry_out(self, action: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        request = json.loads(body or b"{}")
+        if action.startswith(_READS) and action != "GetParametersForImport":
+            return self._ask(action, request, body)
+        with self._changing:
+            answer = self._ask(action, request, body)
+            self._memory.keep()
+        return answer
+
+    def _ask(self, action: str, request: dict[str, Any], body: bytes) -> tuple[int, dict[str, Any]]:
+        from ministack.services import kms
+
+        refused = kms_rules.check(action, request)
+        if refused is not None:
+            return 400, refused
+        headers = {"x-amz-target": f"TrentService.{action}"}
+        status, _headers, text = asyncio.run(kms.handle_request("POST", "/", headers, body, {}))
+        answer = json.loads(text or b"{}")
+        if status == 200:
+            kms_rules.complete(action, request)
+            self._faults.alter(action, request, answer)
+        return status, answer
+
+
+def _caller(authorization: str) -> tuple[str, str]:
+    """Access key id and region of a signed request. The signature itself is not checked."""
+    found = _CREDENTIAL.search(authorization)
+    return (found.group(1), found.group(2)) if found else ("", "us-east-1")
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    application: Application
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        action = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        try:
+            status, answer = self.application.answer(action, self.headers.get("Authorization", ""), body)
+        except Drop:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The application logs actions; addresses of the loopback say nothing."""
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def open_server(port: int, state: Path) -> http.server.HTTPServer:
+    """A KMS on the loopback that keeps its keys in ``state``; port 0: any free one."""
+    handler = type("Handler", (_Handler,), {"application": Application(state)})
+    return _Server(("127.0.0.1", port), handler)
 
 
 def serve(port: int, state: Path) -> None:
     """Blocks; ends when standard input does, that is with the supervisor. Keys are kept in ``state`` over a kill."""
-    from moto.kms import responses
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import run_simple
-
-    kms: Any = responses.KmsResponse
-    kms.sign = _refusing(kms.sign)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    logging.getLogger("kms").setLevel(logging.WARNING)  # ministack's
     threading.Thread(target=_watch_supervisor, daemon=True).start()
-    memory = Memory(state / "kms.keys")
-    memory.restore()
-    application = _guarded(DomainDispatcherApplication(create_backend_app), memory)
-    run_simple("127.0.0.1", port, application, threaded=True)
-
-
-def _guarded(application: Any, memory: Memory) -> Any:
-    """One access key id may do nothing, so that a caller without permission can be tried. What changed is kept."""
-
-    def answer(environment: dict[str, Any], start_response: Any) -> Any:
-        action = environment.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-        if f"Credential={POWERLESS_ACCESS_KEY_ID}/" not in environment.get("HTTP_AUTHORIZATION", ""):
-            body = application(environment, start_response)
-            memory.keep(action)
-            return body
-        text = f"User {POWERLESS_ACCESS_KEY_ID} is not authorized to perform: kms:{action}"
-        start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
-        return [json.dumps({"__type": "AccessDeniedException", "message": text}).encode()]
-
-    return answer
-
-
-def _refusing(sign: Any) -> Any:
-    """moto signs with disabled keys and those waiting for deletion; AWS does not (kms.md 8)."""
-    from moto.core.exceptions import JsonRESTError
-
-    def checked(self: Any) -> str:
-        key_id = self._get_param("KeyId")
-        self._validate_key_id(key_id)
-        key = self.kms_backend.describe_key(key_id)
-        if key.key_state == "Disabled":
-            raise JsonRESTError("DisabledException", f"{key.arn} is disabled.")
-        if key.key_state != "Enabled":
-            raise JsonRESTError("KMSInvalidStateException", f"{key.arn} is {key.key_state}.")
-        answer: str = sign(self)
-        return answer
-
-    return checked
+    open_server(port, state).serve_forever()
 
 
 def _watch_supervisor() -> None:

@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import auth, connections, contracts, ids, store, synchronizer, wire
-from sandbox.kms_facts import DUMMY_CREDENTIALS
+from sandbox.kms_facts import DUMMY_CREDENTIALS, KMS
 from sandbox.release import founding
 from sandbox.store import Store
 from sandbox.v0 import domain
 
-# The name under which the KMS is killed and started again, as participants are by theirs.
-KMS = "kms"
 _START_SECONDS = 120
 _STOP_SECONDS = 15
 _POLL_SECONDS = 0.03
@@ -279,7 +277,7 @@ class Network:
             self._write_info()
 
     def set(self, name: str, key: str, value: Any) -> None:
-        """Turn a knob of a participant."""
+        """Turn a knob of a participant, or of ``KMS``."""
         self.store.set_knob(name, key, value)
 
     # What others need to know.

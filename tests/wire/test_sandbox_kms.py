@@ -1,19 +1,27 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The KMS is killed and comes back with what it had; a whole network does so too."""
+"""The KMS: it is killed and comes back with what it had; it imports key material; its rules and its faults."""
 
 from __future__ import annotations
 
 import stat
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from cryptography.hazmat.primitives import hashes, keywrap, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from sandbox import topology_file
+from sandbox import crypto, kms_server, store, topology_file
 from sandbox.kms import Kms
-from sandbox.kms_facts import KmsRefused
-from sandbox.network import KMS, Network
+from sandbox.kms_facts import DUMMY_CREDENTIALS, KMS, KmsRefused
+from sandbox.network import Network
 
 _P256 = 4  # SIGNING_KEY_SPEC_EC_P256
 
@@ -36,3 +44,148 @@ def test_keys_outlive_the_kms_and_the_network(tmp_path: Path) -> None:
     with Network(topology, state, logs=tmp_path) as network:
         assert network.info()["kms"]["endpoint"] == place["endpoint"]
         assert Kms(place["endpoint"], place["region"]).public_key(signing, "SIGN_VERIFY") == before[0]
+
+
+class Served:
+    """A KMS in this process, its knobs and a client that does not repeat calls."""
+
+    def __init__(self, state: Path) -> None:
+        self._store = store.create(state / "network.db")
+        self._server = kms_server.open_server(0, state)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.client = self.open_client(30)
+
+    def open_client(self, read_timeout: float) -> Any:
+        return boto3.client(
+            "kms",
+            endpoint_url=f"http://127.0.0.1:{self._server.server_address[1]}",
+            region_name="eu-central-1",
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
+            aws_access_key_id=DUMMY_CREDENTIALS["aws_access_key_id"],
+            aws_secret_access_key=DUMMY_CREDENTIALS["aws_secret_access_key"],
+        )
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def set(self, key: str, value: Any) -> None:
+        self._store.set_knob(KMS, key, value)
+
+    def create(self, spec: str, **more: Any) -> str:
+        usage = "ENCRYPT_DECRYPT" if spec.startswith(("RSA", "SYM")) else "SIGN_VERIFY"
+        answer = self.client.create_key(**{"KeySpec": spec, "KeyUsage": usage, "Origin": "EXTERNAL", **more})
+        return str(answer["KeyMetadata"]["KeyId"])
+
+    def put(self, key_id: str, material: bytes) -> None:
+        """Import a private key the way that AWS describes."""
+        parameters = self.client.get_parameters_for_import(
+            KeyId=key_id, WrappingAlgorithm="RSA_AES_KEY_WRAP_SHA_256", WrappingKeySpec="RSA_4096"
+        )
+        outer: Any = serialization.load_der_public_key(parameters["PublicKey"])
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+        wrapped = outer.encrypt(b"k" * 32, oaep) + keywrap.aes_key_wrap_with_padding(b"k" * 32, material)
+        self.client.import_key_material(
+            KeyId=key_id,
+            ImportToken=parameters["ImportToken"],
+            EncryptedKeyMaterial=wrapped,
+            ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
+        )
+
+    def state(self, key_id: str) -> str:
+        return str(self.client.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"])
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    kms = Served(tmp_path)
+    yield kms
+    kms.close()
+
+
+def refused(act: Any, *arguments: Any, **options: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        act(*arguments, **options)
+    return str(caught.value.response["Error"]["Code"])
+
+
+def test_imported_keys_are_used_and_never_replaced(served: Served) -> None:
+    public, private = crypto.generate_signing(crypto.SECP256K1)
+    key_id = served.create("ECC_SECG_P256K1")
+    sign = {"KeyId": key_id, "Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"}
+    assert served.state(key_id) == "PendingImport"
+    for call in (served.client.get_public_key, served.client.enable_key):
+        assert refused(call, KeyId=key_id) == "KMSInvalidStateException"
+    assert refused(served.client.sign, **sign) == "KMSInvalidStateException"
+
+    served.put(key_id, private)
+    assert served.state(key_id) == "Enabled"
+    assert served.client.get_public_key(KeyId=key_id)["PublicKey"] == public
+    key: Any = serialization.load_der_public_key(public)
+    key.verify(served.client.sign(**sign)["Signature"], b"m", ec.ECDSA(hashes.SHA256()))
+
+    other = crypto.generate_signing(crypto.SECP256K1)[1]
+    assert refused(served.put, key_id, other) == "IncorrectKeyMaterialException"
+    served.client.delete_imported_key_material(KeyId=key_id)
+    assert served.state(key_id) == "PendingImport"
+    assert refused(served.put, key_id, other) == "IncorrectKeyMaterialException"
+    assert refused(served.put, key_id, crypto.generate_signing(crypto.P256)[1]) == "IncorrectKeyMaterialException"
+    served.put(key_id, private)
+    assert served.client.get_public_key(KeyId=key_id)["PublicKey"] == public
+
+
+def test_an_imported_rsa_key_decrypts(served: Served) -> None:
+    public, private = crypto.generate_encryption(crypto.ENC_RSA2048)
+    key_id = served.create("RSA_2048")
+    served.put(key_id, private)
+    key = serialization.load_der_public_key(public)
+    assert isinstance(key, rsa.RSAPublicKey)
+    sealed = key.encrypt(b"secret", padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    opened = served.client.decrypt(KeyId=key_id, CiphertextBlob=sealed, EncryptionAlgorithm="RSAES_OAEP_SHA_256")
+    assert opened["Plaintext"] == b"secret"
+
+
+def test_what_aws_refuses(served: Served) -> None:
+    key_id = served.create("ECC_NIST_P256", Origin="AWS_KMS")
+    client = served.client
+    wrong_usage = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "ENCRYPT_DECRYPT"}
+    assert refused(client.create_key, **wrong_usage) == "ValidationException"
+    assert refused(client.create_key, Policy="{}") == "MalformedPolicyDocumentException"
+    assert refused(client.enable_key_rotation, KeyId=key_id) == "UnsupportedOperationException"
+    assert refused(client.cancel_key_deletion, KeyId=key_id) == "KMSInvalidStateException"
+    client.create_alias(AliasName="alias/one", TargetKeyId=key_id)
+    symmetric = served.create("SYMMETRIC_DEFAULT", Origin="AWS_KMS")
+    assert refused(client.update_alias, AliasName="alias/one", TargetKeyId=symmetric) == "ValidationException"
+    client.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
+    assert refused(client.enable_key, KeyId=key_id) == "KMSInvalidStateException"
+    pending = served.create("ECC_NIST_P256")
+    client.schedule_key_deletion(KeyId=pending, PendingWindowInDays=7)
+    client.cancel_key_deletion(KeyId=pending)
+    assert served.state(pending) == "PendingImport"
+
+
+def test_faults_on_demand(served: Served) -> None:
+    key_id = served.create("ECC_NIST_P256")
+    describe = served.client.describe_key
+    served.set("throttled", {"DescribeKey": 2})
+    assert [refused(describe, KeyId=key_id) for _ in range(2)] == ["ThrottlingException"] * 2
+    assert served.state(key_id) == "PendingImport"
+    served.set("denied", ["ImportKeyMaterial"])
+    private = crypto.generate_signing(crypto.P256)[1]
+    assert refused(served.put, key_id, private) == "AccessDeniedException"
+    served.set("denied", None)
+    served.set("expired_tokens", True)
+    assert refused(served.put, key_id, private) == "ExpiredImportTokenException"
+    served.set("expired_tokens", False)
+    served.put(key_id, private)
+    right = served.client.get_public_key(KeyId=key_id)["PublicKey"]
+    served.set("wrong_public_key", True)
+    assert served.client.get_public_key(KeyId=key_id)["PublicKey"] != right
+    served.set("slow_ms", {"DescribeKey": 500})
+    with pytest.raises(ReadTimeoutError):
+        served.open_client(0.3).describe_key(KeyId=key_id)
+    served.set("slow_ms", {})
+    served.set("answers_lost", {"CreateKey": 1})
+    with pytest.raises(ConnectionClosedError):
+        served.create("ECC_NIST_P256")
+    assert len(served.client.list_keys()["Keys"]) == 2

@@ -210,9 +210,25 @@ class AwsKeys:
 
     # -- changing -------------------------------------------------------------------------------------------------
 
-    def create(self, spec: str, usage: str, description: str, tags: t.Mapping[str, str]) -> str:
-        """The ARN of a new key."""
-        optional = {"Tags": _tag_list(tags)} if tags else {}
+    def create(
+        self,
+        spec: str,
+        usage: str,
+        description: str,
+        tags: t.Mapping[str, str],
+        *,
+        origin: str | None = None,
+        multi_region: bool = False,
+        policy: str | None = None,
+    ) -> str:
+        """The ARN of a new key. ``origin`` is ``external`` for a key whose material is imported afterwards."""
+        optional: dict[str, t.Any] = {"Tags": _tag_list(tags)} if tags else {}
+        if origin is not None:
+            optional["Origin"] = origin.upper()
+        if multi_region:
+            optional["MultiRegion"] = True
+        if policy is not None:
+            optional["Policy"] = policy
         answer = self._call(
             "create_key", KeySpec=AWS_SPECS[spec], KeyUsage=usage.upper(), Description=description, **optional
         )

@@ -14,6 +14,7 @@ NOT_FOUND = "NotFoundException"
 ACCESS_DENIED = "AccessDeniedException"
 DISABLED = "DisabledException"
 INVALID_STATE = "KMSInvalidStateException"
+ALREADY_EXISTS = "AlreadyExistsException"
 
 _CREDENTIALS_WRONG = (
     "The access key, its secret or the session token is wrong, or of another AWS partition; check the credentials."
@@ -45,7 +46,11 @@ HINTS: dict[str, str] = {
     NOT_FOUND: "Check the name or id, the region, and whether the credentials are of the account that holds the key.",
     DISABLED: "Enable the key first: ledgerops.canton.kms_key with enabled=true.",
     INVALID_STATE: "The key's state doesn't allow this; look at it with ledgerops.canton.kms_key_info.",
-    "AlreadyExistsException": "Something else has just taken the name: run again.",
+    ALREADY_EXISTS: "Something else has just taken the name: run again.",
+    "ExpiredImportTokenException": "An import token lives 24 hours; check the clocks, and run again.",
+    "InvalidImportTokenException": "The import token is of another key; run again.",
+    "InvalidCiphertextException": "AWS could not unwrap the key material; check that endpoint_url leads to AWS KMS, and run again.",
+    "IncorrectKeyMaterialException": "The key once had other key material, which can never be replaced; choose another alias.",
     "InvalidArnException": "Check the ARN: arn:aws:kms:REGION:ACCOUNT:key/ID.",
     "InvalidAliasNameException": "Use letters, digits, and the signs / _ - only.",
     "TagException": "Check the tags: no name may begin with aws: and there may be 50 at most.",

@@ -16,6 +16,9 @@ import typing as t
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
+    V0 as WRAPPED_V0,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
     topology_version,
     unwrap_delegation,
     unwrap_repair_contract,
@@ -23,6 +26,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper impo
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dar_file import main_package
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import KeyPair, read_pair, refusal
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import ED25519_SPKI_PREFIX
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledger_admin import (
     LedgerAdmin,
@@ -377,6 +381,20 @@ class V0(LedgerAdmin):
             raise
         except Exception as exc:
             raise CantonError("A public key cannot be read", error_id="wrapper_unreadable") from exc
+
+    def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
+        """One of the node's own key pairs as a form of ``protocol_version``, which it has to support. There are no usages.
+
+        Needs preview commands on the node (part C, Vault). Wipe the pair as soon as it is used.
+        """
+        try:
+            answer = self.admin.read(
+                VAULT + "ExportKeyPair", fingerprint=fingerprint, protocol_version=protocol_version
+            )
+        except CantonError as exc:
+            raise refusal(exc, self.label, fingerprint) from exc
+        message = self.admin.message(CANTON + "crypto.v0.CryptoKeyPair")
+        return read_pair(answer, message, WRAPPED_V0, _scheme)
 
     # -- topology: namespace delegations (A13, A14) ---------------------------------------------------------------
 
@@ -751,18 +769,23 @@ def _key(public: Message, name: str) -> Key:
     """A key as the vault tells it; ``der`` is empty for one in Tink's own format. Whether it lies in a KMS is not told."""
     signing = public.WhichOneof("key") == "signing_public_key"
     inner = public.signing_public_key if signing else public.encryption_public_key
-    value = inner.DESCRIPTOR.fields_by_name["scheme"].enum_type.values_by_number.get(inner.scheme)
-    scheme = value.name if value is not None else "unknown"
     return Key(
         fingerprint=inner.id,
         name=name,
         purpose="signing" if signing else "encryption",
         usage=(),
-        spec=SPECS.get(scheme, scheme.lower()),
+        spec=_scheme(inner),
         kms_key_id="",
         public_key=public.SerializeToString(),
         der=_der(inner.format, inner.public_key),
     )
+
+
+def _scheme(key: Message) -> str:
+    """Our name of a public or private key's spec, or the scheme's own in lower case."""
+    value = key.DESCRIPTOR.fields_by_name["scheme"].enum_type.values_by_number.get(key.scheme)
+    scheme = value.name if value is not None else "unknown"
+    return SPECS.get(scheme, scheme.lower())
 
 
 def _der(form: int, data: bytes) -> bytes:

@@ -10,9 +10,14 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap, unwrap_active_contract
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
+    PROTO_VERSION,
+    unwrap,
+    unwrap_active_contract,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import KeyPair, read_pair, refusal
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledger_admin import (
     LedgerAdmin,
@@ -271,6 +276,20 @@ class V30(OwnIdentity, LedgerAdmin):
             raise
         except Exception as exc:
             raise CantonError("A public key cannot be read", error_id="wrapper_unreadable") from exc
+
+    def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
+        """One of the node's own key pairs, without a password, as a form of ``protocol_version``, which it has to support.
+
+        Needs preview commands on the node (C3). Wipe the pair as soon as it is used.
+        """
+        try:
+            answer = self.admin.read(
+                VAULT + "ExportKeyPair", fingerprint=fingerprint, protocol_version=protocol_version
+            )
+        except CantonError as exc:
+            raise refusal(exc, self.label, fingerprint) from exc
+        message = self.admin.message(CRYPTO + "CryptoKeyPair")
+        return read_pair(answer, message, (PROTO_VERSION,), _spec)
 
     # -- topology: namespace delegations (A14, A15) ---------------------------------------------------------------
 

@@ -173,6 +173,18 @@ def test_description_and_tags_change(keys: AwsKeys) -> None:
     assert (key.description, key.tags) == ("other", {"b": "3"})
 
 
+def test_only_what_is_asked_is_sent_to_create_a_key(keys: AwsKeys) -> None:
+    plain = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY", "Description": "d"}
+    more = {"Origin": "EXTERNAL", "MultiRegion": True, "Policy": "{}", "Tags": [{"TagKey": "a", "TagValue": "1"}]}
+    answer = {"KeyMetadata": {"KeyId": "1", "Arn": "arn:aws:kms:eu-central-1:111122223333:key/1"}}
+    with Stubber(client_of(keys)) as stub:
+        stub.add_response("create_key", answer, plain)
+        stub.add_response("create_key", answer, {**plain, **more})
+        keys.create("ec_p256", "sign_verify", "d", {})
+        keys.create("ec_p256", "sign_verify", "d", {"a": "1"}, origin="external", multi_region=True, policy="{}")
+        stub.assert_no_pending_responses()
+
+
 # -- proving ----------------------------------------------------------------------------------------------------------
 
 

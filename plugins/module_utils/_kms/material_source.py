@@ -1,0 +1,127 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which of a participant's keys is meant, and whether it can go into a KMS at all (kms 3). Asks for no private key."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, Wanted
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, SIGN
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import KeyPair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Key, Participant
+
+PURPOSES = ("namespace", "sequencer_authentication", "protocol", "encryption")
+# What every node of a major release supports, for nodes that don't tell (Canton 2.8).
+_ANY_VERSION = {2: 5, 3: 34}
+
+
+def choose(participant: Participant, fingerprint: str | None, purpose: str | None) -> Key:
+    """The participant's own key with this fingerprint, or its only one for this purpose. CantonError for none or several."""
+    keys = participant.own_keys()
+    if fingerprint:
+        found = [key for key in keys if key.fingerprint == fingerprint]
+        what = f"key {fingerprint}"
+    else:
+        namespace = participant.identity().namespace
+        found = [key for key in keys if _serves(key, purpose or "", namespace)]
+        what = f"{purpose} key"
+    if not found:
+        raise CantonError(
+            f"The {participant.label} has no {what} of its own",
+            error_id="key_unknown",
+            hint=f"Name one of its keys by the whole fingerprint. It has: {_listed(keys)}.",
+        )
+    if len(found) > 1:
+        raise CantonError(
+            f"The {participant.label} has {len(found)} keys that can be its {what}",
+            error_id="key_ambiguous",
+            hint=f"Say which one by its fingerprint: {_listed(found)}.",
+        )
+    return found[0]
+
+
+def _serves(key: Key, purpose: str, namespace: str) -> bool:
+    if purpose == "encryption":
+        return key.purpose == "encryption"
+    if purpose == "namespace":
+        return key.fingerprint == namespace or (not namespace and purpose in key.usage)
+    # a key without usages is for all of them (B4), as all keys of Canton 2 are
+    return key.purpose == "signing" and key.fingerprint != namespace and (not key.usage or purpose in key.usage)
+
+
+def _listed(keys: t.Sequence[Key]) -> str:
+    return ", ".join(f"{key.fingerprint} ({key.name or key.purpose}, {key.spec})" for key in keys) or "none"
+
+
+def wanted(participant: Participant, key: Key, importer: Importer) -> Wanted:
+    """What the KMS is to have for this key. CantonError with the way out when Canton could not use it there."""
+    label = f"{key.purpose} key {key.fingerprint} of the {participant.label}"
+    if key.kms_key_id:
+        raise CantonError(
+            f"The {label} is in a KMS already, under the id {key.kms_key_id}",
+            error_id="keys_in_kms",
+            hint="No KMS gives a private key back. Register this id with the new node, or migrate by delegation.",
+        )
+    if key.purpose == "encryption":
+        _refuse_ecies(key, label, importer)
+    elif key.spec not in importer.specs:
+        raise _unfit(key, label, importer)
+    spec = wrapping.spec_of_public(key.der)
+    if spec != key.spec:
+        raise CantonError(
+            f"The public key of the {label} cannot be read as {key.spec}",
+            error_id="key_format_unfit",
+            hint="It comes from an old key store. Rotate it to a new key on the old node first, and import that.",
+        )
+    return Wanted(key.fingerprint, spec, ENCRYPT if key.purpose == "encryption" else SIGN, key.der, label)
+
+
+def _refuse_ecies(key: Key, label: str, importer: Importer) -> None:
+    if key.spec == "rsa_2048":
+        return
+    raise CantonError(
+        f"The {label} is an ECIES key, and Canton decrypts with RSA-2048 only in {importer.provider}",
+        error_id="key_algorithm_unfit",
+        hint="On the old node, generate an RSA-2048 encryption key, add it to the node's owner-to-key mapping, wait until it is in "
+        "force on every synchronizer, and take the old one out (ledgerops.canton.participant_key_rotation). Then import that key.",
+        details={"spec": key.spec},
+    )
+
+
+def _unfit(key: Key, label: str, importer: Importer) -> CantonError:
+    if key.spec != "ec_curve25519":
+        return CantonError(
+            f"The {label} is of the kind {key.spec}, which Canton can't use in {importer.provider}",
+            error_id="key_algorithm_unfit",
+            hint=f"These can be imported there: {', '.join(sorted(importer.specs))}.",
+            details={"spec": key.spec},
+        )
+    return CantonError(
+        f"The {label} is an Ed25519 key, which Canton can't use in {importer.provider}, imported or not",
+        error_id="key_algorithm_unfit",
+        hint=_ED25519_WAY_OUT,
+        details={"spec": key.spec},
+    )
+
+
+_ED25519_WAY_OUT = (
+    "A namespace key can't be rotated: migrate by delegation (kms_migration_method: delegation), which needs no import, or import it "
+    "into GCP KMS, where Canton 3.4.4 and later sign with Ed25519. Any other signing key: rotate it on the old node to a P-256 "
+    "key first (ledgerops.canton.participant_key_rotation), and import that."
+)
+
+
+def export(participant: Participant, key: Key) -> t.Callable[[], KeyPair]:
+    """A function that asks the participant for the pair. Needs preview commands on the node."""
+
+    def ask() -> KeyPair:
+        versions = participant.identity().protocol_versions
+        number = max(versions, default=_ANY_VERSION[participant.MAJOR])
+        return participant.export_key_pair(key.fingerprint, number)
+
+    return ask

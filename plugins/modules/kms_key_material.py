@@ -1,0 +1,282 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kms_key_material
+short_description: Import a key of a Canton participant into AWS KMS
+version_added: 0.3.0
+description:
+  - Brings a key that a participant keeps in its own store into AWS KMS, so that a new node on that KMS can have the old
+    node's identity.
+  - The participant exports the private key to this module, which wraps it for AWS and sends it. It is never written, logged
+    or returned.
+  - Success means that AWS KMS shows the very public key that the participant has, byte for byte. Only then the key gets its
+    alias. A key for which AWS shows another public key is deleted.
+  - A run that was interrupted carries on with the key that it began, which it finds by the tag C(canton-fingerprint). When
+    the key is there already, nothing is exported and nothing changes.
+  - P-256, P-384 and secp256k1 signing keys and RSA-2048 encryption keys can be imported. Canton can't use Ed25519 keys of AWS
+    KMS, and decrypts with RSA-2048 only; for such keys the error says what to do.
+extends_documentation_fragment:
+  - ledgerops.canton._participant.source
+  - ledgerops.canton._attributes
+  - ledgerops.canton._attributes.actiongroup_kms
+  - ledgerops.canton._kms
+attributes:
+  check_mode:
+    support: full
+    details: Nothing is exported. For a key that would be created, its id and ARN are V(null).
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  source:
+    description:
+      - How to reach the participant that has the key. Its preview commands have to be on while a key is imported, with
+        C(canton.features.enable-preview-commands = true) in its configuration. Take that away again afterwards.
+      - With a dossier only a run that has nothing to import succeeds.
+  fingerprint:
+    description:
+      - Fingerprint of the key, in whole.
+      - One of O(fingerprint) and O(purpose) is required.
+    type: str
+  purpose:
+    description:
+      - Chooses the participant's only key for this purpose. V(namespace) is the key that its id is made of.
+      - It is an error when the participant has several, as after a rotation, and with most keys of Canton 2, which know no
+        purpose. Set O(fingerprint) then.
+    type: str
+    choices: [namespace, sequencer_authentication, protocol, encryption]
+  alias:
+    description:
+      - Alias of the key in AWS KMS, with or without C(alias/) in front. It is given to the key when all the rest is proven.
+      - An alias of a key with another public key is an error, and is never moved.
+    type: str
+    required: true
+  description:
+    description: Description of the key in AWS KMS. When it is not set, it is left alone.
+    type: str
+  tags:
+    description: Tags that the key is to have. Others that it has are left alone. The tag C(canton-fingerprint) is always set.
+    type: dict
+  wait_timeout:
+    description: Seconds to wait until AWS KMS shows a change that it has accepted.
+    type: float
+    default: 60.0
+notes:
+  - The participant still has the private key afterwards, and whatever backup of it was ever made. A key that is made in a KMS
+    has no such copy. Migrating by delegation needs no export at all.
+  - The old and the new node must never run at the same time with the same keys.
+  - Keys of another account can't be imported to, nor those of a custom key store.
+  - Needs the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases), C(kms:ListResourceTags) and
+    C(kms:ListKeys) to read; to import, C(kms:CreateKey), C(kms:TagResource), C(kms:GetParametersForImport),
+    C(kms:ImportKeyMaterial) and C(kms:CreateAlias), besides C(kms:UpdateKeyDescription) to change a description, and
+    C(kms:ScheduleKeyDeletion) for the case that the public key is wrong.
+seealso:
+  - module: ledgerops.canton.kms_key
+  - module: ledgerops.canton.participant_info
+author:
+  - The ledgerops.canton authors (@ledgerops)
+"""
+
+EXAMPLES = r"""
+- name: Bring the keys of the old participant into AWS KMS
+  ledgerops.canton.kms_key_material:
+    source:
+      endpoint: 10.0.0.5:5012
+    region: eu-central-1
+    purpose: "{{ item }}"
+    alias: "canton/p1/{{ item }}"
+  loop: [namespace, sequencer_authentication, protocol, encryption]
+  register: imported
+
+- name: Import one key by its fingerprint
+  ledgerops.canton.kms_key_material:
+    source:
+      endpoint: 10.0.0.5:5012
+    region: eu-central-1
+    fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+    alias: canton/p1/protocol-2
+    tags:
+      participant: p1
+"""
+
+RETURN = r"""
+key:
+  description:
+    - The key in AWS KMS after the task, or in check mode as it would be.
+  returned: success
+  type: dict
+  contains:
+    key_id:
+      description: Id of the key.
+      type: str
+      sample: 00000000-0000-4000-8000-000000000000
+    arn:
+      description: ARN of the key. Register this with the new node.
+      type: str
+      sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
+    state:
+      description: State of the key.
+      type: str
+      sample: enabled
+    spec:
+      description: Spec of the key in Canton's words.
+      type: str
+      sample: ec_p256
+    usage:
+      description: Usage of the key in AWS KMS.
+      type: str
+      sample: sign_verify
+    description:
+      description: Description of the key.
+      type: str
+      sample: ""
+    aliases:
+      description: All aliases of the key. V(null) when they can't be read.
+      type: list
+      elements: str
+      sample: [alias/canton/p1/namespace]
+    tags:
+      description: Tags of the key.
+      type: dict
+      sample: {canton-fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098}
+    origin:
+      description: Where the key material comes from.
+      type: str
+      sample: external
+    multi_region:
+      description: Whether it is a multi-Region key.
+      type: bool
+      sample: false
+    created:
+      description: When the key was created, in UTC. V(null) when it would be created.
+      type: str
+      sample: "2026-01-31T09:30:00Z"
+    deletion_date:
+      description: V(null), since a key that waits for its deletion is an error.
+      type: str
+      sample: null
+    public_key_pem:
+      description: Public key in PEM.
+      type: str
+      sample: |
+        -----BEGIN PUBLIC KEY-----
+        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
+        -----END PUBLIC KEY-----
+    public_key_der:
+      description: The same key as DER SubjectPublicKeyInfo, in base64.
+      type: str
+      sample: MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
+    fingerprint:
+      description: Canton's fingerprint of the public key, the same as that of RV(source_key).
+      type: str
+      sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+source_key:
+  description:
+    - The participant's key. The new node has to register the key of the KMS with exactly this name and usage.
+  returned: success
+  type: dict
+  contains:
+    fingerprint:
+      description: Fingerprint of the key.
+      type: str
+      sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+    name:
+      description: Name of the key on the participant.
+      type: str
+      sample: p1-namespace
+    purpose:
+      description: V(signing) or V(encryption).
+      type: str
+      sample: signing
+    usage:
+      description: What the key may sign, empty for encryption keys and in Canton 2.
+      type: list
+      elements: str
+      sample: [namespace]
+    spec:
+      description: Spec of the key.
+      type: str
+      sample: ec_p256
+imported:
+  description: Whether this task exported the private key and imported it, or would.
+  returned: success
+  type: bool
+  sample: true
+error_id:
+  description: Canton's or AWS's code of an error, or one of this collection's own in lower case.
+  returned: failure
+  type: str
+  sample: preview_commands_off
+hint:
+  description: What to do about an error.
+  returned: failure
+  type: str
+  sample: Set canton.features.enable-preview-commands = true in its configuration and restart it, then run again.
+"""
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws, aws_import, wrapping
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import bring
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import (
+    PURPOSES,
+    choose,
+    export,
+    wanted,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_source
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    **aws.CONNECTION_SPEC,
+    "fingerprint": {"type": "str"},
+    "purpose": {"type": "str", "choices": list(PURPOSES)},
+    "alias": {"type": "str", "required": True},
+    "description": {"type": "str"},
+    "tags": {"type": "dict"},
+    "wait_timeout": {"type": "float", "default": 60.0},
+}
+
+
+def ensure(params: dict[str, t.Any], source: Participant, check: bool) -> Outcome:
+    importer = aws_import.open_importer(params)
+    theirs = choose(source, params["fingerprint"], params["purpose"])
+    goal = wanted(source, theirs, importer)
+    brought = bring(importer, goal, export(source, theirs), params["wait_timeout"], check)
+    source_key = {
+        "fingerprint": theirs.fingerprint,
+        "name": theirs.name,
+        "purpose": theirs.purpose,
+        "usage": list(theirs.usage),
+        "spec": theirs.spec,
+    }
+    result: dict[str, t.Any] = {
+        "key": brought.key.as_result(),
+        "source_key": source_key,
+        "imported": brought.imported,
+    }
+    return Outcome(brought.before, brought.after, result, list(brought.key.notes))
+
+
+def check_dependencies() -> None:
+    aws.check_dependencies()
+    wrapping.check_dependencies()
+
+
+def main() -> None:
+    wrapping.keep_secrets_in_memory()
+    rules = dict(aws.CONNECTION_RULES)
+    one = [("fingerprint", "purpose")]
+    exclusive = [*rules.pop("mutually_exclusive"), *one]
+    run_source(SPEC, ensure, check_dependencies, required_one_of=one, mutually_exclusive=exclusive, **rules)
+
+
+if __name__ == "__main__":
+    main()
