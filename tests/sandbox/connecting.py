@@ -109,6 +109,7 @@ class Connector:
             return
         config = self._config.FromString(registered.config)
         psid = self._handshake(config)
+        self._refuse_twin(alias, psid)
         if registered.psid not in ("", psid):
             raise CantonError("SYNCHRONIZER_ID_MISMATCH", "The alias belongs to another synchronizer")
         self._save(config, psid)
@@ -120,6 +121,18 @@ class Connector:
         node.log.info("connected to %s (%s)", alias, ids.short(psid))
         for call in node.on_connected:
             call(alias, psid)
+
+    def _refuse_twin(self, alias: str, psid: str) -> None:
+        """No two nodes of one identity at a time: real ones would both be served, and harm one another (README)."""
+        node = self._node
+        with node.db.read() as connection:
+            twins = connections.twins_at(connection, node.name, node.uid, psid)
+        if twins:
+            raise CantonError(
+                "FAILED_TO_CONNECT_TO_SEQUENCERS",
+                f"Another node with the identity {ids.short(node.uid)} is connected",
+                {"alias": f"Synchronizer '{alias}'"},
+            )
 
     def _trust(self, psid: str) -> None:
         """The certificate with which a participant joins a synchronizer, issued at the first connect."""

@@ -156,3 +156,13 @@ def names_at(connection: sqlite3.Connection, uid: str, psid: str) -> list[str]:
         (uid, psid),
     )
     return [row["node"] for row in rows]
+
+
+def twins_at(connection: sqlite3.Connection, node: str, uid: str, psid: str) -> list[str]:
+    """Other running nodes with this uid that are connected to the synchronizer."""
+    rows = connection.execute(
+        "SELECT DISTINCT c.node FROM connections c JOIN participants p ON p.name=c.node"
+        " WHERE p.uid=? AND c.psid=? AND c.connected=1 AND p.pid<>0 AND c.node<>?",
+        (uid, psid, node),
+    )
+    return [row["node"] for row in rows]

@@ -45,6 +45,18 @@ class Kms:
     def create_encryption(self, name: str) -> str:
         return self._create("RSA_2048", "ENCRYPT_DECRYPT", name)
 
+    def create_wrapper(self) -> str:
+        return self._create("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", "wrapper")
+
+    def state(self, key_id: str) -> str:
+        """AWS's word for the state of a key; empty when there is none."""
+        try:
+            return str(self._client.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NotFoundException":
+                return ""
+            raise KmsRefused(str(error)) from error
+
     def _create(self, spec: str, usage: str, name: str) -> str:
         tags = [{"TagKey": "CreatedBy", "TagValue": "Canton"}]
         answer = self._call("create_key", KeySpec=spec, KeyUsage=usage, Description=name, Tags=tags)

@@ -188,7 +188,9 @@ class Network:
 
     def _uses_kms(self) -> bool:
         configs = self.topology["participants"].values()
-        return bool(self.topology["kms"]["always"]) or any(config["crypto"] == "kms" for config in configs)
+        return bool(self.topology["kms"]["always"]) or any(
+            config["crypto"] == "kms" or config["wrapper_key"] for config in configs
+        )
 
     def _start_kms(self) -> None:
         if not self._uses_kms():

@@ -29,6 +29,7 @@ _PARTICIPANT: dict[str, Any] = {
     "tls": "none",
     "admin_token": None,
     "preview_commands": False,
+    "wrapper_key": False,
     "connections": [],
     "parties": [],
     "dars": [],

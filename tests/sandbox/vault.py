@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS vault (
 """
 
 NAMESPACE, SEQUENCER_AUTH, PROTOCOL, PROOF = 1, 3, 4, 5
+_WRAPPER = "wrapper_key_id"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,20 @@ class Vault:
     @property
     def uses_kms(self) -> bool:
         return bool(self.config["crypto"] == "kms")
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the keys of the own store are encrypted with a key of the KMS, the wrapper key."""
+        return bool(self.config["wrapper_key"]) and not self.uses_kms
+
+    def wrapper_key(self) -> str:
+        """The id of the wrapper key, which is made when it is first needed. Nothing is really encrypted: nobody could tell."""
+        known = self._store.knob(self.node, _WRAPPER, "")
+        return str(known) if known else self.wrap_with(self.kms.create_wrapper())
+
+    def wrap_with(self, key_id: str) -> str:
+        self._store.set_knob(self.node, _WRAPPER, key_id)
+        return key_id
 
     @functools.cached_property
     def kms(self) -> Kms:

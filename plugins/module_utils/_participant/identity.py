@@ -259,7 +259,7 @@ def refuse_unlike(
 
 def initialize_new(participant: V30, wanted: t.Sequence[Wanted], identifier: str, seconds: float) -> None:
     """Everything that is missing, in Canton's order, each step proven by a read (C2)."""
-    keys = {item.purpose: _register(participant, item) for item in wanted}
+    keys = {item.purpose: register(participant, item) for item in wanted}
     own = keys.pop("namespace")
     _give_id(participant, identifier, own.fingerprint)
     _certify(participant, own)
@@ -270,7 +270,7 @@ def initialize_new(participant: V30, wanted: t.Sequence[Wanted], identifier: str
 def initialize_like(participant: V30, wanted: t.Sequence[Wanted], old: OldIdentity, seconds: float) -> None:
     """The same for an identity that exists: its topology is loaded, not made. Its root key may be kept offline."""
     for item in wanted:
-        _register(participant, item)
+        register(participant, item)
     identifier, _separator, namespace = old.uid.rpartition("::")
     _give_id(participant, identifier, namespace)
     _load(participant, old)
@@ -286,7 +286,8 @@ def _await(participant: V30, seconds: float) -> None:
         )
 
 
-def _register(participant: V30, item: Wanted) -> Key:
+def register(participant: V30, item: Wanted) -> Key:
+    """The KMS key as a key of the node, registered if it is not yet; its usages are the ones that are asked for."""
     own = participant.own_keys()
     key = registered(own, item)
     if key is None:

@@ -42,6 +42,8 @@ class VaultService:
                 entry.public_key_with_name.name = key.name
                 if key.kms_key_id:
                     entry.kms_key_id = key.kms_key_id
+                elif self._vault.is_encrypted:
+                    entry.wrapper_key_id = self._vault.wrapper_key()
         return response
 
     def ListPublicKeys(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -172,13 +174,31 @@ class VaultService:
         self._vault.delete(request.fingerprint)
         return self._cls("DeleteKeyPairResponse")()
 
-    # Wrapper key: no node of the sandbox encrypts its private store.
+    # The wrapper key, where a node keeps its keys itself and encrypts them with a key of the KMS.
 
     def GetWrapperKeyId(self, request: Any, context: grpc.ServicerContext) -> Any:
-        raise CantonError("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "the private key store is not encrypted")
+        self._check_encrypted()
+        return self._cls("GetWrapperKeyIdResponse")(wrapper_key_id=self._vault.wrapper_key())
 
     def RotateWrapperKey(self, request: Any, context: grpc.ServicerContext) -> Any:
-        raise CantonError("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "the private key store is not encrypted")
+        self._check_encrypted()
+        new = request.new_wrapper_key_id
+        try:
+            state = self._vault.kms.state(new) if new else ""
+            if new and not state:
+                raise CantonError("WRAPPER_KEY_NOT_EXIST_ERROR", f"the KMS has no key {new}")
+            if new and state != "Enabled":
+                raise CantonError("WRAPPER_KEY_DISABLED_OR_DELETED_ERROR", f"key {new} is {state}")
+            if new and new == self._vault.wrapper_key():
+                raise CantonError("WRAPPER_KEY_ALREADY_IN_USE_ERROR", f"key {new} is in use already")
+            self._vault.wrap_with(new or self._vault.kms.create_wrapper())
+        except KmsRefused as error:
+            raise CantonError("WRAPPER_KEY_ROTATION_INTERNAL_ERROR", str(error)) from error
+        return self._cls("RotateWrapperKeyResponse")()
+
+    def _check_encrypted(self) -> None:
+        if not self._vault.is_encrypted:
+            raise CantonError("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "the private key store is not encrypted")
 
 
 def _precondition(text: str) -> BareError:
