@@ -75,11 +75,25 @@ options:
     type: path
   method:
     description:
-      - Whether the parties move to another synchronizer with their contracts, or stay on theirs.
-      - V(same_synchronizer) needs Canton 3.5 on both sides, and O(accept_unsupported).
+      - How it is to be migrated. V(other_synchronizer), also called V(delegation), moves parties and contracts to another
+        synchronizer.
+      - V(same_synchronizer) lets them stay on theirs. It needs Canton 3.5 on both sides, and O(accept_unsupported).
+      - V(key_import) brings the keys themselves into the KMS, where a new node takes over the identity.
+      - V(envelope) is always refused, with what to do instead, since a key store that is encrypted with a KMS key needs no migration.
     type: str
-    choices: [other_synchronizer, same_synchronizer]
+    choices: [other_synchronizer, delegation, same_synchronizer, key_import, envelope]
     default: other_synchronizer
+  kms_provider:
+    description: Whose KMS the keys are to be imported into, with O(method=key_import).
+    type: str
+    choices: [aws, gcp]
+    default: aws
+    version_added: 0.3.0
+  rotate_keys:
+    description: Whether keys that the KMS cannot take are going to be replaced first, with O(method=key_import).
+    type: bool
+    default: false
+    version_added: 0.3.0
   accept_unsupported:
     description:
       - Whether the operator takes the risk of a move on one synchronizer, which the vendor's manual calls unsupported.
@@ -172,7 +186,13 @@ SPEC = {
     "purge_stale": {"type": "bool", "default": False},
     "require_kms": {"type": "bool", "default": True},
     "path": {"type": "path"},
-    "method": {"type": "str", "choices": ["other_synchronizer", "same_synchronizer"], "default": "other_synchronizer"},
+    "method": {
+        "type": "str",
+        "choices": ["other_synchronizer", "delegation", "same_synchronizer", "key_import", "envelope"],
+        "default": "other_synchronizer",
+    },
+    "kms_provider": {"type": "str", "choices": ["aws", "gcp"], "default": "aws"},
+    "rotate_keys": {"type": "bool", "default": False},
     "accept_unsupported": {"type": "bool", "default": False},
     "backup_confirmed": {"type": "bool", "default": False},
 }
@@ -191,9 +211,11 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
         namespaces=params["namespaces"],
         replaceable=params["replace_hosts"],
         purge_stale=params["purge_stale"],
-        method=params["method"],
+        method="other_synchronizer" if params["method"] == "delegation" else params["method"],
         accept_unsupported=params["accept_unsupported"],
         backup_confirmed=params["backup_confirmed"],
+        kms_provider=params["kms_provider"],
+        rotate_keys=params["rotate_keys"],
     )
     findings, plan = preflight.examine(source, target, wish)
     return Outcome(

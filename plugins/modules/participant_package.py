@@ -43,6 +43,13 @@ options:
     type: list
     elements: path
     default: []
+  vet:
+    description:
+      - Whether to vet the packages too. V(false) is for a target that has the identity of the source, whose vetting stays on the
+        synchronizer, and which must not be connected yet.
+    type: bool
+    default: true
+    version_added: 0.3.0
   wait_timeout:
     description:
       - Seconds to wait until the synchronizer shows the change.
@@ -93,6 +100,7 @@ SPEC = {
     **SYNCHRONIZERS,
     "exclude": {"type": "list", "elements": "str", "default": []},
     "files": {"type": "list", "elements": "path", "default": []},
+    "vet": {"type": "bool", "default": True},
     "wait_timeout": {"type": "float", "default": 120.0},
 }
 
@@ -106,9 +114,11 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
     source_store = synchronizers.known_id(source, params["source_synchronizer"])
     store = synchronizers.known_id(target, params["target_synchronizer"])
     payloads = {os.path.basename(path): read_file(path) for path in params["files"]}
-    plan = packages.plan_copy(source, source_uid, source_store, target, target_uid, store, params["exclude"], payloads)
+    ends = (source, source_uid, source_store, target, target_uid, store)
+    plan = packages.plan_copy(*ends, params["exclude"], payloads, params["vet"])
     if plan.changes and not check:
-        synchronizers.refuse_away(target, params["target_synchronizer"], "where the packages have to be vetted")
+        if params["vet"]:
+            synchronizers.refuse_away(target, params["target_synchronizer"], "where the packages have to be vetted")
         packages.copy(plan, source, target, target_uid, store, params["wait_timeout"])
     uploaded, vetted = [dar.main for dar in plan.upload], [dar.main for dar in plan.vet]
     outcome = Outcome(

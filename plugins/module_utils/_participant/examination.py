@@ -13,7 +13,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
-METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER)
+# The old keys go into the KMS and the identity stays; keys that stay where they are, in an envelope (procedure 4 C and G).
+KEY_IMPORT, ENVELOPE = "key_import", "envelope"
+METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
 
 # Trouble with the connection itself: no finding about the migration, and nothing more can be read.
 CONNECTION_TROUBLE = ("unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED", "no_reflection")
@@ -42,6 +44,8 @@ class Wish:
     namespaces: t.Collection[str] = ()
     replaceable: t.Collection[str] = ()
     purge_stale: bool = False
+    kms_provider: str = "aws"
+    rotate_keys: bool = False
 
     @property
     def stays_on_synchronizer(self) -> bool:

@@ -41,11 +41,15 @@ def plan_copy(
     target_store: str,
     excluded: t.Collection[str],
     files: t.Mapping[str, bytes],
+    vetting: bool = True,
 ) -> PackagePlan:
-    """What the target lacks of the source's DARs and of their vetting; the built-in ones are left alone (admin-api-3 C6)."""
+    """What the target lacks of the source's DARs and of their vetting; the built-in ones are left alone (admin-api-3 C6).
+
+    Without ``vetting`` only the DARs count: a target that is the same participant has vetted them already.
+    """
     present = {dar.main for dar in target.dars()}
-    vetted_there = source.vetted_packages(source_store, source_uid)
-    vetted_here = target.vetted_packages(target.proof_store(target_store), target_uid)
+    vetted_there = source.vetted_packages(source_store, source_uid) if vetting else set()
+    vetted_here = target.vetted_packages(target.proof_store(target_store), target_uid) if vetting else set()
     upload, vet = [], []
     brought: set[str] = set()
     to_be_vetted: set[str] = set()
@@ -64,7 +68,7 @@ def plan_copy(
         dar = Dar(main, name, "", name)
         if main not in present and dar.main not in {item.main for item in upload}:
             upload.append(dar)
-        if main not in vetted_here and dar.main not in {item.main for item in vet}:
+        if vetting and main not in vetted_here and dar.main not in {item.main for item in vet}:
             vet.append(dar)
     unreachable = vetted_there - vetted_here - brought - set(target.packages())
     payloads = {main: payload for main, (_name, payload) in from_files.items()}

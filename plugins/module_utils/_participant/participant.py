@@ -59,6 +59,8 @@ class Synchronizer:
     connected: bool
     healthy: bool
     manual_connect: bool
+    # Addresses of its sequencers, with scheme; Canton 3 only.
+    sequencers: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -16,10 +16,13 @@ from dataclasses import asdict, replace
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
     known_bugs,
     preflight_contracts,
+    preflight_key_import,
     synchronizers,
     topology,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import (
+    ENVELOPE,
+    KEY_IMPORT,
     Examination,
     Finding,
     Parties,
@@ -32,6 +35,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Synchronizer,
     namespace_of,
     refuse_unlike,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight_node import (
+    check_backup,
+    check_node,
+    check_pruning,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import plan_copy
 
@@ -47,7 +55,10 @@ def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[
     exam = Examination(source, target, wish)
     ours, theirs = source.identity(), target.identity()
     exam.plan.update(source=ours.uid, target=theirs.uid)
-    ready = [_check_node(exam, participant, identity) for participant, identity in ((source, ours), (target, theirs))]
+    if wish.method in (KEY_IMPORT, ENVELOPE):
+        preflight_key_import.examine(exam, ours, theirs)
+        return exam.findings, exam.plan
+    ready = [check_node(exam, participant, identity) for participant, identity in ((source, ours), (target, theirs))]
     if not all(ready):
         return exam.findings, exam.plan
     if ours.uid == theirs.uid:
@@ -56,12 +67,12 @@ def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[
     if source.MAJOR != target.MAJOR:
         exam.attempt(refuse_unlike, source, target)
         return exam.findings, exam.plan
-    _check_backup(exam)
+    check_backup(exam)
     if wish.stays_on_synchronizer:
         _check_method(exam, ours, theirs)
     known_bugs.check(exam, ours, theirs)
     _check_keys(exam)
-    exam.attempt(_check_pruning, exam)
+    exam.attempt(check_pruning, exam)
     pair = exam.attempt(_check_synchronizers, exam, ours)
     if pair is None:
         return exam.findings, exam.plan
@@ -72,45 +83,6 @@ def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[
     exam.attempt(preflight_contracts.check_contracts, exam, (ours, theirs), old, new, parties)
     exam.attempt(_check_users, exam)
     return exam.findings, exam.plan
-
-
-def _check_node(exam: Examination, participant: Participant, identity: Identity) -> bool:
-    label = participant.label
-    if not identity.initialized:
-        waiting = f" and waits for: {identity.waiting_for.replace('_', ' ')}" if identity.waiting_for else ""
-        exam.error(
-            "not_initialized",
-            f"The {label} is not initialised{waiting}",
-            "Initialise it and connect it once, then run again.",
-        )
-        return False
-    if not identity.active:
-        exam.error(
-            "passive_replica", f"The {label} answers as a passive replica", "Name the active replica as its endpoint."
-        )
-        return False
-    if participant.in_memory():
-        exam.error(
-            "storage_in_memory",
-            f"The {label} keeps its data in memory, and Canton exports and imports contracts only with a database",
-            "Run it with persistent storage (PostgreSQL).",
-        )
-    if not participant.has_ledger:
-        exam.error(
-            "ledger_endpoint_missing", f"The {label} has no ledger_endpoint", "Set host and port of its ledger API."
-        )
-        return False
-    return True
-
-
-def _check_backup(exam: Examination) -> None:
-    """No API tells it, and there is no undo without one (procedure 1 and 5)."""
-    if not exam.wish.backup_confirmed:
-        exam.error(
-            "backup_not_confirmed",
-            "Nobody has confirmed that the databases of source and target are backed up",
-            "Back up both, then set backup_confirmed (role: kms_migration_backup_confirmed) to true. It may stay set.",
-        )
 
 
 def _check_method(exam: Examination, source: Identity, target: Identity) -> None:
@@ -156,22 +128,6 @@ def _check_keys(exam: Examination) -> None:
                 f"The target's key {key.name or key.fingerprint[:12]} has spec {key.spec}, which Canton cannot use from a KMS for {key.purpose}",
                 "Use P-256, P-384 or secp256k1 for signing, and RSA-2048 for encryption.",
             )
-
-
-def _check_pruning(exam: Examination) -> None:
-    cron = exam.source.pruning_schedule()
-    if cron is None:
-        exam.warn(
-            "pruning_not_visible",
-            "The API of Canton 2 does not tell whether the source prunes on a schedule",
-            "Clear the pruning schedule of the source for the time of the migration, if it has one.",
-        )
-    elif cron:
-        exam.error(
-            "pruning_scheduled",
-            f"The source prunes on a schedule ({cron}); the offset of the export must not be pruned",
-            "Clear the pruning schedule of the source for the time of the migration.",
-        )
 
 
 def _check_synchronizers(exam: Examination, source: Identity) -> tuple[Synchronizer, Synchronizer] | None:

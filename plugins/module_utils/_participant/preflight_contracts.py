@@ -54,7 +54,17 @@ def check_contracts(
     if surplus:
         _report_surplus(exam, surplus, finished=new.connected and not old.connected)
     known_bugs.check_keyed(exam, *identities, pass_through.keyed)
-    _check_packages(exam, found)
+    _check_packages(exam, found, set(exam.target.packages()))
+    _check_disk(exam, found.contracts)
+
+
+def check_all_contracts(exam: Examination, old: Synchronizer, parties: t.Collection[str]) -> None:
+    """Read all contracts of a source that moves as a whole: nobody stays, and the target has nothing to compare with."""
+    local = {item.party for item in exam.source.local_parties() if item.is_local} | set(parties)
+    found = tally(exam.source.active_contracts(local, exam.source.ledger_end()), parties)
+    _put_into_plan(exam, found, {})
+    _check_synchronizers_of_contracts(exam, found, old)
+    _check_packages(exam, found, set())
     _check_disk(exam, found.contracts)
 
 
@@ -182,10 +192,10 @@ def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> Non
         )
 
 
-def _check_packages(exam: Examination, found: Tally) -> None:
+def _check_packages(exam: Examination, found: Tally, brought: set[str]) -> None:
+    """``brought``: packages that the target has."""
     dars = exam.source.dars()
     exam.plan["dars"] = sum(1 for dar in dars if not dar.builtin)
-    brought = set(exam.target.packages())
     for dar in dars:
         brought |= exam.source.dar_packages(dar.main)
     lacking = set(found.packages) - brought

@@ -201,6 +201,16 @@ def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -
             error_id="synchronizer_not_renamed",
             hint="Export again with target_synchronizer set to the synchronizer that is meant.",
         )
+    lacking = set(manifest.packages) - set(target.packages())
+    if lacking:
+        raise CantonError(
+            f"The {target.label} lacks {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
+            error_id="packages_missing",
+            hint="Copy the DARs first with ledgerops.canton.participant_package.",
+        )
+    if manifest.source == manifest.target:
+        # The same participant on other keys: hosting and vetting are its own already, and it sees them when it connects.
+        return
     proof = target.proof_store(store)
     hosted = {item.party for item in target.hostings(proof, manifest.target)}
     unhosted = [party for party in manifest.parties if party not in hosted]
@@ -209,13 +219,6 @@ def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -
             f"The {target.label} does not host {len(unhosted)} of the parties on this synchronizer: {some(unhosted)}",
             error_id="parties_not_hosted",
             hint="Host them first with ledgerops.canton.participant_party: a node imports their contracts all the same, and nobody sees them.",
-        )
-    lacking = set(manifest.packages) - set(target.packages())
-    if lacking:
-        raise CantonError(
-            f"The {target.label} lacks {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
-            error_id="packages_missing",
-            hint="Copy the DARs first with ledgerops.canton.participant_package.",
         )
     unvetted = set(manifest.packages) - target.vetted_packages(proof, manifest.target)
     if unvetted:
@@ -313,6 +316,9 @@ def move_between(
     uid = source.identity().uid
     source_id = synchronizers.known_id(source, source_synchronizer)
     hosted = {item.party for item in source.hostings(source_id, uid)}
+    if target_uid == uid:
+        # No mapping names the admin party. It stays behind everywhere but where the identity itself moves.
+        hosted.add(uid)
     unknown = [party for party in parties if party not in hosted]
     if unknown:
         raise CantonError(

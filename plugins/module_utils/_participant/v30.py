@@ -160,6 +160,11 @@ class V30(OwnIdentity, LedgerAdmin):
                 connected=result.connected,
                 healthy=healthy.get(result.config.synchronizer_alias, False),
                 manual_connect=result.config.manual_connect,
+                sequencers=tuple(
+                    url
+                    for each in result.config.sequencer_connections.sequencer_connections
+                    for url in each.grpc.connections
+                ),
             )
             for result in self._registered()
         ]
@@ -621,13 +626,14 @@ class V30(OwnIdentity, LedgerAdmin):
     ) -> t.Iterator[bytes]:
         """The node's gzip stream of the contracts of ``parties`` at ``offset``; synchronizer ids are logical (C8).
 
-        The protocol version is Canton 2's argument: nobody asks for it here.
+        The protocol version is Canton 2's argument: nobody asks for it here. A synchronizer that stays what it is needs no rename.
         """
+        renamed = {old: {"target_synchronizer_id": new} for old, new in renames.items() if old != new}
         chunks = self.admin.stream(
             REPAIR + "ExportAcs",
             party_ids=list(parties),
             ledger_offset=offset,
-            contract_synchronizer_renames={old: {"target_synchronizer_id": new} for old, new in renames.items()},
+            contract_synchronizer_renames=renamed,
         )
         for answer in chunks:
             yield answer.chunk

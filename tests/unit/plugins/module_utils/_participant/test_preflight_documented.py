@@ -14,10 +14,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant impo
 
 CODE = Path(preflight.__file__).parent
 DOCUMENT = CODE.parents[2] / "docs" / "preflight.md"
-EXAMINED = ("preflight", "preflight_contracts", "known_bugs")
+EXAMINED = ("preflight", "preflight_node", "preflight_contracts", "preflight_key_import", "known_bugs")
 SEVERITIES = {"error": "error", "warn": "warning", "report": "error or warning"}
 # Refusals inside of checks, which become findings.
 REFUSING = {
+    "identity": {"read_old"},
     "participant": {"refuse_unlike"},
     "synchronizers": {"find", "known_id"},
     "topology": {"namespace_key", "refuse_without_root_key", "refuse_removed_delegation", "missing_hostings"},
