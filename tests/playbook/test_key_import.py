@@ -1,0 +1,336 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An identity that takes its keys along into the KMS: refused, foreseen, taken back, killed, carried on, and retired; and no secret of it
+is found anywhere afterwards, however much the runs say."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+from playbook.conftest import StartNetwork
+from playbook.harness import Ansible, Run
+from playbook.migration import OLD_ALIAS, SOURCE, TARGET, Migration
+from playbook.releases import MATRIX, Pair
+from playbook.test_kill import Playing
+
+PLAIN = "plain-c"
+TOKEN = "a-token-that-nobody-may-see"
+ROLLBACK, RETIRE = "ledgerops.canton.rollback", "ledgerops.canton.retire"
+TESTS = Path(__file__).parents[1]
+
+
+def network_of(pair: Pair) -> dict[str, Any]:
+    on = [{"synchronizer": "east", "alias": OLD_ALIAS}]
+    dars = [{"name": "bonds", "version": "2.1.0", "packages": 2}]
+    everything = {
+        "synchronizers": {"east": {}},
+        "participants": {
+            SOURCE: {
+                "key_spec": "ec_p256",
+                "preview_commands": True,
+                "admin_token": TOKEN,
+                "connections": on,
+                "parties": [{"id": "Ada", "annotations": {"desk": "1"}}, "Ben", {"count": 3, "prefix": "client"}],
+                "dars": dars,
+                "contracts": [
+                    {
+                        "count": 30,
+                        "template": "Iou:Iou",
+                        "dar": "bonds",
+                        "parties": ["Ada", "Ben", "client0"],
+                        "archived": 4,
+                    }
+                ],
+                "users": [{"id": "ada-app", "primary_party": "Ada", "act_as": ["Ada"]}],
+            },
+            TARGET: {"crypto": "kms", "identity": "manual", "admin_token": TOKEN},
+            PLAIN: {"connections": on, "admin_token": TOKEN},
+        },
+    }
+    return pair.topology(everything, targets=(TARGET,))
+
+
+# -- secrets ----------------------------------------------------------------------------------------------------------
+
+
+class Secrets:
+    """Byte strings that give a secret away in whatever form it is written, and where they were found."""
+
+    def __init__(self, texts: Iterable[str], keys: Iterable[bytes]) -> None:
+        self._needles: dict[bytes, str] = {}
+        for text in texts:
+            self._needles[text.encode()] = "a secret text"
+        for der in keys:
+            for needle in _forms(_scalar(der)):
+                self._needles[needle] = "a private key"
+        self.found: set[str] = set()
+        self.looked = 0
+
+    def look(self, data: bytes, where: str) -> None:
+        self.looked += len(data)
+        # a PEM text and some dumps break lines
+        for view in (data, b"".join(data.split())):
+            for needle, what in self._needles.items():
+                if needle in view:
+                    self.found.add(f"{what} in {where}")
+
+    def look_into(self, folder: Path) -> None:
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                self.look(path.read_bytes(), str(path))
+
+
+def _scalar(der: bytes) -> bytes:
+    """What is secret of a private key: the rest of its encoding is the public key."""
+    key = load_der_private_key(der, None)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.private_numbers().private_value.to_bytes(32, "big")
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key.private_numbers().d.to_bytes(256, "big")
+
+
+def _forms(raw: bytes) -> Iterator[bytes]:
+    """A part of the middle, which no two keys share: as it is, in hexadecimal, as a number, and in base64 at each alignment."""
+    part = raw[-32:]
+    yield part
+    yield part.hex().encode()
+    yield part.hex().upper().encode()
+    yield str(int.from_bytes(raw, "big")).encode()
+    yield repr(part)[2:-1].encode()
+    for skip in range(3):
+        whole = base64.b64encode(part[skip:])
+        yield whole[: len(whole) // 4 * 4 - 4]
+
+
+class Watch(threading.Thread):
+    """Looks into the command lines and environments of all processes, again and again while something runs."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__(daemon=True)
+        self._secrets = secrets
+        self._over = threading.Event()
+        self.rounds = 0
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            for entry in Path("/proc").iterdir():
+                if entry.name.isdigit():
+                    for name in ("cmdline", "environ"):
+                        try:
+                            self._secrets.look((entry / name).read_bytes(), f"{name} of a process")
+                        except OSError:
+                            continue
+            self.rounds += 1
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def private_keys(database: str, node: str) -> list[bytes]:
+    with sqlite3.connect(database) as connection:
+        return [
+            row[0]
+            for row in connection.execute("SELECT private FROM vault WHERE node=? AND private IS NOT NULL", (node,))
+        ]
+
+
+def identity(story: Migration, name: str) -> str:
+    with sqlite3.connect(story.net.database) as connection:
+        ((uid,),) = connection.execute("SELECT uid FROM participants WHERE name=?", (name,))
+    return str(uid)
+
+
+# -- the story --------------------------------------------------------------------------------------------------------
+
+
+class Story(Migration):
+    def set_up(self) -> None:
+        kms = self.net.info()["kms"]
+        self.secret = f"secret-{kms['aws_secret_access_key']}"
+        self.variables.update(
+            kms_migration_method="key_import",
+            kms_migration_target_synchronizer=OLD_ALIAS,
+            kms_migration_stop_timeout=1,
+            kms_migration_kms={
+                "region": kms["region"],
+                "endpoint_url": kms["endpoint"],
+                "access_key": kms["aws_access_key_id"],
+                "secret_key": self.secret,
+            },
+        )
+
+    def let_it_stop_the_source(self) -> None:
+        """As an operator who runs it in a container would give his own tasks."""
+        file = self.folder / "stop.yml"
+        command = [sys.executable, "-m", "sandbox", "stop", SOURCE, "--state", str(self.net.state)]
+        task = {"name": "Stop the container", "ansible.builtin.command": {"argv": command}, "changed_when": True}
+        file.write_text(json.dumps([{**task, "environment": {"PYTHONPATH": str(TESTS)}}]))
+        self.variables["kms_migration_stop_source_tasks"] = str(file)
+
+    def preflight(self, **variables: Any) -> set[str]:
+        """The ids of what stands against it."""
+        run = self.run("--tags", "preflight", "--extra-vars", json.dumps(variables), succeeds=False)
+        return {item["id"] for item in findings(run) if item["severity"] == "error"}
+
+    def contracts(self, name: str) -> Mapping[str, Any]:
+        with self.net.client(name) as node:
+            return node.contracts([self.net.party(SOURCE, party) for party in ("Ada", "Ben", "client0", "client1")])
+
+
+def findings(run: Run) -> list[dict[str, Any]]:
+    (found,) = [
+        entry["result"]["findings"]
+        for entry in run.entries
+        if entry["task"].endswith("Preflight | Read both participants")
+    ]
+    return list(found)
+
+
+@pytest.fixture(scope="module")
+def story(
+    network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    net = network(network_of(pair))
+    made = Story(pair, net, ansible, tmp_path_factory.mktemp("key-import"))
+    made.set_up()
+    yield made
+    net.stop()
+
+
+one_line = pytest.mark.pairs([MATRIX[0]])
+
+
+@one_line
+@pytest.mark.capability("Take identity and keys to a KMS")
+def test_what_cannot_be_imported_is_refused_before_anything_is_changed(story: Story) -> None:
+    before = story.net.contents()
+    assert story.preflight(kms_migration_source=story.net.connection(PLAIN)) == {
+        "key_import_namespace_key",
+        "key_import_key_spec",
+        "key_import_not_exportable",
+    }
+    assert story.preflight(kms_migration_target=story.net.connection(PLAIN)) == {"key_import_target"}
+    assert story.preflight(kms_migration_method="envelope") == {"envelope_needs_no_migration"}
+    foreseen = story.run("--check")
+    assert any(foreseen.changed)
+    assert story.net.contents() == before
+
+
+@one_line
+@pytest.mark.capability("Take identity and keys to a KMS")
+@pytest.mark.fault(
+    "the old node: it still runs when the new one is to be connected",
+    "at the end of cutover",
+    "refused; carries on, or is taken back",
+)
+def test_the_target_waits_for_the_end_of_the_source_and_the_source_can_come_back(story: Story) -> None:
+    contracts = story.contracts(SOURCE)
+    (failure,) = story.run(succeeds=False).failures
+    assert "still runs" in failure["msg"] and "kms_migration_retire_service" in failure["msg"]
+    assert identity(story, TARGET) == identity(story, SOURCE)
+    assert story.contracts(TARGET) == contracts
+    for name in (SOURCE, TARGET):
+        with story.net.client(name) as node:
+            assert not any(each["connected"] for each in node.connections().values())
+    story.ansible.playbook(["-i", str(story.inventory()), ROLLBACK])
+    assert story.contracts(SOURCE) == contracts
+    assert not any(story.contracts(TARGET).values())
+    with story.net.client(SOURCE) as node:
+        assert node.connections()[OLD_ALIAS]["connected"]
+
+
+@one_line
+@pytest.mark.capability("Take identity and keys to a KMS")
+@pytest.mark.fault("the run with its modules", "while keys are imported into the KMS", "carries on")
+def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp_path: Path) -> None:
+    contracts = story.contracts(SOURCE)
+    keys = private_keys(story.net.database, SOURCE)
+    assert len(keys) == 4
+    secrets = Secrets([TOKEN, story.secret], keys)
+    story.let_it_stop_the_source()
+    report = story.folder / "report"
+    home = Path(story.ansible.environment(tmp_path)["ANSIBLE_HOME"])
+    remote = home / "remote"
+    story.variables.update(kms_migration_report=str(report), kms_migration_key_alias="canton/second")
+    playing = Playing(story, "preflight,prepare")
+    assert playing.reach("Prepare | Bring the keys into the KMS")
+    time.sleep(2)
+    playing.kill(with_modules=True)
+    # Ansible itself leaves a killed module with its arguments behind: docs/key-import.md says to give it no secrets
+    shutil.rmtree(remote)
+
+    watch = Watch(secrets)
+    watch.start()
+    env = {"TMPDIR": str(tmp_path), "ANSIBLE_KEEP_REMOTE_FILES": "false"}
+    run = story.ansible.playbook(story.arguments("-vvvv", "--diff"), env=env)
+    watch.stop()
+    assert watch.rounds > 20
+    assert story.contracts(TARGET) == contracts
+    with story.net.client(TARGET) as node:
+        assert node.connections()[OLD_ALIAS]["connected"]
+        assert set(node.hostings(story.net.synchronizer("east"))) >= {
+            story.net.party(SOURCE, name) for name in ("Ada", "Ben")
+        }
+
+    secrets.look(run.output.encode(), "the output")
+    for folder in (tmp_path, story.journal, report, home):
+        secrets.look_into(folder)
+    assert secrets.found == set()
+    assert secrets.looked > 1_000_000
+    assert len(list(report.iterdir())) >= 3
+
+
+@one_line
+def test_the_search_would_find_them(story: Story, tmp_path: Path) -> None:
+    for der in private_keys(story.net.database, SOURCE):
+        key: Any = load_der_private_key(der, None)
+        number = _scalar(der)
+        for text in (
+            der,
+            der.hex().encode(),
+            base64.encodebytes(der),
+            b"x" + base64.b64encode(b"?" + der),
+            b"yy" + base64.b64encode(b"??" + number),
+            number,
+            number.hex().upper().encode(),
+            str(int.from_bytes(number, "big")).encode(),
+            str(key.private_numbers()).encode() + repr(number).encode(),
+        ):
+            secrets = Secrets([], [der])
+            (tmp_path / "planted").write_bytes(b"before " + text + b" after")
+            secrets.look_into(tmp_path)
+            assert secrets.found, text[:20]
+    secrets = Secrets([TOKEN], [])
+    watch = Watch(secrets)
+    watch.start()
+    with subprocess.Popen([sys.executable, "-c", "input()", TOKEN], stdin=subprocess.PIPE) as shown:
+        time.sleep(0.5)
+        shown.kill()
+    watch.stop()
+    assert secrets.found
+
+
+@one_line
+@pytest.mark.capability("Take identity and keys to a KMS")
+def test_a_second_run_changes_nothing_and_the_old_node_is_retired(story: Story) -> None:
+    story.run_again_changes_nothing()
+    (failure,) = story.ansible.playbook(["-i", str(story.inventory()), ROLLBACK], succeeds=False).failures
+    assert "The way forward" in failure["msg"]
+    retired = story.ansible.playbook(["-i", str(story.inventory()), RETIRE])
+    assert "Destroy the old node's database" in retired.output
