@@ -87,7 +87,7 @@ def test_material_never_expires(stub: Stubber) -> None:
 
 
 def test_an_expired_token_is_fetched_again_once(stub: Stubber) -> None:
-    for _ in range(2):
+    for _time in range(2):
         parameters(stub)
         stub.add_client_error("import_key_material", "ExpiredImportTokenException", "The import token has expired.")
     error = refused(importer(stub).send, KEY, bytearray(PRIVATE))

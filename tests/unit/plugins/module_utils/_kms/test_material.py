@@ -237,7 +237,7 @@ def test_wrapping_is_what_a_kms_unwraps() -> None:
 
     public, private = crypto.generate_encryption(crypto.ENC_RSA2048)
     outer: Any = load_der_private_key(private, None)
-    first, second = (wrapping.wrap(public, bytearray(PRIVATE)) for _ in range(2))
+    first, second = (wrapping.wrap(public, bytearray(PRIVATE)) for _time in range(2))
     assert first != second
     oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
     once = outer.decrypt(first[:256], oaep)
