@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from types import SimpleNamespace
@@ -322,3 +324,15 @@ def test_a_protocol_version_that_the_node_has(versions: tuple[int, ...], major: 
     source = node(key, versions=versions, major=major)
     material_source.export(source, key)()
     assert source.asked == [(key.fingerprint, asked)]
+
+
+def test_a_process_with_a_secret_dumps_no_core_and_traces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPC_TRACE", "all")
+    monkeypatch.setenv("GRPC_VERBOSITY", "debug")
+    limits = resource.getrlimit(resource.RLIMIT_CORE)
+    try:
+        wrapping.keep_secrets_in_memory()
+        assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, limits)
+    assert not {"GRPC_TRACE", "GRPC_VERBOSITY"} & set(os.environ)
