@@ -272,10 +272,13 @@ def check_dependencies() -> None:
 
 def main() -> None:
     wrapping.keep_secrets_in_memory()
-    rules = dict(aws.CONNECTION_RULES)
-    one = [("fingerprint", "purpose")]
-    exclusive = [*rules.pop("mutually_exclusive"), *one]
-    run_source(SPEC, ensure, check_dependencies, required_one_of=one, mutually_exclusive=exclusive, **rules)
+    choice = ("fingerprint", "purpose")
+    rules = {
+        **aws.CONNECTION_RULES,
+        "required_one_of": [choice],
+        "mutually_exclusive": [*aws.CONNECTION_RULES["mutually_exclusive"], choice],
+    }
+    run_source(SPEC, ensure, check_dependencies, **rules)
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def test_keys_of_canton_2_too(network: Any, served: Served) -> None:
     assert not run(served, source, purpose="namespace").changed
 
 
-@pytest.mark.parametrize("action", ["GetParametersForImport", "ImportKeyMaterial", "CreateAlias"])
+@pytest.mark.parametrize("action", ["ImportKeyMaterial", "CreateAlias"])
 def test_an_interrupted_run_carries_on_with_its_key(network: Any, served: Served, action: str) -> None:
     source: Any = Counting(participant(network, "old"))
     served.set("denied", [action])
@@ -242,3 +242,52 @@ def test_a_run_that_ended_before_it_compared(network: Any, served: Served) -> No
     assert error.error_id == "public_key_mismatch"
     assert served.state(str(error.details["arn"])) == "PendingDeletion"
     assert source.exports == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "which", "error_id", "in_hint"),
+    [
+        ("old", {"fingerprint": "1220" + "00" * 32}, "key_unknown", "It has: 1220"),
+        ("closed", {"purpose": "namespace"}, "preview_commands_off", "canton.features.enable-preview-commands = true"),
+        ("old", {"alias": "no spaces", "purpose": "namespace"}, "alias_invalid", "letters"),
+    ],
+)
+def test_bad_input(network: Any, served: Served, name: str, which: dict[str, str], error_id: str, in_hint: str) -> None:
+    error = refused(served, participant(network, name), **which)
+    assert error.error_id == error_id
+    assert in_hint in error.hint
+    assert served.client.list_keys()["Keys"] == []
+
+
+def test_kinds_that_canton_cannot_use_there(network: Any, served: Served) -> None:
+    source = participant(network, "closed")
+    ed25519 = generated(network, "closed", "Signing", key_spec="SIGNING_KEY_SPEC_EC_CURVE25519", usage=PROTOCOL)
+    ecies = generated(network, "closed", "Encryption", key_spec="ENCRYPTION_KEY_SPEC_EC_P256")
+    for check in (True, False):
+        for known, way_out in ((ed25519, "delegation"), (ecies, "RSA-2048")):
+            error = refused(served, source, check=check, fingerprint=known)
+            assert error.error_id == "key_algorithm_unfit"
+            assert way_out in error.hint
+        # two encryption keys by now
+        assert refused(served, source, check=check, purpose="encryption").error_id == "key_ambiguous"
+    assert served.client.list_keys()["Keys"] == []
+
+
+def test_an_alias_of_another_key(network: Any, served: Served) -> None:
+    source: Any = Counting(participant(network, "old"))
+    usages = {"mine": "ECC_NIST_P256", "going": "ECC_NIST_P256", "sealed": "RSA_2048"}
+    ids = {alias: served.create(spec, Origin="AWS_KMS") for alias, spec in usages.items()}
+    for alias, key_id in ids.items():
+        served.client.create_alias(AliasName=f"alias/{alias}", TargetKeyId=key_id)
+    served.client.schedule_key_deletion(KeyId=ids["going"], PendingWindowInDays=7)
+    errors = {alias: refused(served, source, alias=alias, purpose="namespace").error_id for alias in ids}
+    assert errors == {"mine": "key_differs", "going": "key_pending_deletion", "sealed": "key_spec_mismatch"}
+    assert source.exports == 0
+
+
+def test_expired_tokens(network: Any, served: Served) -> None:
+    served.set("expired_tokens", True)
+    error = refused(served, participant(network, "old"), purpose="namespace")
+    assert error.error_id == "ExpiredImportTokenException"
+    assert "carries on" in error.hint
+    assert [served.state(key["KeyId"]) for key in served.client.list_keys()["Keys"]] == ["PendingImport"]

@@ -168,7 +168,7 @@ def test_faults_on_demand(served: Served) -> None:
     key_id = served.create("ECC_NIST_P256")
     describe = served.client.describe_key
     served.set("throttled", {"DescribeKey": 2})
-    assert [refused(describe, KeyId=key_id) for _ in range(2)] == ["ThrottlingException"] * 2
+    assert [refused(describe, KeyId=key_id) for _time in range(2)] == ["ThrottlingException"] * 2
     assert served.state(key_id) == "PendingImport"
     served.set("denied", ["ImportKeyMaterial"])
     private = crypto.generate_signing(crypto.P256)[1]

@@ -110,8 +110,7 @@ def bring(importer: Importer, wanted: Wanted, export: t.Callable[[], KeyPair], t
     if check or before == after:
         unchanged = found if before == after else None
         return Brought(before, after, unchanged or importer.predict(found, wanted, aimed), imports)
-    key = _fill(importer, found, wanted, export, timeout) if imports else found
-    assert key is not None
+    key = found if found is not None and not imports else _fill(importer, found, wanted, export, timeout)
     named = importer.finish(key, importer.view(key), aimed)
     key = _await(importer, named, timeout, lambda seen: _view(importer, seen) == after)
     return Brought(before, _view(importer, key), key, imports)
