@@ -101,16 +101,20 @@ class AwsKeys(AwsAttributes):
         self._endpoints = endpoints or {}
 
     def in_region(self, region: str) -> AwsKeys:
-        assert self._clients is not None
-        return AwsKeys(self._clients.client("kms", region, self._endpoints.get(region)), self._clients)
+        clients = self._known_clients()
+        return AwsKeys(clients.client("kms", region, self._endpoints.get(region)), clients)
 
     def account(self, key: Key | None) -> tuple[str, str]:
         """Account and partition of a key, or those of the credentials where there is no key yet."""
         if key is not None and key.arn:
             _arn, partition, _kms, _region, account, _rest = key.arn.split(":", 5)
             return account, partition
-        assert self._clients is not None
-        return self._clients.caller()
+        return self._known_clients().caller()
+
+    def _known_clients(self) -> Clients:
+        if self._clients is None:
+            raise AssertionError("keys that are not of connect() lead nowhere else")
+        return self._clients
 
     # -- reading --------------------------------------------------------------------------------------------------
 

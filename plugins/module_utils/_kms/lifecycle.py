@@ -41,6 +41,7 @@ class Keys(attributes.Keys, t.Protocol):
 
     def identify(self, name: str) -> str | None: ...
     def find(self, name: str, *parts: str) -> Key | None: ...
+
     def create(
         self,
         spec: str,
