@@ -85,7 +85,7 @@ options:
       endpoint:
         description:
           - Address of the admin API, as V(host:port).
-          - Either this or O(in_use_by.dossier) has to be given.
+          - Either this or O(in_use_by[].dossier) has to be given.
         type: str
       dossier:
         description:
