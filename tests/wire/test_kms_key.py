@@ -1,10 +1,11 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""kms_key deletes no key that a participant, asked over real gRPC, lists by whatever name, or perhaps lists."""
+"""kms_key against the sandbox: what moto of the unit tests cannot show, and participants asked over real gRPC."""
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import Any
 
@@ -78,3 +79,39 @@ def test_canton_2_tells_no_ids_but_its_public_keys_are_known(info: dict[str, Any
                 ensure(info, new["admin_port"], old["admin_port"], key_id=key_id, state="absent")
             users |= {str(caught.value.details["participants"])}
     assert users == {str([new["uid"]]), str([old["uid"]])}
+
+
+def test_regions_and_rotation_where_the_kms_keeps_them(info: dict[str, Any]) -> None:
+    """moto, which answers in the unit tests, forgets periods and knows no primary that waits for its replicas."""
+    asked: dict[str, Any] = {"alias": "canton/wrapper", "purpose": "wrapper", "rotation": True, "rotation_period": 180}
+    made = ensure(info, **asked, replicas=["eu-west-1", "eu-north-1"], probe=True)
+    assert made["rotation"] == {"enabled": True, "period": 180}
+    assert [replica["region"] for replica in made["replicas"]] == ["eu-north-1", "eu-west-1"]
+    again = ensure(info, **asked, replicas=["eu-west-1", "eu-north-1"])
+    assert again == made
+    fewer = ensure(info, **{**asked, "rotation_period": 90}, replicas=["eu-west-1"], purge_replicas=True)
+    assert (fewer["rotation"]["period"], [replica["region"] for replica in fewer["replicas"]]) == (90, ["eu-west-1"])
+    replica = {"region": "eu-west-1", "key_id": made["key_id"]}
+    there = ensure(info, **replica, multi_region=True, probe=True)
+    assert (there["primary_region"], there["arn"]) == (info["kms"]["region"], made["replicas"][1]["arn"])
+    assert ensure(info, alias="canton/wrapper", state="absent")["state"] == "pending_replica_deletion"
+    assert ensure(info, **replica, state="absent")["state"] == "pending_deletion"
+    back = ensure(info, alias="canton/wrapper", cancel_deletion=True, probe=True)
+    assert (back["state"], back["replicas"]) == ("enabled", [])
+
+
+def test_policies_and_grants_where_the_kms_keeps_them(info: dict[str, Any]) -> None:
+    node = "arn:aws:iam::000000000000:role/canton"
+    grant = {"name": "n", "grantee_principal": node, "operations": ["GetPublicKey"], "retiring_principal": None}
+    asked: dict[str, Any] = {"alias": "canton/kept", "purpose": "protocol", "grants": [{**grant, "constraints": None}]}
+    policy = {"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": ["kms:*"], "Resource": "*"}
+    made = ensure(info, **asked, policy=json.dumps({"Statement": policy}))
+    assert made["policy"] == {"Statement": policy}
+    kept = ensure(info, **asked, node_principals=[node])
+    assert [each["Action"] for each in kept["policy"]["Statement"]][1] == [
+        "kms:Sign",
+        "kms:GetPublicKey",
+        "kms:DescribeKey",
+    ]
+    assert kept["grants"] == made["grants"] and kept["grants"][0]["grant_id"]
+    assert ensure(info, **{**asked, "grants": []}, purge_grants=True)["grants"] == []
