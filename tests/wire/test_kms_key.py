@@ -26,7 +26,11 @@ SIDE = {name: option.get("default") for name, option in kms_key.SPEC["in_use_by"
 
 @pytest.fixture(scope="module")
 def info(make_network: MakeNetwork) -> dict[str, Any]:
-    participants = {name: {"crypto": "kms", "release": release} for name, release in (("new", "3.5"), ("old", "2.10"))}
+    participants: dict[str, Any] = {
+        "new": {"crypto": "kms", "release": "3.5"},
+        "old": {"crypto": "kms", "release": "2.10"},
+        "wrapped": {"wrapper_key": True, "release": "3.5"},
+    }
     return make_network({"synchronizers": {"s": {"protocol_version": 34}}, "participants": participants}).info()
 
 
@@ -79,6 +83,15 @@ def test_canton_2_tells_no_ids_but_its_public_keys_are_known(info: dict[str, Any
                 ensure(info, new["admin_port"], old["admin_port"], key_id=key_id, state="absent")
             users |= {str(caught.value.details["participants"])}
     assert users == {str([new["uid"]]), str([old["uid"]])}
+
+
+def test_wrapper_key_stays_with_its_node(info: dict[str, Any]) -> None:
+    wrapped = info["participants"]["wrapped"]
+    with closing(client.Participant(wrapped)) as node:
+        key_id = node.admin(f"{VAULT}/GetWrapperKeyId")["wrapper_key_id"]
+    with pytest.raises(CantonError) as caught:
+        ensure(info, wrapped["admin_port"], key_id=key_id, state="absent")
+    assert caught.value.details["participants"] == [wrapped["uid"]]
 
 
 def test_regions_and_rotation_where_the_kms_keeps_them(info: dict[str, Any]) -> None:

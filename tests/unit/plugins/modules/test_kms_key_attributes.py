@@ -196,6 +196,28 @@ def test_what_can_not_be_compared_is_not_changed(
     assert not run(alias=ALIAS).warnings
 
 
+def test_one_missing_permission_is_named(keys: AwsKeys) -> None:
+    arn = key_of(run(alias=ALIAS, purpose="wrapper", multi_region=True, rotation=True))["arn"]
+    run(alias="alias/other", purpose="wrapper", grants=[grant("old", "Decrypt")])
+    other = {"key_id": arn, "alias": "alias/other", "alias_move": True}
+    wishes: dict[str, dict[str, Any]] = {
+        "PutKeyPolicy": {"alias": ALIAS, "node_principals": [NODE]},
+        "CreateGrant": {"alias": ALIAS, "grants": [grant("node", "Decrypt")]},
+        "RevokeGrant": {"alias": "alias/other", "grants": [], "purge_grants": True},
+        "EnableKeyRotation": {"alias": "alias/other", "rotation": True},
+        "DisableKeyRotation": {"alias": ALIAS, "rotation": False},
+        "ReplicateKey": {"alias": ALIAS, "replicas": ["eu-west-1"]},
+        "UpdateAlias": other,
+        "DeleteAlias": {"alias": ALIAS, "key_id": arn, "alias_state": "absent"},
+    }
+    for operation, options in wishes.items():
+        refuse(keys, operation, "AccessDeniedException")
+        assert run(check=True, **options).changed
+        error = refused(**options)
+        assert (error.error_id, error.details["action"]) == ("AccessDeniedException", f"kms:{operation}")
+        assert f"Allow kms:{operation}" in error.hint
+
+
 # -- grants -----------------------------------------------------------------------------------------------------------
 
 
