@@ -39,6 +39,7 @@ class Wishes:
     replicas: tuple[str, ...] | None = None
     purge_replicas: bool = False
     pending_window: int = 30
+    partition: str = "aws"
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -53,6 +54,8 @@ class Wishes:
 
 class Keys(t.Protocol):
     """What a provider has to offer for this; ``aws.AwsKeys`` is one."""
+
+    partition: str
 
     def account(self, key: Key | None) -> tuple[str, str]: ...
     def put_policy(self, arn: str, text: str, lockout: bool) -> None: ...
@@ -130,7 +133,7 @@ def complete(keys: Keys, asked: Wishes, key: Key | None, wanted: Requirement | N
             hint="Leave rotation out: only symmetric keys, such as a wrapper key, get new material by themselves. "
             "For Canton's other keys a new key is made and the node told to change over.",
         )
-    return replace(asked, policy=document), [warning] if warning else []
+    return replace(asked, policy=document, partition=keys.partition), [warning] if warning else []
 
 
 # -- seeing and aiming ------------------------------------------------------------------------------------------------
@@ -140,7 +143,7 @@ def view(keys: Keys, key: Key, asked: Wishes) -> View:
     """The facts of a key that is there."""
     facts: View = {}
     if asked.policy is not None:
-        facts["policy"] = None if key.policy is None else policy.meaning(key.policy, _partition(key))
+        facts["policy"] = None if key.policy is None else policy.meaning(key.policy, asked.partition)
     if asked.grants is not None:
         facts["grants"] = None if key.grants is None else grants.facts(key.grants)
     if asked.rotation is not None and key.spec == "symmetric":
@@ -159,7 +162,7 @@ def aim(key: Key | None, before: View, asked: Wishes, spec: str, region: str | N
     if key is not None:
         _check_readable(key, asked)
     if asked.policy is not None:
-        facts["policy"] = policy.meaning(asked.policy, _partition(key))
+        facts["policy"] = policy.meaning(asked.policy, asked.partition)
     if asked.grants is not None:
         there = () if key is None else key.grants or ()
         facts["grants"] = grants.facts(grants.planned(there, asked.grants, asked.purge_grants))
@@ -247,10 +250,6 @@ def _aim_replicas(key: Key | None, there: dict[str, str], asked: Wishes, region:
         if each not in wanted:
             aimed[each] = "pending_deletion" if asked.purge_replicas and state not in DYING else state
     return dict(sorted(aimed.items()))
-
-
-def _partition(key: Key | None) -> str:
-    return key.arn.split(":")[1] if key is not None and key.arn else "aws"
 
 
 def predict(base: Key, after: View, asked: Wishes) -> Key:

@@ -30,6 +30,7 @@ class AwsCalls:
     def __init__(self, client: t.Any) -> None:
         self._client = client
         self.region: str | None = client.meta.region_name
+        self.partition: str = client.meta.partition
 
     def _call(self, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         return t.cast("dict[str, t.Any]", guarded(self._client, method, **arguments))

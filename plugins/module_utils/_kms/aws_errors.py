@@ -54,7 +54,7 @@ HINTS: dict[str, str] = {
     "IncorrectKeyMaterialException": "The key once had other key material, which can never be replaced; choose another alias.",
     UNSUPPORTED: "AWS KMS can't do this with a key of this kind; look at it with ledgerops.canton.kms_key_info.",
     "MalformedPolicyDocumentException": "Check the policy: each principal has to exist, and the caller has to keep the "
-    "permission to change the policy (policy_lockout gives that up).",
+    "permission to change the policy (policy_lockout gives that up). AWS may know a new role only after a minute.",
     "InvalidGrantIdException": "Something else has just revoked the grant: run again.",
     "InvalidArnException": "Check the ARN: arn:aws:kms:REGION:ACCOUNT:key/ID.",
     "InvalidAliasNameException": "Use letters, digits, and the signs / _ - only.",

@@ -139,12 +139,13 @@ def aim(
 ) -> View:
     """The facts as they should be. Raises CantonError where no change can lead there."""
     if params["state"] == "absent":
-        if key is None or key.state in DYING:
+        if key is None:
             return dict(before)
         extras = attributes.aim(key, before, asked, key.spec, region)
         # AWS begins to count when the last replica is gone
         waits = bool(key.replicas) and key.primary_region == region
-        return {**before, **extras, "state": "pending_replica_deletion" if waits else "pending_deletion"}
+        state = "pending_replica_deletion" if waits else "pending_deletion"
+        return {**before, **extras, "state": key.state if key.state in DYING else state}
     if key is None:
         after = _new(require_kind(wanted, alias), alias, params)
     else:

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._kms.support import record, refuse
+from unit.plugins.module_utils._kms.support import CONNECTION, aws_in_process, record, refuse
 from unit.plugins.modules.kms_support import ALIAS, key_of, refused, run, run_thrice, writes
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_ensure
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys, connect
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import Grant
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key, Rotation
 
@@ -95,6 +95,18 @@ def test_policy_of_a_new_key_and_its_meaning_later(keys: AwsKeys) -> None:
     assert {name for name in changed.after if changed.after[name] != changed.before[name]} == {"policy"}
     assert not run(alias=ALIAS).changed
     assert key_of(run(alias=ALIAS))["policy"] is None
+
+
+def test_accounts_of_another_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    with aws_in_process(monkeypatch):
+        china = connect({**CONNECTION, "region": "cn-north-1"})
+        monkeypatch.setattr(aws_ensure, "connect", lambda _params: china)
+        root = f"arn:aws-cn:iam::{ACCOUNT}:root"
+        by_account = policy({**EVERYTHING, "Principal": {"AWS": ACCOUNT}})
+        done = run_thrice(china, alias=ALIAS, purpose="namespace", policy=by_account, multi_region=False)
+        assert done.after["policy"]["Statement"][0]["Principal"] == {"AWS": [root]}  # type: ignore[index]
+        preset = run(alias="alias/other", purpose="namespace", node_principals=[NODE.replace("aws", "aws-cn", 1)])
+        assert key_of(preset)["policy"]["Statement"][0]["Principal"] == {"AWS": root}
 
 
 def test_deleted_principal_is_a_difference(keys: AwsKeys) -> None:
@@ -378,6 +390,13 @@ def test_primary_waits_for_its_replicas(keys: AwsKeys) -> None:
     assert gone.after["replicas"] == {"eu-west-1": "pending_deletion"}
     assert keys.replica_state(key_of(gone)["arn"], "eu-west-1") == "pending_deletion"
     assert not run(alias=ALIAS, state="absent", purge_replicas=True).changed
+
+
+def test_replicas_are_purged_while_their_primary_waits(keys: AwsKeys) -> None:
+    run(alias=ALIAS, purpose="protocol", replicas=["eu-west-1"])
+    run(alias=ALIAS, state="absent")
+    gone = run_thrice(keys, alias=ALIAS, state="absent", purge_replicas=True)
+    assert (gone.before["state"], gone.after["replicas"]) == (gone.after["state"], {"eu-west-1": "pending_deletion"})
 
 
 def test_deletion_of_a_waiting_primary_is_taken_back(keys: AwsKeys, monkeypatch: pytest.MonkeyPatch) -> None:
