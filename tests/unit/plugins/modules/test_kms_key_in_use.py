@@ -14,7 +14,8 @@ from unit.plugins.modules.kms_support import ALIAS, key_of, run
 from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import NEW
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key
 
@@ -90,6 +91,19 @@ def test_participant_that_can_not_be_asked_is_a_refusal(
     assert "participant 2 of in_use_by can't be reached" in values["msg"] and "force" in values["hint"]
     assert keys.find(ALIAS).state == "enabled"  # type: ignore[union-attr]
     assert delete(participants, force=True)["changed"]
+
+
+def test_grpc_is_needed_only_to_ask_participants(
+    keys: AwsKeys, participants: Participants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(alias=ALIAS, purpose="namespace")
+
+    def missing() -> None:
+        raise DependencyMissing("grpcio", "No module named grpc")
+
+    monkeypatch.setattr(_runner, "check_dependencies", missing)
+    assert delete(participants)["error_id"] == "dependency_missing"
+    assert delete(participants, in_use_by=[])["key"]["state"] == "pending_deletion"
 
 
 def test_replica_counts_as_the_key(keys: AwsKeys, participants: Participants) -> None:
