@@ -258,6 +258,15 @@ def read_all(keys: AwsKeys, warnings: list[str]) -> list[Key]:
     return found
 
 
+def told(found: list[Key]) -> list[str]:
+    """The notes on the keys, each once: what one key doesn't show for want of a permission, most others don't either."""
+    arns: dict[str, list[str]] = {}
+    for key in found:
+        for note in key.notes:
+            arns.setdefault(note.replace(str(key.arn), "{}"), []).append(str(key.arn))
+    return [text.format(each[0] if len(each) == 1 else f"{len(each)} keys") for text, each in arns.items()]
+
+
 def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
     keys = connect(params)
     warnings: list[str] = []
@@ -270,7 +279,7 @@ def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
         found = [key for name, key in answers if key is not None]
     tags = {str(name): str(value) for name, value in (params["tags"] or {}).items()}
     chosen = [key for key in found if tags.items() <= (key.tags or {}).items()]
-    warnings += [note for key in found for note in key.notes]
+    warnings += told(found)
     return Outcome(result={"keys": [key.as_result() for key in chosen], "missing": missing}, warnings=warnings)
 
 

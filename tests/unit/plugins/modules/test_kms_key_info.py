@@ -98,6 +98,13 @@ def test_what_may_not_be_read_is_a_note(keys: AwsKeys, operation: str, part: str
     assert warning == f"{part.capitalize()} of {arn} can't be read: the permission kms:{operation} is missing."
 
 
+def test_a_note_on_many_keys_is_one_warning(keys: AwsKeys) -> None:
+    for _ in range(3):
+        keys.create("ec_p256", "sign_verify", "", {})
+    refuse(keys, "GetKeyPolicy", "AccessDeniedException")
+    assert run().warnings == ["Policy of 3 keys can't be read: the permission kms:GetKeyPolicy is missing."]
+
+
 def test_module_from_arguments_to_json(keys: AwsKeys, capfd: pytest.CaptureFixture[str]) -> None:
     arn = keys.create("symmetric", "encrypt_decrypt", "", {})
     with patch_module_args({"names": [arn], "region": "eu-central-1"}), pytest.raises(SystemExit):
