@@ -99,8 +99,8 @@ def test_what_may_not_be_read_is_a_note(keys: AwsKeys, operation: str, part: str
 
 
 def test_a_note_on_many_keys_is_one_warning(keys: AwsKeys) -> None:
-    for _ in range(3):
-        keys.create("ec_p256", "sign_verify", "", {})
+    for spec in ("ec_p256", "ec_p384", "ec_secp256k1"):
+        keys.create(spec, "sign_verify", "", {})
     refuse(keys, "GetKeyPolicy", "AccessDeniedException")
     assert run().warnings == ["Policy of 3 keys can't be read: the permission kms:GetKeyPolicy is missing."]
 
