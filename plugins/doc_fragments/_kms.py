@@ -21,6 +21,32 @@ options:
       - Another address for AWS KMS than AWS's own, such as a VPC endpoint.
       - When it is not set, E(AWS_ENDPOINT_URL_KMS), E(AWS_ENDPOINT_URL) and then the profile may name one.
     type: str
+  sts_endpoint_url:
+    description:
+      - Another address for AWS STS than AWS's own. STS is asked only for O(assume_role), and for the account's id where
+        a policy needs it before there is a key.
+    type: str
+  assume_role:
+    description:
+      - A role to take on, with the credentials that the other options lead to, before anything is done.
+      - A role of a web identity (E(AWS_ROLE_ARN) and E(AWS_WEB_IDENTITY_TOKEN_FILE)) or of a profile needs no option.
+    type: dict
+    suboptions:
+      role_arn:
+        description: ARN of the role.
+        type: str
+        required: true
+      session_name:
+        description: Name of the session, which AWS CloudTrail shows.
+        type: str
+        default: ledgerops.canton
+      external_id:
+        description: External id, if the role's trust policy asks for one.
+        type: str
+      duration:
+        description: Seconds that the session is good for.
+        type: int
+        default: 3600
   profile:
     description:
       - Name of a profile in AWS's shared files, of the user that runs the module.
@@ -43,4 +69,91 @@ notes:
   - The module runs most often on the controller. Set C(ansible_python_interpreter) to C({{ ansible_playbook_python
     }}) there, so that the Python libraries are found.
   - Every refusal of AWS names the permission that is missing. RV(ignore:error_id) then holds AWS's error code.
+"""
+
+    IN_USE_BY = r"""
+options:
+  in_use_by:
+    description:
+      - Participants that may use the key. Before the key or a replica of it is deleted, and before an alias is moved or
+        removed, each of them is asked for its keys. If one of them lists the key, by whatever name and also as its wrapper
+        key, or can't be asked, the task fails and nothing is changed.
+      - Needs grpcio and protobuf where the module runs.
+    type: list
+    elements: dict
+    suboptions:
+      endpoint:
+        description:
+          - Address of the admin API, as V(host:port).
+          - Either this or O(in_use_by[].dossier) has to be given.
+        type: str
+      dossier:
+        description:
+          - File that M(ledgerops.canton.participant_dossier) has written, on the host that runs the module.
+          - It stands for a participant that cannot be reached from there. Whatever changes the participant is refused then.
+        type: path
+      dossier_uid:
+        description:
+          - Id of the participant that the dossier has to tell of. The dossier of another one is refused.
+        type: str
+      ledger_endpoint:
+        description:
+          - Address of the ledger API, as V(host:port).
+          - Needed where contracts, users or parties of the ledger API are read or written.
+        type: str
+      tls:
+        description:
+          - Whether to use TLS.
+          - When it is not set, TLS is used if a CA or client certificate is given.
+        type: bool
+      ledger_tls:
+        description:
+          - Whether to use TLS for the ledger API, when it differs from the admin API.
+        type: bool
+      ca_cert:
+        description:
+          - PEM file with the CA that signed the node's certificate. Without it the CAs of gRPC's own bundle are trusted.
+        type: path
+      client_cert:
+        description:
+          - PEM file with the client certificate, for mutual TLS.
+        type: path
+      client_key:
+        description:
+          - PEM file with the private key of the client certificate.
+        type: path
+      server_name:
+        description:
+          - Name to expect in the node's certificate, when it differs from the host in the address.
+        type: str
+      token:
+        description:
+          - Bearer token of the admin API, and of the ledger API when that has no token of its own here.
+        type: str
+      token_file:
+        description:
+          - File with the bearer token. It is read at every call, so that a short-lived token may be renewed meanwhile.
+        type: path
+      ledger_token:
+        description:
+          - Bearer token of the ledger API.
+        type: str
+      ledger_token_file:
+        description:
+          - File with the bearer token of the ledger API.
+        type: path
+      timeout:
+        description:
+          - Seconds after which one call is given up. Streams have no deadline.
+        type: float
+        default: 60.0
+      ready_timeout:
+        description:
+          - Seconds to wait for a node that is still starting.
+        type: float
+        default: 60.0
+      api_descriptors:
+        description:
+          - Descriptor-set file of the node's API, made with all imports. Needed only where gRPC reflection is not available.
+        type: path
 """

@@ -10,7 +10,8 @@ module: kms_key
 short_description: Create and keep keys for Canton in AWS KMS
 version_added: 0.1.0
 description:
-  - Creates the keys that a Canton participant needs in AWS KMS, and keeps their alias, description, tags and state.
+  - Creates the keys that a Canton participant needs in AWS KMS, and keeps their alias, description, tags and state; also
+    their policy, grants, rotation and replicas where these are asked for.
   - Returns the public key and the fingerprint by which Canton knows it, so that a node's registration can be checked.
   - Spec and usage of a key never change. A key that is there with another spec or usage than asked is an error, never
     silently kept.
@@ -18,6 +19,7 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_kms
   - ledgerops.canton._kms
+  - ledgerops.canton._kms.in_use_by
 attributes:
   check_mode:
     support: full
@@ -38,10 +40,21 @@ options:
   alias:
     description:
       - Name of the key, with or without C(alias/) in front. A key is only ever created with an alias.
-      - With O(key_id), the alias is added to that key. An alias of another key is an error and is never moved, since
-        a node that uses it would not notice until its signatures are refused.
+      - With O(key_id), the alias is added to that key. An alias of another key is an error unless O(alias_move=true).
       - One of O(alias) and O(key_id) is required.
     type: str
+  alias_state:
+    description: V(absent) removes O(alias) from the key O(key_id). The key itself stays.
+    type: str
+    choices: [present, absent]
+    default: present
+  alias_move:
+    description:
+      - Whether to move O(alias) to the key O(key_id) when another key has it.
+      - Canton doesn't notice. A node that has registered a key by its alias keeps the old public key, and fails at its
+        next signature.
+    type: bool
+    default: false
   key_id:
     description: Id or ARN of a key that is there.
     type: str
@@ -89,6 +102,128 @@ options:
     description: Days between O(state=absent) and the deletion, from V(7) to V(30).
     type: int
     default: 30
+  policy:
+    description:
+      - The key policy, as a mapping or as JSON text. When neither this nor O(node_principals) is set, a new key gets AWS's
+        default policy, and that of an existing key is left alone.
+      - What counts is what it means. The order of statements, actions and principals, C(Id) and C(Sid), a list of one or
+        its member, an account's id or the ARN of its root make no difference.
+      - AWS replaces a principal that is deleted by its unique id. That is a difference, since the policy no longer means
+        a new principal of the same name, and the policy is written again.
+    type: json
+  node_principals:
+    description:
+      - Roles or users of the node, by ARN. The key then gets a policy of least privilege for them, instead of O(policy).
+        They may use the key as Canton does, and nothing else; V([]) means that no node may use it yet.
+      - A signing key may be used for C(kms:Sign), C(kms:GetPublicKey) and C(kms:DescribeKey), an encryption key for
+        C(kms:Decrypt), C(kms:GetPublicKey) and C(kms:DescribeKey), a wrapper key for C(kms:Encrypt), C(kms:Decrypt) and
+        C(kms:DescribeKey).
+      - Everything else is left to the account, as in AWS's default policy. To know the account's id before there is a
+        key, AWS STS is asked.
+    type: list
+    elements: str
+  admin_principals:
+    description:
+      - Roles or users, by ARN, that may administer the key but not use it. Needs O(node_principals).
+      - The account's IAM policies can then give no more than that either, so that nobody but O(node_principals) can use
+        the key. That includes O(probe), and nobody can give grants.
+    type: list
+    elements: str
+  policy_lockout:
+    description:
+      - Whether to accept a policy that the caller, or nobody at all, could change any more.
+      - Without this, a policy that allows C(kms:PutKeyPolicy) to nobody is an error before anything is changed.
+    type: bool
+    default: false
+  grants:
+    description:
+      - Grants of the key. When it is not set, they are left alone.
+      - A grant never changes. One that differs from the one of its name is given, and then the old one is revoked.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the grant, by which it is known here.
+        type: str
+        required: true
+      grantee_principal:
+        description: ARN of the role or user that gets the rights.
+        type: str
+        required: true
+      operations:
+        description: What it may do with the key. Not every kind of key knows each of them.
+        type: list
+        elements: str
+        required: true
+        choices:
+          - CreateGrant
+          - Decrypt
+          - DescribeKey
+          - Encrypt
+          - GenerateDataKey
+          - GenerateDataKeyPair
+          - GenerateDataKeyPairWithoutPlaintext
+          - GenerateDataKeyWithoutPlaintext
+          - GetPublicKey
+          - ReEncryptFrom
+          - ReEncryptTo
+          - RetireGrant
+          - Sign
+          - Verify
+      retiring_principal:
+        description: ARN of the role or user that may give the grant up.
+        type: str
+      constraints:
+        description: Encryption contexts for which the grant holds; for symmetric keys only.
+        type: dict
+        suboptions:
+          encryption_context_equals:
+            description: The context has to be just this.
+            type: dict
+          encryption_context_subset:
+            description: The context has to have all of this.
+            type: dict
+  purge_grants:
+    description: Whether to revoke grants whose names are not in O(grants).
+    type: bool
+    default: false
+  rotation:
+    description:
+      - Whether AWS KMS gives the key new material from time to time. When it is not set, this is left alone.
+      - Only symmetric keys know this; V(true) for another key is an error.
+    type: bool
+  rotation_period:
+    description: Days between two rotations, from V(90) to V(2560). Without it, a period that is set stays, and AWS's
+      own is V(365).
+    type: int
+  multi_region:
+    description:
+      - Whether the key is a multi-Region key. This is fixed when a key is created; an existing key of the other kind is
+        an error.
+      - When it is not set, a new key is of one region unless there are O(replicas), and an existing key may be either.
+    type: bool
+  replicas:
+    description:
+      - Other regions that are to have a replica of the key, with the same id and material. A new one gets O(description),
+        O(tags) and the policy of this task; afterwards it is a key of its own, named by O(key_id) in its O(region).
+      - The task waits until they can be used. When it is not set, replicas are left alone.
+    type: list
+    elements: str
+  purge_replicas:
+    description:
+      - Whether to delete, after O(pending_window) days, replicas in regions that O(replicas) doesn't name.
+      - With O(state=absent), whether to delete all replicas of the key as well. AWS deletes a primary key only when its
+        replicas are gone.
+    type: bool
+    default: false
+  replica_endpoint_urls:
+    description: Address of AWS KMS by region, for regions of replicas. Without it, O(endpoint_url) holds for them too.
+    type: dict
+  force:
+    description: Whether to delete a key, or to move or remove an alias, although a participant of O(in_use_by) uses it
+      or can't be asked.
+    type: bool
+    default: false
   probe:
     description:
       - Whether to use the key once, to prove that it works. A signing key signs, and the signature is verified on
@@ -102,11 +237,15 @@ options:
     default: 60.0
 notes:
   - A key that is deleted is lost for ever, with it everything that only this key can sign or decrypt. Make sure that
-    no node lists it any more.
+    no node lists it any more; O(in_use_by) asks the nodes.
   - Needs the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases) and C(kms:ListResourceTags) to
     read; to change, for what is to be changed, C(kms:CreateKey), C(kms:CreateAlias), C(kms:TagResource),
     C(kms:UntagResource), C(kms:UpdateKeyDescription), C(kms:EnableKey), C(kms:DisableKey), C(kms:ScheduleKeyDeletion)
     and C(kms:CancelKeyDeletion).
+  - What is asked for beyond that needs its own permissions, C(kms:GetKeyPolicy) and C(kms:PutKeyPolicy) for a policy,
+    C(kms:ListGrants), C(kms:CreateGrant) and C(kms:RevokeGrant) for grants, C(kms:GetKeyRotationStatus),
+    C(kms:EnableKeyRotation) and C(kms:DisableKeyRotation) for rotation, C(kms:ReplicateKey) for replicas, with
+    C(kms:CreateKey) in their region, and C(kms:UpdateAlias) and C(kms:DeleteAlias) to move and remove an alias.
 seealso:
   - module: ledgerops.canton.kms_key_info
 author:
@@ -146,12 +285,51 @@ EXAMPLES = r"""
     purpose: namespace
     probe: true
 
-- name: Delete a key in a week
+- name: Let only the node's role use its keys, and the account keep them
+  ledgerops.canton.kms_key:
+    region: eu-central-1
+    alias: "canton/p1/{{ item }}"
+    purpose: "{{ item }}"
+    node_principals:
+      - arn:aws:iam::111122223333:role/canton-p1
+  loop: [namespace, sequencer_authentication, protocol, encryption]
+
+- name: Create a wrapper key that gets new material twice a year, with a replica
+  ledgerops.canton.kms_key:
+    region: eu-central-1
+    alias: canton/p1/wrapper
+    purpose: wrapper
+    rotation: true
+    rotation_period: 180
+    multi_region: true
+    replicas:
+      - eu-west-1
+
+- name: Let a monitor read the public key, and nobody else by a grant
+  ledgerops.canton.kms_key:
+    region: eu-central-1
+    alias: canton/p1/namespace
+    grants:
+      - name: monitor
+        grantee_principal: arn:aws:iam::111122223333:role/monitor
+        operations: [GetPublicKey, DescribeKey]
+    purge_grants: true
+
+- name: Move an alias to another key, though nodes don't notice
+  ledgerops.canton.kms_key:
+    region: eu-central-1
+    key_id: 00000000-0000-4000-8000-000000000000
+    alias: canton/p1/protocol
+    alias_move: true
+
+- name: Delete a key in a week, unless a participant still lists it
   ledgerops.canton.kms_key:
     region: eu-central-1
     alias: canton/p1/protocol-2
     state: absent
     pending_window: 7
+    in_use_by:
+      - endpoint: p1.example.com:5012
 
 - name: Keep it after all
   ledgerops.canton.kms_key:
@@ -208,6 +386,73 @@ key:
       description: Whether it is a multi-Region key.
       type: bool
       sample: false
+    primary_region:
+      description: Region of the primary key, of a multi-Region key. V(null) for a key of one region.
+      type: str
+      sample: null
+    replicas:
+      description: Replicas of a multi-Region key.
+      type: list
+      elements: dict
+      sample: []
+      contains:
+        region:
+          description: Region of the replica.
+          type: str
+          sample: eu-west-1
+        arn:
+          description: ARN of the replica. V(null) when it would be created.
+          type: str
+          sample: arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000
+    policy:
+      description: Key policy, as AWS tells it. V(null) when the task doesn't ask for a policy.
+      type: dict
+      sample: null
+    grants:
+      description: Grants of the key. V(null) when the task doesn't ask for grants.
+      type: list
+      elements: dict
+      sample: null
+      contains:
+        name:
+          description: Name of the grant. Empty when it has none.
+          type: str
+          sample: monitor
+        grantee_principal:
+          description: Principal that has the rights.
+          type: str
+          sample: arn:aws:iam::111122223333:role/monitor
+        operations:
+          description: What it may do.
+          type: list
+          elements: str
+          sample: [DescribeKey, GetPublicKey]
+        retiring_principal:
+          description: Principal that may give the grant up.
+          type: str
+          sample: null
+        constraints:
+          description: Encryption contexts for which the grant holds.
+          type: dict
+          sample: {}
+        grant_id:
+          description: Id of the grant. V(null) when it would be given.
+          type: str
+          sample: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
+    rotation:
+      description: Whether AWS KMS rotates the key, and how often. V(null) for asymmetric keys, and when the task doesn't
+        ask for rotation.
+      type: dict
+      sample: null
+      contains:
+        enabled:
+          description: Whether it does.
+          type: bool
+          sample: true
+        period:
+          description: Days between two rotations.
+          type: int
+          sample: 365
     created:
       description: When the key was created, in UTC. V(null) when it would be created.
       type: str
@@ -251,34 +496,23 @@ hint:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import (
     CONNECTION_RULES,
     CONNECTION_SPEC,
-    alias_name,
     check_dependencies,
-    connect,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import (
-    aim,
-    carry_out,
-    locate,
-    predict,
-    view,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import (
-    SPECS_OF_PURPOSE,
-    USAGE_OF_SPEC,
-    check_fits,
-    requirement,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_ensure import ensure as ensure_aws
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import SPEC as GRANT_SPEC
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import SPECS_OF_PURPOSE, USAGE_OF_SPEC
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain, side_spec
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **CONNECTION_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "alias": {"type": "str"},
+    "alias_state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "alias_move": {"type": "bool", "default": False},
     "key_id": {"type": "str"},
     "purpose": {"type": "str", "choices": list(SPECS_OF_PURPOSE)},
     "spec": {"type": "str", "choices": list(USAGE_OF_SPEC)},
@@ -289,53 +523,37 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "enabled": {"type": "bool"},
     "cancel_deletion": {"type": "bool", "default": False},
     "pending_window": {"type": "int", "default": 30},
+    "policy": {"type": "json"},
+    "node_principals": {"type": "list", "elements": "str"},
+    "admin_principals": {"type": "list", "elements": "str"},
+    "policy_lockout": {"type": "bool", "default": False},
+    "grants": {"type": "list", "elements": "dict", "options": GRANT_SPEC},
+    "purge_grants": {"type": "bool", "default": False},
+    "rotation": {"type": "bool"},
+    "rotation_period": {"type": "int"},
+    "multi_region": {"type": "bool"},
+    "replicas": {"type": "list", "elements": "str"},
+    "purge_replicas": {"type": "bool", "default": False},
+    "replica_endpoint_urls": {"type": "dict"},
+    "in_use_by": {**side_spec(required=False), "type": "list", "elements": "dict"},
+    "force": {"type": "bool", "default": False},
     "probe": {"type": "bool", "default": False},
     "wait_timeout": {"type": "float", "default": 60.0},
 }
-
-
-def check_values(params: t.Mapping[str, t.Any]) -> None:
-    """What the argument spec can't say. Raises CantonError."""
-    if not 7 <= params["pending_window"] <= 30:
-        raise CantonError(
-            f"pending_window is {params['pending_window']} days", "value_invalid", "AWS KMS takes 7 to 30."
-        )
-    if params["probe"] and (params["enabled"] is False or params["state"] == "absent"):
-        raise CantonError(
-            "A key that is to be disabled or deleted can't be probed",
-            "value_invalid",
-            "Set probe to false, or leave the key enabled.",
-        )
+RULES: dict[str, t.Any] = {
+    **CONNECTION_RULES,
+    "required_one_of": [("alias", "key_id")],
+    "required_by": {**CONNECTION_RULES["required_by"], "admin_principals": ("node_principals",)},
+    "mutually_exclusive": [*CONNECTION_RULES["mutually_exclusive"], ("policy", "node_principals")],
+}
 
 
 def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
-    check_values(params)
-    if params["tags"] is not None:
-        params = {**params, "tags": {str(name): str(value) for name, value in params["tags"].items()}}
-    wanted = requirement(params["purpose"], params["spec"], params["usage"])
-    alias = None if params["alias"] is None else alias_name(params["alias"])
-    keys = connect(params)
-
-    key = locate(keys, params["key_id"], alias, must_exist=params["state"] == "present")
-    if key is not None:
-        check_fits(wanted, key)
-    before = view(keys, key, alias)
-    after = aim(before, key, wanted, alias, params)
-
-    usable = key is not None
-    if check:
-        usable = key is not None and key.state == "enabled"
-        key = predict(key, after)
-    elif after != before:
-        key, after = carry_out(keys, key, before, after, params)
-        usable = True
-    probe = keys.probe(key) if params["probe"] and usable and key is not None else None
-    result: dict[str, t.Any] = {"key": None if key is None else key.as_result(), "probe": probe}
-    return Outcome(before, after, result, [] if key is None else list(key.notes))
+    return ensure_aws(params, check)
 
 
 def main() -> None:
-    run_plain(SPEC, ensure, check_dependencies, required_one_of=[("alias", "key_id")], **CONNECTION_RULES)
+    run_plain(SPEC, ensure, check_dependencies, **RULES)
 
 
 if __name__ == "__main__":

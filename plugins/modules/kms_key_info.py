@@ -27,8 +27,10 @@ options:
       with the value V(Canton).
     type: dict
 notes:
-  - Needs the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases) and C(kms:ListResourceTags), and
-    C(kms:ListKeys) when O(names) is not set. Keys that can't be read are then left out with a warning.
+  - Needs the permissions C(kms:DescribeKey) and C(kms:GetPublicKey), and C(kms:ListKeys) when O(names) is not set. Keys
+    that can't be read are then left out with a warning.
+  - C(kms:ListAliases), C(kms:ListResourceTags), C(kms:GetKeyPolicy), C(kms:ListGrants) and C(kms:GetKeyRotationStatus) are
+    wanted, too. What one of them would show is V(null) without it, with a warning.
 seealso:
   - module: ledgerops.canton.kms_key
 author:
@@ -108,6 +110,73 @@ keys:
       description: Whether it is a multi-Region key.
       type: bool
       sample: false
+    primary_region:
+      description: Region of the primary key, of a multi-Region key. V(null) for a key of one region.
+      type: str
+      sample: null
+    replicas:
+      description: Replicas of a multi-Region key.
+      type: list
+      elements: dict
+      sample: []
+      contains:
+        region:
+          description: Region of the replica.
+          type: str
+          sample: eu-west-1
+        arn:
+          description: ARN of the replica.
+          type: str
+          sample: arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000
+    policy:
+      description: Key policy, as AWS tells it. V(null) when it can't be read.
+      type: dict
+      sample: null
+    grants:
+      description: Grants of the key. V(null) when they can't be read.
+      type: list
+      elements: dict
+      sample: null
+      contains:
+        name:
+          description: Name of the grant. Empty when it has none.
+          type: str
+          sample: monitor
+        grantee_principal:
+          description: Principal that has the rights.
+          type: str
+          sample: arn:aws:iam::111122223333:role/monitor
+        operations:
+          description: What it may do.
+          type: list
+          elements: str
+          sample: [DescribeKey, GetPublicKey]
+        retiring_principal:
+          description: Principal that may give the grant up.
+          type: str
+          sample: null
+        constraints:
+          description: Encryption contexts for which the grant holds.
+          type: dict
+          sample: {}
+        grant_id:
+          description: Id of the grant.
+          type: str
+          sample: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
+    rotation:
+      description: Whether AWS KMS rotates the key, and how often. V(null) for asymmetric keys, and when it can't be
+        read.
+      type: dict
+      sample: null
+      contains:
+        enabled:
+          description: Whether it does.
+          type: bool
+          sample: true
+        period:
+          description: Days between two rotations.
+          type: int
+          sample: 365
     created:
       description: When the key was created, in UTC.
       type: str
@@ -170,13 +239,15 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "tags": {"type": "dict"},
 }
 
+PARTS = ("policy", "grants", "rotation")
+
 
 def read_all(keys: AwsKeys, warnings: list[str]) -> list[Key]:
     """Every customer's key of the region; those that these credentials may not see are told in ``warnings``."""
     found = []
     for arn in keys.names():
         try:
-            key = keys.find(arn)
+            key = keys.find(arn, *PARTS)
         except CantonError as exc:
             if exc.error_id != ACCESS_DENIED:
                 raise
@@ -187,6 +258,15 @@ def read_all(keys: AwsKeys, warnings: list[str]) -> list[Key]:
     return found
 
 
+def told(found: list[Key]) -> list[str]:
+    """The notes on the keys, each once: what one key doesn't show for want of a permission, most others don't either."""
+    arns: dict[str, list[str]] = {}
+    for key in found:
+        for note in key.notes:
+            arns.setdefault(note.replace(str(key.arn), "{}"), []).append(str(key.arn))
+    return [text.format(each[0] if len(each) == 1 else f"{len(each)} keys") for text, each in arns.items()]
+
+
 def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
     keys = connect(params)
     warnings: list[str] = []
@@ -194,12 +274,12 @@ def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
     if params["names"] is None:
         found = read_all(keys, warnings)
     else:
-        answers = [(name, keys.find(name)) for name in params["names"]]
+        answers = [(name, keys.find(name, *PARTS)) for name in params["names"]]
         missing = [name for name, key in answers if key is None]
         found = [key for name, key in answers if key is not None]
     tags = {str(name): str(value) for name, value in (params["tags"] or {}).items()}
     chosen = [key for key in found if tags.items() <= (key.tags or {}).items()]
-    warnings += [note for key in found for note in key.notes]
+    warnings += told(found)
     return Outcome(result={"keys": [key.as_result() for key in chosen], "missing": missing}, warnings=warnings)
 
 

@@ -132,7 +132,10 @@ def test_check_run_and_run_again(playbook: Playbook) -> None:
     again, info = playbook.run(create, kms_key_info(names=[f"alias/run/{purpose}" for purpose in PURPOSES]))
     assert [item["changed"] for item in again["results"]] == [False] * len(PURPOSES)
     assert [item["key"] for item in again["results"]] == [item["key"] for item in made["results"]]
-    assert info["keys"] == [item["key"] for item in made["results"]]
+    for shown, item in zip(info["keys"], made["results"], strict=True):
+        # kms_key reads of these only what it is asked to set
+        assert shown["policy"] and shown["grants"] == []
+        assert {**shown, "policy": None, "grants": None, "rotation": None} == item["key"]
     assert info["changed"] is False
 
 
@@ -159,6 +162,52 @@ def test_changes_deletion_and_return(playbook: Playbook) -> None:
     ]
     assert results[5]["key"]["arn"] == results[0]["key"]["arn"]
     assert results[5]["probe"] == "sign_verify"
+
+
+def test_policy_grants_rotation_regions_and_aliases(playbook: Playbook) -> None:
+    role = "arn:aws:iam::123456789012:role/"
+    everything: dict[str, Any] = {"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "kms:*"}
+    wrapper = kms_key(
+        alias="all/wrapper",
+        purpose="wrapper",
+        sts_endpoint_url=playbook.defaults["endpoint_url"],
+        node_principals=[f"{role}canton"],
+        grants=[{"name": "backup", "grantee_principal": f"{role}backup", "operations": ["Decrypt", "DescribeKey"]}],
+        purge_grants=True,
+        rotation=True,
+        replicas=["eu-west-1"],
+    )
+    (predicted,) = playbook.run(wrapper, flags=("--check", "--diff"))
+    made, again, signing, moved, malformed, locked, waits = playbook.run(
+        wrapper,
+        wrapper,
+        kms_key(alias="all/signing", purpose="protocol", policy={"Statement": [{**everything, "Resource": "*"}]}),
+        kms_key(alias="all/wrapper", key_id="{{ result_0.key.arn }}", alias_move=True),
+        {**kms_key(alias="all/other", purpose="protocol", policy={"Statement": [everything]}), "ignore_errors": True},
+        {
+            **kms_key(
+                alias="all/other",
+                purpose="protocol",
+                policy='{"Statement": {"Effect": "Allow", "Resource": "*", "Action": "kms:Sign", "Principal": "*"}}',
+            ),
+            "ignore_errors": True,
+        },
+        kms_key(alias="all/wrapper", state="absent", purge_replicas=True, pending_window=7),
+        flags=("--diff",),
+    )
+    assert predicted["diff"] == made["diff"]
+    assert set(predicted["key"]) == set(made["key"])
+    assert (made["changed"], again["changed"], moved["changed"]) == (True, False, False)
+    assert made["key"]["policy"]["Statement"][1]["Action"] == ["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey"]
+    assert [(grant["name"], grant["operations"]) for grant in made["key"]["grants"]] == [
+        ("backup", ["Decrypt", "DescribeKey"])
+    ]
+    assert made["key"]["rotation"] == {"enabled": True, "period": 365}
+    assert [replica["region"] for replica in made["key"]["replicas"]] == ["eu-west-1"]
+    assert signing["key"]["policy"]["Statement"][0]["Principal"] == {"AWS": "123456789012"}
+    assert (malformed["error_id"], locked["error_id"]) == ("policy_malformed", "policy_locks_out")
+    assert "statement 1 needs Resource or NotResource" in malformed["msg"]
+    assert waits["diff"]["after"]["replicas"] == {"eu-west-1": "pending_deletion"}
 
 
 def test_bad_input_gets_one_clear_message_each(playbook: Playbook) -> None:

@@ -131,5 +131,5 @@ def test_nothing_but_ids_of_contracts_and_public_keys(live: Participant, tmp_pat
         assert identifier.startswith("00") and len(package) == 64 and incomplete is False
         assert synchronizer.count("::") == (1 if live.MAJOR > 2 else 0)
         assert stakeholders and all(party.count("::") == 1 for party in stakeholders)
-    kept = {"fingerprint", "name", "purpose", "usage", "spec", "kms_key_id", "public_key", "der"}
+    kept = {"fingerprint", "name", "purpose", "usage", "spec", "kms_key_id", "public_key", "der", "wrapper_key_id"}
     assert content["keys"]["own"] and all(set(each) == kept for each in content["keys"]["own"])

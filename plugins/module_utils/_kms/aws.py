@@ -2,30 +2,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys in AWS KMS. The only file that imports boto3, botocore and cryptography.
+"""Keys in AWS KMS: find, create, change, prove. The only file here that needs cryptography; aws_session needs boto3.
 
 It knows AWS's calls and words; what should happen to a key is decided elsewhere.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
 from datetime import datetime, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_errors
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, Key
-
-try:
-    import boto3
-    import botocore.config
-    import botocore.exceptions
-except ImportError as exc:
-    BOTO3_IMPORT_ERROR: ImportError | None = exc
-else:
-    BOTO3_IMPORT_ERROR = None
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_attributes import (
+    AwsAttributes,
+    own_id,
+    replicas_of,
+    tag_list,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_session import (
+    BOTO3_IMPORT_ERROR,
+    CONNECTION_RULES,
+    CONNECTION_SPEC,
+    Clients,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, Key, snake
 
 try:
     from cryptography.exceptions import InvalidSignature
@@ -36,20 +38,7 @@ except ImportError as exc:
 else:
     CRYPTOGRAPHY_IMPORT_ERROR = None
 
-# The options that say how to reach AWS; documented in the fragment ``_kms``.
-CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
-    "region": {"type": "str"},
-    "endpoint_url": {"type": "str"},
-    "profile": {"type": "str"},
-    "access_key": {"type": "str", "no_log": True},
-    "secret_key": {"type": "str", "no_log": True},
-    "session_token": {"type": "str", "no_log": True},
-}
-CONNECTION_RULES: dict[str, t.Any] = {
-    "required_together": [("access_key", "secret_key")],
-    "required_by": {"session_token": ("access_key",)},
-    "mutually_exclusive": [("profile", "access_key")],
-}
+__all__ = ["CONNECTION_RULES", "CONNECTION_SPEC", "AwsKeys", "alias_name", "check_dependencies", "connect"]
 
 AWS_SPECS = {
     "ec_p256": "ECC_NIST_P256",
@@ -94,39 +83,38 @@ def alias_name(text: str) -> str:
 
 
 def connect(params: t.Mapping[str, t.Any]) -> AwsKeys:
-    """Keys of the account and region that ``params`` (see CONNECTION_SPEC) lead to. Sends nothing yet."""
+    """Keys of the account and region that ``params`` (see CONNECTION_SPEC) lead to. Only an assumed role sends something."""
     check_dependencies()
-    # the SDK itself reads AWS_DEFAULT_REGION only; whatever else is unset here it finds in AWS's usual places
-    region = params["region"] or os.environ.get("AWS_REGION") or None
-    try:
-        session = boto3.session.Session(
-            profile_name=params["profile"],
-            region_name=region,
-            aws_access_key_id=params["access_key"],
-            aws_secret_access_key=params["secret_key"],
-            aws_session_token=params["session_token"],
-        )
-        config = botocore.config.Config(
-            connect_timeout=10,
-            read_timeout=30,
-            retries={"mode": "standard", "max_attempts": 5},
-            user_agent_extra="ledgerops.canton",
-        )
-        return AwsKeys(session.client("kms", endpoint_url=params["endpoint_url"], config=config))
-    except botocore.exceptions.BotoCoreError as exc:
-        raise aws_errors.failed("The connection", exc) from exc
-    except ValueError as exc:
-        raise CantonError(
-            str(exc), "endpoint_invalid", "Give endpoint_url as https://HOST or http://HOST:PORT."
-        ) from exc
+    clients = Clients(params)
+    return AwsKeys(clients.client("kms"), clients, params.get("replica_endpoint_urls"))
 
 
-class AwsKeys:
+class AwsKeys(AwsAttributes):
     """One method for each thing that can be done to a key. Refusals are a CantonError with AWS's code as id."""
 
-    def __init__(self, client: t.Any) -> None:
-        self._client = client
-        self.region: str | None = client.meta.region_name
+    def __init__(
+        self, client: t.Any, clients: Clients | None = None, endpoints: t.Mapping[str, str] | None = None
+    ) -> None:
+        """``clients`` leads to other regions and to STS; ``endpoints`` are those of KMS in other regions, by region."""
+        super().__init__(client)
+        self._clients = clients
+        self._endpoints = endpoints or {}
+
+    def in_region(self, region: str) -> AwsKeys:
+        clients = self._known_clients()
+        return AwsKeys(clients.client("kms", region, self._endpoints.get(region)), clients)
+
+    def account(self, key: Key | None) -> tuple[str, str]:
+        """Account and partition of a key, or those of the credentials where there is no key yet."""
+        if key is not None and key.arn:
+            _arn, partition, _kms, _region, account, _rest = key.arn.split(":", 5)
+            return account, partition
+        return self._known_clients().caller()
+
+    def _known_clients(self) -> Clients:
+        if self._clients is None:
+            raise AssertionError("keys that are not of connect() lead nowhere else")
+        return self._clients
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -135,16 +123,20 @@ class AwsKeys:
         metadata = self._metadata(name)
         return None if metadata is None else str(metadata["Arn"])
 
-    def find(self, name: str) -> Key | None:
-        """All that can be read of the key with this id, ARN, alias or alias ARN; None when there is none."""
+    def find(self, name: str, *parts: str) -> Key | None:
+        """What can be read of the key with this id, ARN, alias or alias ARN; None when there is none.
+
+        Of ``policy``, ``grants`` and ``rotation`` those that are named in ``parts``: each needs a permission of its own.
+        """
         metadata = self._metadata(name)
         if metadata is None:
             return None
         notes: list[str] = []
         aliases = self._list_if_allowed("list_aliases", "Aliases", metadata["Arn"], notes)
         tags = self._list_if_allowed("list_resource_tags", "Tags", metadata["Arn"], notes)
+        primary, replicas = replicas_of(metadata)
         return Key(
-            state=_snake(metadata["KeyState"]),
+            state=snake(metadata["KeyState"]),
             spec=_OUR_SPECS.get(metadata["KeySpec"], metadata["KeySpec"].lower()),
             usage=metadata["KeyUsage"].lower(),
             description=metadata.get("Description", ""),
@@ -158,8 +150,31 @@ class AwsKeys:
             deletion_date=_utc(metadata.get("DeletionDate")),
             public_key_der=self._public_key(metadata),
             managed_by_provider=metadata.get("KeyManager") == "AWS",
+            primary_region=primary,
+            replicas=replicas,
+            **self._parts(metadata, parts, notes),
             notes=tuple(notes),
         )
+
+    def _parts(self, metadata: dict[str, t.Any], parts: t.Collection[str], notes: list[str]) -> dict[str, t.Any]:
+        """Policy, grants and rotation, as far as they are asked for, exist, and may be read."""
+        readers: dict[str, t.Callable[[str], t.Any]] = {
+            "policy": self.policy,
+            "grants": self.grants,
+            "rotation": self.rotation,
+        }
+        found = {}
+        for part in readers:
+            if part not in parts or (part == "rotation" and metadata["KeySpec"] != AWS_SPECS["symmetric"]):
+                continue
+            try:
+                found[part] = readers[part](metadata["Arn"])
+            except CantonError as exc:
+                if exc.error_id == aws_errors.ACCESS_DENIED:
+                    notes.append(_unreadable(part, metadata["Arn"], exc))
+                elif exc.error_id not in (aws_errors.INVALID_STATE, aws_errors.UNSUPPORTED):
+                    raise
+        return found
 
     def names(self) -> list[str]:
         """The ARNs of all keys of the account in this region."""
@@ -205,7 +220,7 @@ class AwsKeys:
         except CantonError as exc:
             if exc.error_id != aws_errors.ACCESS_DENIED:
                 raise
-            notes.append(f"{part} of {arn} can't be read: the permission {exc.details['action']} is missing.")
+            notes.append(_unreadable(part, arn, exc))
             return None
 
     # -- changing -------------------------------------------------------------------------------------------------
@@ -220,15 +235,21 @@ class AwsKeys:
         origin: str | None = None,
         multi_region: bool = False,
         policy: str | None = None,
+        lockout: bool = False,
     ) -> str:
-        """The ARN of a new key. ``origin`` is ``external`` for a key whose material is imported afterwards."""
-        optional: dict[str, t.Any] = {"Tags": _tag_list(tags)} if tags else {}
+        """The ARN of a new key. ``origin`` is ``external`` for a key whose material is imported afterwards.
+
+        ``policy`` is JSON text; ``lockout`` lets it through even if the caller could not change it any more.
+        """
+        optional: dict[str, t.Any] = {"Tags": tag_list(tags)} if tags else {}
         if origin is not None:
             optional["Origin"] = origin.upper()
         if multi_region:
             optional["MultiRegion"] = True
         if policy is not None:
             optional["Policy"] = policy
+        if lockout:
+            optional["BypassPolicyLockoutSafetyCheck"] = True
         answer = self._call(
             "create_key", KeySpec=AWS_SPECS[spec], KeyUsage=usage.upper(), Description=description, **optional
         )
@@ -237,27 +258,34 @@ class AwsKeys:
     def add_alias(self, arn: str, alias: str) -> None:
         self._call("create_alias", AliasName=alias, TargetKeyId=arn)
 
+    def move_alias(self, arn: str, alias: str) -> None:
+        """Make the alias of another key one of this key."""
+        self._call("update_alias", AliasName=alias, TargetKeyId=arn)
+
+    def remove_alias(self, alias: str) -> None:
+        self._call("delete_alias", AliasName=alias)
+
     def describe(self, arn: str, description: str) -> None:
         self._call("update_key_description", KeyId=arn, Description=description)
 
     def tag(self, arn: str, tags: t.Mapping[str, str]) -> None:
-        self._call("tag_resource", KeyId=arn, Tags=_tag_list(tags))
+        self._call("tag_resource", KeyId=arn, Tags=tag_list(tags))
 
     def untag(self, arn: str, names: t.Iterable[str]) -> None:
         self._call("untag_resource", KeyId=arn, TagKeys=sorted(names))
 
     def enable(self, arn: str) -> None:
-        self._call("enable_key", KeyId=_own_id(arn))
+        self._call("enable_key", KeyId=own_id(arn))
 
     def disable(self, arn: str) -> None:
-        self._call("disable_key", KeyId=_own_id(arn))
+        self._call("disable_key", KeyId=own_id(arn))
 
     def schedule_deletion(self, arn: str, days: int) -> None:
-        self._call("schedule_key_deletion", KeyId=_own_id(arn), PendingWindowInDays=days)
+        self._call("schedule_key_deletion", KeyId=own_id(arn), PendingWindowInDays=days)
 
     def cancel_deletion(self, arn: str) -> None:
         """Afterwards the key is disabled."""
-        self._call("cancel_key_deletion", KeyId=_own_id(arn))
+        self._call("cancel_key_deletion", KeyId=own_id(arn))
 
     # -- proving --------------------------------------------------------------------------------------------------
 
@@ -291,26 +319,6 @@ class AwsKeys:
         )
         return bool(opened["Plaintext"] == _PROBE)
 
-    # -- calls ----------------------------------------------------------------------------------------------------
-
-    def _call(self, method: str, **arguments: t.Any) -> dict[str, t.Any]:
-        return t.cast("dict[str, t.Any]", self._guarded(method, lambda: getattr(self._client, method)(**arguments)))
-
-    def _pages(self, method: str, part: str, **arguments: t.Any) -> list[dict[str, t.Any]]:
-        paginator = self._client.get_paginator(method)
-        pages = self._guarded(method, lambda: paginator.paginate(**arguments).build_full_result())
-        return t.cast("list[dict[str, t.Any]]", pages.get(part, []))
-
-    def _guarded(self, method: str, act: t.Callable[[], t.Any]) -> t.Any:
-        operation = self._client.meta.method_to_api_mapping[method]
-        try:
-            return act()
-        except botocore.exceptions.ClientError as exc:
-            error = exc.response.get("Error", {})
-            raise aws_errors.refused(operation, error.get("Code", ""), error.get("Message", ""), self.region) from exc
-        except botocore.exceptions.BotoCoreError as exc:
-            raise aws_errors.failed(operation, exc) from exc
-
 
 def _algorithm(algorithms: t.Mapping[str, str], key: Key) -> str:
     if key.spec not in algorithms:
@@ -322,17 +330,8 @@ def _algorithm(algorithms: t.Mapping[str, str], key: Key) -> str:
     return algorithms[key.spec]
 
 
-def _own_id(arn: str) -> str:
-    """What changes a key's state works in the key's own account only, where the id is its name."""
-    return arn.rpartition("/")[2]
-
-
-def _tag_list(tags: t.Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"TagKey": name, "TagValue": value} for name, value in sorted(tags.items())]
-
-
-def _snake(state: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", state).lower()
+def _unreadable(part: str, arn: str, exc: CantonError) -> str:
+    return f"{part.capitalize()} of {arn} can't be read: the permission {exc.details['action']} is missing."
 
 
 def _utc(moment: datetime | None) -> str | None:

@@ -15,6 +15,7 @@ ACCESS_DENIED = "AccessDeniedException"
 DISABLED = "DisabledException"
 INVALID_STATE = "KMSInvalidStateException"
 ALREADY_EXISTS = "AlreadyExistsException"
+UNSUPPORTED = "UnsupportedOperationException"
 
 _CREDENTIALS_WRONG = (
     "The access key, its secret or the session token is wrong, or of another AWS partition; check the credentials."
@@ -51,6 +52,10 @@ HINTS: dict[str, str] = {
     "InvalidImportTokenException": "The import token is of another key; run again.",
     "InvalidCiphertextException": "AWS could not unwrap the key material; check that endpoint_url leads to AWS KMS, and run again.",
     "IncorrectKeyMaterialException": "The key once had other key material, which can never be replaced; choose another alias.",
+    UNSUPPORTED: "AWS KMS can't do this with a key of this kind; look at it with ledgerops.canton.kms_key_info.",
+    "MalformedPolicyDocumentException": "Check the policy: each principal has to exist, and the caller has to keep the "
+    "permission to change the policy (policy_lockout gives that up). AWS may know a new role only after a minute.",
+    "InvalidGrantIdException": "Something else has just revoked the grant: run again.",
     "InvalidArnException": "Check the ARN: arn:aws:kms:REGION:ACCOUNT:key/ID.",
     "InvalidAliasNameException": "Use letters, digits, and the signs / _ - only.",
     "TagException": "Check the tags: no name may begin with aws: and there may be 50 at most.",
@@ -79,13 +84,13 @@ SDK_HINTS: dict[str, str] = {
 }
 
 
-def refused(operation: str, code: str, text: str, region: str | None) -> CantonError:
+def refused(operation: str, code: str, text: str, region: str | None, service: str = "kms") -> CantonError:
     """For an error that AWS answered; ``operation`` is the API's name of it, such as CreateKey."""
     if code.removeprefix("Client.") in (ACCESS_DENIED, "AccessDenied", "UnauthorizedOperation"):
-        return _denied(operation, text)
+        return _denied(f"{service}:{operation}", operation, text)
     hint = HINTS.get(code, "")
     return CantonError(
-        f"AWS KMS in {region} refused {operation}: {text or code}",
+        f"AWS {service.upper()} in {region} refused {operation}: {text or code}",
         error_id=code,
         hint=hint,
         retryable=hint in _PASSING,
@@ -93,25 +98,28 @@ def refused(operation: str, code: str, text: str, region: str | None) -> CantonE
     )
 
 
-def _denied(operation: str, text: str) -> CantonError:
+def _denied(action: str, operation: str, text: str) -> CantonError:
     # CreateKey with tags is refused for want of another action than its own; AWS names it
-    named = re.search(r"perform: (kms:\w+)", text)
-    action = named.group(1) if named else f"kms:{operation}"
+    named = re.search(r"perform: ([a-z]+:\w+)", text)
+    if named:
+        action = named.group(1)
+    other = "neither the key's policy nor an organisation's policy denies it"
+    if action == "sts:AssumeRole":
+        other = "the role exists and that its trust policy lets them (with the external_id, if it asks for one)"
     return CantonError(
         f"These AWS credentials lack the permission {action}: {text or 'access denied'}",
         error_id=ACCESS_DENIED,
-        hint=f"Allow {action} to them in an IAM policy, and check that neither the key's policy nor an organisation's "
-        "policy denies it.",
+        hint=f"Allow {action} to them in an IAM policy, and check that {other}.",
         details={"operation": operation, "action": action},
     )
 
 
-def failed(operation: str, exc: Exception) -> CantonError:
+def failed(operation: str, exc: Exception, service: str = "kms") -> CantonError:
     """For an error of the SDK itself: nothing was answered."""
     names = [cls.__name__ for cls in type(exc).__mro__]
     hint = next((SDK_HINTS[name] for name in names if name in SDK_HINTS), "")
     return CantonError(
-        f"{operation} did not get to AWS KMS: {exc}",
+        f"{operation} did not get to AWS {service.upper()}: {exc}",
         error_id=names[0],
         hint=hint,
         retryable=hint == _REACH,

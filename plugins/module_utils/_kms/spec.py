@@ -7,11 +7,16 @@
 from __future__ import annotations
 
 import base64
+import re
 import textwrap
+import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import KEY_SPECS, fingerprint
+
+if t.TYPE_CHECKING:
+    from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import Grant
 
 SIGN = "sign_verify"
 ENCRYPT = "encrypt_decrypt"
@@ -38,11 +43,32 @@ class Requirement:
 
 
 @dataclass(frozen=True)
+class Rotation:
+    """Whether a symmetric key gets new material by itself, and every how many days."""
+
+    enabled: bool
+    period: int | None = None
+
+    def as_result(self) -> dict[str, object]:
+        return {"enabled": self.enabled, "period": self.period}
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A key with the same id and material in another region; ``arn`` is None for one that would be made."""
+
+    region: str
+    arn: str | None
+
+
+@dataclass(frozen=True)
 class Key:
     """One key as a KMS shows it. No private material, ever.
 
     ``spec``, ``usage`` and ``state`` are this collection's words where it has one, else the provider's in lower case.
     ``tags`` and ``aliases`` are None when these credentials may not list them; ``notes`` then says so.
+    ``policy``, ``grants`` and ``rotation`` are None when nobody asked for them too, or when there is no such thing.
+    ``primary_region`` is None, and there are no ``replicas``, for a key of one region.
     """
 
     state: str
@@ -59,6 +85,11 @@ class Key:
     deletion_date: str | None = None
     public_key_der: bytes | None = None
     managed_by_provider: bool = False
+    policy: dict[str, t.Any] | None = None
+    grants: tuple[Grant, ...] | None = None
+    rotation: Rotation | None = None
+    primary_region: str | None = None
+    replicas: tuple[Replica, ...] = ()
     notes: tuple[str, ...] = ()
 
     def as_result(self) -> dict[str, object]:
@@ -75,6 +106,11 @@ class Key:
             "tags": self.tags,
             "origin": self.origin,
             "multi_region": self.multi_region,
+            "primary_region": self.primary_region,
+            "replicas": [{"region": each.region, "arn": each.arn} for each in self.replicas],
+            "policy": self.policy,
+            "grants": None if self.grants is None else [each.as_result() for each in self.grants],
+            "rotation": None if self.rotation is None else self.rotation.as_result(),
             "created": self.created,
             "deletion_date": self.deletion_date,
             "public_key_pem": None if der is None else pem(der),
@@ -134,6 +170,11 @@ def check_fits(wanted: Requirement | None, key: Key) -> None:
         "the key is.",
         details={"arn": key.arn, "spec": key.spec, "usage": key.usage},
     )
+
+
+def snake(word: str) -> str:
+    """A provider's ``PendingDeletion`` as ``pending_deletion``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()
 
 
 def pem(der: bytes) -> str:

@@ -70,7 +70,10 @@ class Synchronizer:
 
 @dataclass(frozen=True)
 class Key:
-    """A key pair of the vault or a public key. ``public_key`` is a serialized crypto ``PublicKey``, ``der`` its SPKI."""
+    """A key pair of the vault or a public key. ``public_key`` is a serialized crypto ``PublicKey``, ``der`` its SPKI.
+
+    ``wrapper_key_id`` names the KMS key that protects the private key in the node's own store; empty when none does.
+    """
 
     fingerprint: str
     name: str
@@ -80,6 +83,7 @@ class Key:
     kms_key_id: str
     public_key: bytes
     der: bytes
+    wrapper_key_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -369,7 +369,7 @@ class V0(LedgerAdmin):
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
         return [
-            _key(item.public_key_with_name.public_key, item.public_key_with_name.name)
+            _key(item.public_key_with_name.public_key, item.public_key_with_name.name, item.wrapper_key_id)
             for item in answer.private_keys_metadata
         ]
 
@@ -765,7 +765,7 @@ def _delegation(row: Message) -> Delegation:
     return Delegation(row.item.namespace, row.target_key_fingerprint, restriction, 0)
 
 
-def _key(public: Message, name: str) -> Key:
+def _key(public: Message, name: str, wrapper_key_id: str = "") -> Key:
     """A key as the vault tells it; ``der`` is empty for one in Tink's own format. Whether it lies in a KMS is not told."""
     signing = public.WhichOneof("key") == "signing_public_key"
     inner = public.signing_public_key if signing else public.encryption_public_key
@@ -778,6 +778,7 @@ def _key(public: Message, name: str) -> Key:
         kms_key_id="",
         public_key=public.SerializeToString(),
         der=_der(inner.format, inner.public_key),
+        wrapper_key_id=wrapper_key_id,
     )
 
 

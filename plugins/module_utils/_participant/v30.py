@@ -269,7 +269,12 @@ class V30(OwnIdentity, LedgerAdmin):
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
         return [
-            _key(item.public_key_with_name.public_key, item.public_key_with_name.name, item.kms_key_id)
+            _key(
+                item.public_key_with_name.public_key,
+                item.public_key_with_name.name,
+                item.kms_key_id,
+                item.wrapper_key_id,
+            )
             for item in answer.private_keys_metadata
         ]
 

@@ -54,7 +54,7 @@ def query(store: str, proposals: bool = False, operation: str = ADD) -> dict[str
     return {"store": store_id(store), "operation": operation, "head_state": {}, "proposals": proposals}
 
 
-def key_of(public: Message, name: str, kms_key_id: str) -> Key:
+def key_of(public: Message, name: str, kms_key_id: str, wrapper_key_id: str = "") -> Key:
     """A ``PublicKey`` message as a Key; its fingerprint is computed, never believed."""
     signing = public.WhichOneof("key") == "signing_public_key"
     inner = public.signing_public_key if signing else public.encryption_public_key
@@ -72,6 +72,7 @@ def key_of(public: Message, name: str, kms_key_id: str) -> Key:
         kms_key_id=kms_key_id,
         public_key=public.SerializeToString(),
         der=inner.public_key,
+        wrapper_key_id=wrapper_key_id,
     )
 
 

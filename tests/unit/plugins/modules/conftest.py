@@ -4,10 +4,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from unit.plugins.module_utils._kms.support import aws_in_process
 from unit.plugins.modules.support import Participants
 
 from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_ensure
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.modules import kms_key_info
 
 
 @pytest.fixture
@@ -15,3 +21,12 @@ def participants(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     found = Participants(capsys)
     monkeypatch.setattr(_runner, "open_participant", found.open)
     return found
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
+    """The keys of an empty account, which kms_key and kms_key_info work with."""
+    with aws_in_process(monkeypatch) as found:
+        monkeypatch.setattr(aws_ensure, "connect", lambda _params: found)
+        monkeypatch.setattr(kms_key_info, "connect", lambda _params: found)
+        yield found

@@ -7,21 +7,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from unit.plugins.module_utils._kms.support import CONNECTION, aws_in_process, record, refuse
+from unit.plugins.module_utils._kms.support import record, refuse
+from unit.plugins.modules.kms_support import ALIAS, key_of, refused, run, run_thrice, writes
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key
 
-ALIAS = "alias/canton/p1/namespace"
-WRITES = ("Create", "Update", "Tag", "Untag", "Enable", "Disable", "Schedule", "Cancel", "Delete")
 PURPOSES = {
     "namespace": ("ec_p256", "sign_verify"),
     "sequencer_authentication": ("ec_p256", "sign_verify"),
@@ -29,50 +26,6 @@ PURPOSES = {
     "encryption": ("rsa_2048", "encrypt_decrypt"),
     "wrapper": ("symmetric", "encrypt_decrypt"),
 }
-
-
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
-    with aws_in_process(monkeypatch) as found:
-        monkeypatch.setattr(kms_key, "connect", lambda _params: found)
-        yield found
-
-
-def run(check: bool = False, **options: Any) -> Outcome:
-    defaults = {name: option.get("default") for name, option in kms_key.SPEC.items()}
-    return kms_key.ensure({**defaults, **CONNECTION, "wait_timeout": 5.0, **options}, check)
-
-
-def run_thrice(keys: AwsKeys, **options: Any) -> Outcome:
-    """Check, run, run again: the prediction comes true without a write before, and nothing is left to do after."""
-    calls = record(keys)
-    predicted = run(check=True, **options)
-    assert not [call for call in calls if call.startswith(WRITES)]
-    done = run(**options)
-    assert (predicted.before, predicted.after, predicted.changed) == (done.before, done.after, done.changed)
-    assert shape(predicted) == shape(done)
-    calls.clear()
-    again = run(**options)
-    assert not again.changed
-    assert again.result == done.result
-    assert not [call for call in calls if call.startswith(WRITES)]
-    return done
-
-
-def shape(outcome: Outcome) -> tuple[set[str], set[str]]:
-    return set(outcome.result), set(key_of(outcome) if outcome.result["key"] else ())
-
-
-def key_of(outcome: Outcome) -> dict[str, Any]:
-    key = outcome.result["key"]
-    assert isinstance(key, dict)
-    return key
-
-
-def refused(**options: Any) -> CantonError:
-    with pytest.raises(CantonError) as caught:
-        run(**options)
-    return caught.value
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
@@ -103,6 +56,10 @@ def test_check_mode_knows_no_ids_of_a_new_key(keys: AwsKeys) -> None:
         "arn",
         "created",
         "deletion_date",
+        "primary_region",
+        "policy",
+        "grants",
+        "rotation",
         "public_key_pem",
         "public_key_der",
         "fingerprint",
@@ -179,7 +136,7 @@ def test_probe_of_a_new_key(keys: AwsKeys) -> None:
 
 
 def no_permission(key: Key) -> str:
-    raise CantonError(f"no permission to sign with {key.arn}", "AccessDeniedException")
+    raise CantonError(f"no permission to sign with {key.arn}", "AccessDeniedException", "Allow it.")
 
 
 def test_probe_that_is_refused_keeps_the_key_for_the_next_run(keys: AwsKeys) -> None:
@@ -193,11 +150,11 @@ def test_probe_that_is_refused_keeps_the_key_for_the_next_run(keys: AwsKeys) -> 
 @pytest.mark.parametrize(
     "asked", [{"purpose": "encryption"}, {"spec": "ec_p384"}, {"purpose": "protocol", "spec": "ec_p384"}]
 )
-def test_wrong_spec_is_an_error_and_changes_nothing(keys: AwsKeys, asked: dict[str, str]) -> None:
+def test_wrong_spec_is_an_error_and_changes_nothing(keys: AwsKeys, asked: dict[str, Any]) -> None:
     run(alias=ALIAS, purpose="namespace")
     calls = record(keys)
     assert refused(alias=ALIAS, description="other", **asked).error_id == "key_spec_mismatch"
-    assert not [call for call in calls if call.startswith(WRITES)]
+    assert not writes(calls)
 
 
 def test_disabled_key_is_an_error_until_someone_decides(keys: AwsKeys) -> None:

@@ -7,24 +7,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from unit.plugins.module_utils._kms.support import CONNECTION, aws_in_process, refuse
+from unit.plugins.module_utils._kms.support import CONNECTION, refuse
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import Grant
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Rotation
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_info
-
-
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
-    with aws_in_process(monkeypatch) as found:
-        monkeypatch.setattr(kms_key_info, "connect", lambda _params: found)
-        yield found
 
 
 def run(names: list[str] | None = None, tags: dict[str, Any] | None = None) -> Outcome:
@@ -76,6 +70,39 @@ def test_throttling_is_not_taken_for_a_missing_permission(keys: AwsKeys) -> None
     refuse(keys, "DescribeKey", "ThrottlingException")
     with pytest.raises(CantonError, match="lower forks"):
         run()
+
+
+def test_everything_that_can_be_set_is_shown(keys: AwsKeys) -> None:
+    reader = "arn:aws:iam::111122223333:role/reader"
+    arn = keys.create("symmetric", "encrypt_decrypt", "", {}, multi_region=True)
+    keys.grant(arn, Grant("reader", reader, ("DescribeKey",)))
+    keys.rotate(arn, Rotation(True, 365))
+    keys.replicate(arn, "eu-west-1", "", {}, None, False)
+    (key,) = found_by(run([arn]))
+    assert key["policy"]["Statement"][0]["Action"] == "kms:*"
+    assert [(grant["name"], grant["grantee_principal"]) for grant in key["grants"]] == [("reader", reader)]
+    assert key["rotation"] == {"enabled": True, "period": 365}
+    assert (key["multi_region"], key["primary_region"]) == (True, "eu-central-1")
+    assert [replica["region"] for replica in key["replicas"]] == ["eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "part"), [("GetKeyPolicy", "policy"), ("ListGrants", "grants"), ("GetKeyRotationStatus", "rotation")]
+)
+def test_what_may_not_be_read_is_a_note(keys: AwsKeys, operation: str, part: str) -> None:
+    arn = keys.create("symmetric", "encrypt_decrypt", "", {})
+    refuse(keys, operation, "AccessDeniedException")
+    outcome = run([arn])
+    assert {name for name in ("policy", "grants", "rotation") if found_by(outcome)[0][name] is None} == {part}
+    (warning,) = outcome.warnings
+    assert warning == f"{part.capitalize()} of {arn} can't be read: the permission kms:{operation} is missing."
+
+
+def test_a_note_on_many_keys_is_one_warning(keys: AwsKeys) -> None:
+    for spec in ("ec_p256", "ec_p384", "ec_secp256k1"):
+        keys.create(spec, "sign_verify", "", {})
+    refuse(keys, "GetKeyPolicy", "AccessDeniedException")
+    assert run().warnings == ["Policy of 3 keys can't be read: the permission kms:GetKeyPolicy is missing."]
 
 
 def test_module_from_arguments_to_json(keys: AwsKeys, capfd: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,8 @@ CONNECTION: dict[str, Any] = {
     "access_key": "AKIAUNITTESTUNITTEST",
     "secret_key": "unit-test-secret-unit-test-secret",
     "session_token": None,
+    "sts_endpoint_url": None,
+    "assume_role": None,
 }
 
 

@@ -47,6 +47,8 @@ def test_passing_failures_are_retryable(code: str) -> None:
         ("NotFoundException", "region"),
         ("DisabledException", "enabled=true"),
         ("LimitExceededException", "quota"),
+        ("MalformedPolicyDocumentException", "policy_lockout"),
+        ("UnsupportedOperationException", "of this kind"),
     ],
 )
 def test_lasting_failures_have_a_remedy(code: str, words: str) -> None:

@@ -192,13 +192,13 @@ def test_deletion_is_taken_back_before_anything_else(keys: AwsKeys) -> None:
     after = lifecycle.aim(before, key, NAMESPACE, "alias/canton/p1", params)
     calls = record(keys)
     lifecycle.carry_out(keys, key, before, after, params)
-    assert calls[:6] == [
+    assert [call for call in calls if not call.startswith(("Describe", "List", "Get"))] == [
         "CancelKeyDeletion",
+        "EnableKey",
         "CreateAlias",
         "UpdateKeyDescription",
         "TagResource",
         "UntagResource",
-        "EnableKey",
     ]
 
 

@@ -371,6 +371,7 @@ def test_keys() -> None:
         ("1220cc", "signing", "sm2", b"", ""),
         ("1220ee", "encryption", "rsa_2048", b"rsa", ""),
     ]
+    assert {key.wrapper_key_id for key in found} == {"w"}
 
 
 @pytest.mark.parametrize(("listed", "imports"), [([], 1), ([OTHER], 0), ([OTHER + "ff"], 1)])
