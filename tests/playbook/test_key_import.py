@@ -27,6 +27,9 @@ from playbook.migration import OLD_ALIAS, SOURCE, TARGET, Migration
 from playbook.releases import MATRIX, Pair
 from playbook.test_kill import Playing
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import AUTHORIZED
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import connection_spec, participant_of
+
 PLAIN = "plain-c"
 TOKEN = "a-token-that-nobody-may-see"
 ROLLBACK, RETIRE = "ledgerops.canton.rollback", "ledgerops.canton.retire"
@@ -161,12 +164,14 @@ def identity(story: Migration, name: str) -> str:
 
 class Story(Migration):
     def set_up(self) -> None:
+        self._give_the_source_an_encryption_key_as_nodes_make_it()
         kms = self.net.info()["kms"]
         self.secret = f"secret-{kms['aws_secret_access_key']}"
         self.variables.update(
             kms_migration_method="key_import",
             kms_migration_target_synchronizer=OLD_ALIAS,
             kms_migration_stop_timeout=1,
+            kms_migration_rotate_keys=True,
             kms_migration_kms={
                 "region": kms["region"],
                 "endpoint_url": kms["endpoint"],
@@ -174,6 +179,14 @@ class Story(Migration):
                 "secret_key": self.secret,
             },
         )
+
+    def _give_the_source_an_encryption_key_as_nodes_make_it(self) -> None:
+        """ECIES, which no KMS takes."""
+        options = {**dict.fromkeys(connection_spec()), "dossier": None, "timeout": 20.0, "ready_timeout": 20.0}
+        node: Any = participant_of({**options, **self.net.connection(SOURCE)}, "source")
+        uid = node.identity().uid
+        signing = [key for key in node.owner_keys(AUTHORIZED, uid) if key.purpose == "signing"]
+        node.authorize_owner_keys(uid, [*signing, node.generate_encryption_key("made-by-default", "ec_p256")])
 
     def let_it_stop_the_source(self) -> None:
         """As an operator who runs it in a container would give his own tasks."""
@@ -222,11 +235,11 @@ def test_what_cannot_be_imported_is_refused_before_anything_is_changed(story: St
     before = story.net.contents()
     assert story.preflight(kms_migration_source=story.net.connection(PLAIN)) == {
         "key_import_namespace_key",
-        "key_import_key_spec",
         "key_import_not_exportable",
     }
     assert story.preflight(kms_migration_target=story.net.connection(PLAIN)) == {"key_import_target"}
     assert story.preflight(kms_migration_method="envelope") == {"envelope_needs_no_migration"}
+    assert story.preflight(kms_migration_rotate_keys=False) == {"key_import_key_spec"}
     foreseen = story.run("--check")
     assert any(foreseen.changed)
     assert story.net.contents() == before
@@ -261,7 +274,7 @@ def test_the_target_waits_for_the_end_of_the_source_and_the_source_can_come_back
 def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp_path: Path) -> None:
     contracts = story.contracts(SOURCE)
     keys = private_keys(story.net.database, SOURCE)
-    assert len(keys) == 4
+    assert len(keys) == 6
     secrets = Secrets([TOKEN, story.secret], keys)
     story.let_it_stop_the_source()
     report = story.folder / "report"

@@ -21,7 +21,7 @@ from playbook.migration import (
     summary,
 )
 from playbook.observe_v30 import V30
-from playbook.releases import LINES, Pair
+from playbook.releases import DIALECTS, LINES, Pair
 
 from sandbox import network as supervisor
 from sandbox import package_store
@@ -122,6 +122,7 @@ def find_dar_again(migration: Migration) -> None:
     )
 
 
+@pytest.mark.pairs(DIALECTS)
 @pytest.mark.capability("Refusals with cause and remedy")
 def test_all_reasons_at_once_then_cured(migration: Migration) -> None:
     net = migration.net
