@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+import botocore.session
 import pytest
 from moto import mock_aws
 
@@ -29,6 +31,10 @@ CONNECTION: dict[str, Any] = {
 }
 
 
+# Every session would read the same descriptions of AWS's services again, which takes longer than a test.
+_loader = cache(botocore.session.create_loader)
+
+
 @contextmanager
 def aws_in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
     """Keys of an empty account; nothing of the developer's own AWS settings gets in."""
@@ -37,6 +43,7 @@ def aws_in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/nonexistent")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(botocore.session, "create_loader", _loader)
     with mock_aws():
         yield connect(CONNECTION)
 
