@@ -22,7 +22,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from playbook.conftest import StartNetwork
-from playbook.harness import Ansible, Run
+from playbook.harness import Ansible, Run, eventually
 from playbook.migration import OLD_ALIAS, SOURCE, TARGET, Migration
 from playbook.releases import MATRIX, Pair
 from playbook.test_kill import Playing
@@ -186,7 +186,13 @@ class Story(Migration):
         node: Any = participant_of({**options, **self.net.connection(SOURCE)}, "source")
         uid = node.identity().uid
         signing = [key for key in node.owner_keys(AUTHORIZED, uid) if key.purpose == "signing"]
-        node.authorize_owner_keys(uid, [*signing, node.generate_encryption_key("made-by-default", "ec_p256")])
+        ecies = node.generate_encryption_key("made-by-default", "ec_p256")
+        node.authorize_owner_keys(uid, [*signing, ecies])
+        store = self.net.synchronizer("east")
+        eventually(
+            lambda: ecies.fingerprint in {key.fingerprint for key in node.owner_keys(store, uid)},
+            "the key on the synchronizer",
+        )
 
     def let_it_stop_the_source(self) -> None:
         """As an operator who runs it in a container would give his own tasks."""

@@ -259,6 +259,9 @@ class TopologyState:
 
     def _check_serial(self, connection: sqlite3.Connection, store: str, transaction: Transaction) -> None:
         head = self.head(connection, store, transaction.key)
+        if head is None and not transaction.signed.proposal:
+            # What comes from another node may begin later; only a proposal has to begin at the beginning.
+            return
         expected = head.transaction.serial + 1 if head else 1
         if transaction.serial != expected:
             raise serial_mismatch(transaction.serial, expected)

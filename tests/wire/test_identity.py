@@ -249,6 +249,8 @@ def test_it_carries_on_from_every_step(stage: Stage, monkeypatch: pytest.MonkeyP
 
 
 def test_the_identity_of_another_node(stage: Stage, tmp_path: Path) -> None:
+    # a mapping that has a past: what it says now is signed by the newest of its keys only
+    stage.rotate("old", "protocol", generate="ec_p384")
     path = str(tmp_path / "old.identity.json")
     predicted = stage.identity("old", check=True, state="recorded", identity_file=path)
     assert predicted.changed and not Path(path).exists()
@@ -257,7 +259,7 @@ def test_the_identity_of_another_node(stage: Stage, tmp_path: Path) -> None:
     assert not stage.identity("old", state="recorded", identity_file=path).changed
     assert Path(path).stat().st_mode & 0o777 == 0o600
     needed: Any = recorded.result["needed"]
-    assert [key["purpose"] for key in needed] == list(PURPOSES)
+    assert sorted(key["purpose"] for key in needed) == sorted(PURPOSES)
     fingerprints = [key["fingerprint"] for key in needed]
 
     others = [
@@ -267,7 +269,7 @@ def test_the_identity_of_another_node(stage: Stage, tmp_path: Path) -> None:
     wrong = refusal(stage.identity, "heir", identity_file=path, keys=others)
     assert wrong.error_id == "other_key"
     missing = refusal(stage.identity, "heir", identity_file=path, keys=others[:3])
-    assert missing.error_id == "keys_invalid" and fingerprints[3] in str(missing)
+    assert missing.error_id == "keys_invalid" and others[3]["fingerprint"] in str(missing)
     assert stage.participant("heir").identity().waiting_for == "id"
 
     keys = [{**item, "kms_key_id": stage.material("old", item["fingerprint"])} for item in others]

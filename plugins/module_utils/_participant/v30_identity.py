@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import encryption_enum, signing_enum
@@ -30,7 +31,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_
     store_id,
 )
 
-OWN_MAPPINGS = ("namespace_delegation", "owner_to_key_mapping")
 ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"
 NOT_ENCRYPTED = ("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "redacted")
 
@@ -38,6 +38,22 @@ NOT_ENCRYPTED = ("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "redacted")
 def _usages(usage: t.Iterable[str]) -> list[str]:
     """Canton's enum names; a node adds the proof of ownership by itself (B4)."""
     return [f"SIGNING_KEY_USAGE_{word.upper()}" for word in usage if word != "proof_of_ownership"]
+
+
+def _without_time(base_query: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {name: value for name, value in base_query.items() if name != "head_state"}
+
+
+def _delegates(transaction: Message, namespace: str) -> bool:
+    mapping = transaction.mapping
+    is_delegation = mapping.WhichOneof("mapping") == "namespace_delegation"
+    return bool(is_delegation and mapping.namespace_delegation.namespace == namespace)
+
+
+def _maps(transaction: Message, uid: str) -> bool:
+    mapping = transaction.mapping
+    is_mapping = mapping.WhichOneof("mapping") == "owner_to_key_mapping"
+    return bool(is_mapping and mapping.owner_to_key_mapping.member == f"PAR::{uid}")
 
 
 class OwnIdentity:
@@ -115,33 +131,37 @@ class OwnIdentity:
         self._authorize_own({"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}})
 
     def signed_identity(self, uid: str) -> list[bytes]:
-        """The signed transactions that make up this participant's identity, root certificate first: its namespace's
-        delegations and its key mapping, as its own store has them."""
+        """The signed transactions that make up this participant's identity, as its own store has them: its namespace's
+        delegations, root certificate first, and its key mapping with its whole past.
+
+        A later mapping is signed by the keys that it added only, so it is worth nothing without the earlier ones (B7).
+        """
         namespace = uid.rpartition("::")[2]
-        answer = self.admin.read(READ + "ListAll", base_query=query(AUTHORIZED), filter_namespace=namespace)
-        ranked = []
+        standing = self._stored(query(AUTHORIZED), namespace)
+        past = self._stored({**_without_time(query(AUTHORIZED)), "range": {}}, namespace)
+        certificates = [(self._is_other(each, namespace), raw) for each, raw in standing if _delegates(each, namespace)]
+        mappings = [(each.serial, raw) for each, raw in past if _maps(each, uid)]
+        # sorted is stable: further delegations stay in the order in which the node has taken them
+        ordered = [*sorted(certificates, key=lambda pair: pair[0]), *sorted(mappings, key=lambda pair: pair[0])]
+        return [raw for _rank, raw in ordered]
+
+    def _stored(self, base_query: dict[str, t.Any], namespace: str) -> list[tuple[Message, bytes]]:
+        """The transactions of a store that are no proposals, each with its signed form."""
+        answer = self.admin.read(READ + "ListAll", base_query=base_query, filter_namespace=namespace)
+        found = []
         for item in answer.result.items:
             raw = unwrap(item.transaction, "a stored topology transaction")
-            rank = self._rank(raw, uid, namespace)
-            if rank is not None:
-                ranked.append((rank, raw))
-        # sorted is stable: further delegations stay in the order in which the node has taken them
-        return [raw for _rank, raw in sorted(ranked, key=lambda pair: pair[0])]
+            signed = self.admin.message(PROTOCOL + "SignedTopologyTransaction").FromString(raw)
+            inner = unwrap(signed.transaction, "a topology transaction")
+            if not signed.proposal:
+                found.append((self.admin.message(PROTOCOL + "TopologyTransaction").FromString(inner), raw))
+        return found
 
-    def _rank(self, raw: bytes, uid: str, namespace: str) -> int | None:
-        signed = self.admin.message(PROTOCOL + "SignedTopologyTransaction").FromString(raw)
-        inner = unwrap(signed.transaction, "a topology transaction")
-        mapping = self.admin.message(PROTOCOL + "TopologyTransaction").FromString(inner).mapping
-        kind = mapping.WhichOneof("mapping")
-        if signed.proposal or kind not in OWN_MAPPINGS:
-            return None
-        if kind == "owner_to_key_mapping":
-            return 2 if mapping.owner_to_key_mapping.member == f"PAR::{uid}" else None
-        delegation = mapping.namespace_delegation
-        if delegation.namespace != namespace:
-            return None
-        target = key_of(self.admin.message(CRYPTO + "PublicKey")(signing_public_key=delegation.target_key), "", "")
-        return 0 if target.fingerprint == namespace else 1
+    def _is_other(self, transaction: Message, namespace: str) -> bool:
+        """Whether a delegation is another than the root certificate."""
+        key = transaction.mapping.namespace_delegation.target_key
+        target = key_of(self.admin.message(CRYPTO + "PublicKey")(signing_public_key=key), "", "")
+        return target.fingerprint != namespace
 
     def _authorize_own(self, mapping: dict[str, t.Any]) -> None:
         try:
