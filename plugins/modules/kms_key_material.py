@@ -222,8 +222,16 @@ hint:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws, aws_import, wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import bring
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import (
+    aws,
+    aws_import,
+    gcp,
+    gcp_import,
+    provider,
+    wrapping,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import ED25519, ED25519_NOTE
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, bring
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import (
     PURPOSES,
     choose,
@@ -235,10 +243,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_source
 
 SPEC: dict[str, dict[str, t.Any]] = {
+    **provider.SPEC,
     **aws.CONNECTION_SPEC,
+    **gcp.CONNECTION_SPEC,
+    **gcp.KEY_SPEC,
     "fingerprint": {"type": "str"},
     "purpose": {"type": "str", "choices": list(PURPOSES)},
-    "alias": {"type": "str", "required": True},
+    "alias": {"type": "str"},
     "description": {"type": "str"},
     "tags": {"type": "dict"},
     "wait_timeout": {"type": "float", "default": 60.0},
@@ -246,7 +257,9 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def ensure(params: dict[str, t.Any], source: Participant, check: bool) -> Outcome:
-    importer = aws_import.open_importer(params)
+    provider.refuse_foreign(params, SPEC)
+    opened = gcp_import.open_importer if provider.of(params) == provider.GCP else aws_import.open_importer
+    importer: Importer = opened(params)
     theirs = choose(source, params["fingerprint"], params["purpose"])
     goal = wanted(source, theirs, importer)
     brought = bring(importer, goal, export(source, theirs), params["wait_timeout"], check)
@@ -262,12 +275,8 @@ def ensure(params: dict[str, t.Any], source: Participant, check: bool) -> Outcom
         "source_key": source_key,
         "imported": brought.imported,
     }
-    return Outcome(brought.before, brought.after, result, list(brought.key.notes))
-
-
-def check_dependencies() -> None:
-    aws.check_dependencies()
-    wrapping.check_dependencies()
+    notes = [ED25519_NOTE] if brought.imported and goal.spec == ED25519 else []
+    return Outcome(brought.before, brought.after, result, [*brought.key.notes, *notes])
 
 
 def main() -> None:
@@ -276,9 +285,10 @@ def main() -> None:
     rules = {
         **aws.CONNECTION_RULES,
         "required_one_of": [choice],
+        "required_if": [("provider", "aws", ("alias",)), gcp.REQUIRED],
         "mutually_exclusive": [*aws.CONNECTION_RULES["mutually_exclusive"], choice],
     }
-    run_source(SPEC, ensure, check_dependencies, **rules)
+    run_source(SPEC, ensure, wrapping.check_dependencies, **rules)
 
 
 if __name__ == "__main__":

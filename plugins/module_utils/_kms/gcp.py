@@ -236,7 +236,7 @@ class GcpKeys:
             raise
         if answer.name != version.name or not _intact(answer.pem.encode(), answer.pem_crc32c):
             raise _damaged("GetPublicKey")
-        return _der(answer.pem)
+        return der(answer.pem)
 
     def policy(self, arn: str) -> tuple[dict[str, t.Any], bytes]:
         """The key's own IAM policy, and its etag."""
@@ -250,6 +250,9 @@ class GcpKeys:
                 binding["condition"] = {name: text for name, text in texts.items() if text}
             bindings.append(binding)
         return {"version": answer.version or 1, "bindings": bindings}, answer.etag
+
+    def version_state(self, arn: str, number: int) -> str:
+        return state_of(_word(self._call("get_crypto_key_version", {"name": _version(arn, number)}).state))
 
     # -- changing -------------------------------------------------------------------------------------------------
 
@@ -486,15 +489,15 @@ def _shown(key: t.Any, versions: t.Sequence[t.Any]) -> t.Any:
 
 def _ordered(versions: t.Sequence[t.Any], shown: t.Any) -> tuple[Version, ...]:
     """The one that is shown comes last: when it has changed, all have, even if a run was interrupted."""
-    ordered = sorted(versions, key=lambda each: (each is shown, _number(each.name)))
-    return tuple(Version(_number(each.name), state_of(_word(each.state))) for each in ordered)
+    ordered = sorted(versions, key=lambda each: (each is shown, number(each.name)))
+    return tuple(Version(number(each.name), state_of(_word(each.state))) for each in ordered)
 
 
 def _version(arn: str, number: int) -> str:
     return f"{arn}/cryptoKeyVersions/{number}"
 
 
-def _number(name: str) -> int:
+def number(name: str) -> int:
     return int(_last(name))
 
 
@@ -524,7 +527,7 @@ def _utc(moment: t.Any) -> str | None:
     )
 
 
-def _der(pem: str) -> bytes:
+def der(pem: str) -> bytes:
     """The DER inside a PEM, with every byte as it was sent."""
     body = re.sub(r"-----[A-Z ]+-----|\s", "", pem)
     try:

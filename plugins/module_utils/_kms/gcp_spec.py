@@ -51,6 +51,7 @@ _SIGNING = (*SPECS_OF_PURPOSE["namespace"], ED25519)
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,63}")
 _PROJECT = re.compile(r"[a-z0-9.:-]{1,100}")
 _LOCATION = re.compile(r"[a-z0-9-]{1,63}")
+LABEL_LENGTH = 63
 _LABEL_NAME = re.compile(r"[^\W\d_][\w-]{0,62}")
 _LABEL_VALUE = re.compile(r"[\w-]{0,63}")
 
