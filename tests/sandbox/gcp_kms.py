@@ -255,6 +255,13 @@ class GcpKms:
             version.why = self.faults.generation_fails
         return version
 
+    def add_foreign(self, ring: str, key_id: str, purpose: str, algorithm: str) -> None:
+        """A key of a kind that Canton has no use for, and that can't be used here either."""
+        template = {"algorithm": algorithm, "protection_level": "SOFTWARE"}
+        name = f"{ring}/cryptoKeys/{key_id}"
+        key = self.keys[name] = _Key(kms.CryptoKey({"name": name, "purpose": purpose, "version_template": template}))
+        self._add(key, algorithm, "SOFTWARE").shown.state = _State.ENABLED
+
     def rotate(self, name: str) -> None:
         """What Google does by itself when it is time."""
         with self._lock:

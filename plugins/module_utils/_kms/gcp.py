@@ -67,6 +67,8 @@ _FIRST_PAUSE_SECONDS = 0.3
 _LONGEST_PAUSE_SECONDS = 5.0
 
 FIRST = 1  # the only version that Canton uses (kms 1)
+# those whose public keys come as PEM
+_ASYMMETRIC = ("EC_SIGN_", "RSA_")
 _PROBE = b"ledgerops.canton asks whether this key works"
 _CONDITIONAL_POLICIES = 3
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -88,16 +90,21 @@ def check_dependencies() -> None:
 def connect(params: t.Mapping[str, t.Any]) -> GcpKeys:
     """Keys of the ring that ``params`` (see CONNECTION_SPEC) lead to. Sends nothing to the KMS yet."""
     where = ring(params["project"], params["location"], params["key_ring"])
+    url = _endpoint(params["endpoint_url"])
     check_dependencies()
-    return GcpKeys(_client(params), where)
+    from google.auth import exceptions
+
+    try:
+        return GcpKeys(_client(params, url), where)
+    except (exceptions.GoogleAuthError, OSError, ValueError) as exc:
+        raise gcp_errors.failed("The connection", exc) from exc
 
 
-def _client(params: t.Mapping[str, t.Any]) -> t.Any:
+def _client(params: t.Mapping[str, t.Any], url: t.Any) -> t.Any:
     from google.api_core.gapic_v1.client_info import ClientInfo
     from google.cloud import kms_v1
 
     info = ClientInfo(user_agent="ledgerops.canton")  # type: ignore[no-untyped-call]
-    url = _endpoint(params["endpoint_url"])
     if url is not None and url.scheme == "http":
         return kms_v1.KeyManagementServiceClient(transport=_plain_transport(url.netloc), client_info=info)
     options = {} if url is None else {"api_endpoint": url.netloc}
@@ -109,17 +116,22 @@ def _plain_transport(address: str) -> t.Any:
     import grpc
     from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcTransport
 
-    return KeyManagementServiceGrpcTransport(channel=grpc.insecure_channel(address))
+    # a proxy that is set for the world has no way to this host
+    channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
+    return KeyManagementServiceGrpcTransport(channel=channel)
 
 
 def _endpoint(text: str | None) -> t.Any:
     if not text:
         return None
     url = urlsplit(text)
-    bare = url.path in ("", "/") and not url.query and not url.fragment and url.username is None
+    try:
+        bare = url.path in ("", "/") and not url.query and not url.fragment and url.username is None and url.port != 0
+    except ValueError:  # the port is none
+        bare = False
     if url.scheme not in ("http", "https") or not url.hostname or not bare:
         raise CantonError(
-            f"{text!r} is no address of GCP KMS",
+            "endpoint_url is no address of GCP KMS",
             "endpoint_invalid",
             "Give endpoint_url as https://HOST or https://HOST:PORT.",
         )
@@ -134,15 +146,12 @@ def _endpoint(text: str | None) -> t.Any:
 
 def _credentials(params: t.Mapping[str, t.Any]) -> t.Any:
     import google.auth
-    from google.auth import exceptions, impersonated_credentials
+    from google.auth import impersonated_credentials
 
-    try:
-        if params["credentials_file"]:
-            found = _credentials_of(params["credentials_file"])
-        else:
-            found, _project = google.auth.default(scopes=[SCOPE])
-    except (exceptions.GoogleAuthError, OSError, ValueError) as exc:
-        raise gcp_errors.failed("The connection", exc) from exc
+    if params["credentials_file"]:
+        found = _credentials_of(params["credentials_file"])
+    else:
+        found, _project = google.auth.default(scopes=[SCOPE])
     account = params["impersonate_service_account"]
     if not account:
         return found
@@ -203,9 +212,7 @@ class GcpKeys:
             origin="external" if imported else "gcp_kms",
             created=_utc(key.create_time),
             deletion_date=None if shown is None else _utc(shown.destroy_time),
-            public_key_der=None
-            if shown is None or _word(key.purpose) == "ENCRYPT_DECRYPT"
-            else self._public_key(shown),
+            public_key_der=None if shown is None else self._public_key(shown),
             rotation=_rotation(key) if _word(key.purpose) == "ENCRYPT_DECRYPT" else None,
             protection_level=_word((key.version_template if shown is None else shown).protection_level).lower(),
             algorithm=algorithm,
@@ -225,7 +232,7 @@ class GcpKeys:
         return list(self._call("list_crypto_key_versions", {"parent": arn}, pages=True))
 
     def _public_key(self, version: t.Any) -> bytes | None:
-        if _word(version.state) not in ("ENABLED", "DISABLED"):
+        if _word(version.state) not in ("ENABLED", "DISABLED") or not _word(version.algorithm).startswith(_ASYMMETRIC):
             return None
         try:
             answer = self._call("get_public_key", {"name": version.name})

@@ -16,6 +16,8 @@ ALREADY_EXISTS = "ALREADY_EXISTS"
 FAILED_PRECONDITION = "FAILED_PRECONDITION"
 ABORTED = "ABORTED"
 THROTTLED = "RESOURCE_EXHAUSTED"
+# google-auth's name for credentials that give no token
+CREDENTIALS_FAILED = "RefreshError"
 # The reason that GCP itself gives for it, which tells it from a missing permission
 API_OFF = "SERVICE_DISABLED"
 # Ours: GCP has no code of its own for it
@@ -52,8 +54,11 @@ SDK_HINTS: dict[str, str] = {
     "still there and may be used (roles/iam.serviceAccountTokenCreator).",
     "TransportError": _REACH,
     "GoogleAuthError": CREDENTIALS,
+    "OSError": CREDENTIALS,
+    "ValueError": CREDENTIALS,
 }
 
+_NO_TOKEN = "metadata from plugin failed"
 _PERMISSION = re.compile(r"[Pp]ermission '?(\w+(?:\.\w+)+)'?")
 _MISROUTED = re.compile(r"location '[^']*'|locations/\S+ is not")
 
@@ -62,7 +67,10 @@ def refused(operation: str, code: str, text: str) -> CantonError:
     """For an error that GCP answered; ``operation`` is the API's name of it, ``code`` the one of gRPC."""
     if code == PERMISSION_DENIED:
         return _denied(operation, text)
-    hint = HINTS.get(code, "")
+    if _NO_TOKEN in text:
+        # gRPC takes credentials that give no token for a service that isn't there
+        code = CREDENTIALS_FAILED
+    hint = HINTS.get(code) or SDK_HINTS.get(code, "")
     if code in ("INVALID_ARGUMENT", NOT_FOUND) and _MISROUTED.search(text):
         code, hint = LOCATION_UNKNOWN, _LOCATIONS
     return CantonError(

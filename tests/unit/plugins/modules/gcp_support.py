@@ -60,9 +60,9 @@ class Gcp:
             if times > before.get(name, 0) and not name.startswith(reads)
         ]
 
-    def refused(self, **more: Any) -> CantonError:
+    def refused(self, check: bool = False, **more: Any) -> CantonError:
         with pytest.raises(CantonError) as caught:
-            self.run(**more)
+            self.run(check, **more)
         assert caught.value.hint
         return caught.value
 

@@ -10,14 +10,16 @@ import base64
 import builtins
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from unit.plugins.modules.gcp_support import NODE, PLACE, RING, Gcp, gcp_in_process, key_of
 
+from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import in_use
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp_errors
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key, kms_key_info
 
@@ -288,6 +290,12 @@ def test_refused_credentials_and_an_api_that_is_off(cloud: Gcp) -> None:
     assert "gcloud services enable" in cloud.refused(purpose="namespace").hint
 
 
+def test_credentials_that_give_no_token() -> None:
+    text = "Getting metadata from plugin failed with error: ('invalid_grant', 'Token has been expired or revoked.')"
+    error = gcp_errors.refused("GetCryptoKey", "UNAVAILABLE", text)
+    assert error.error_id == "RefreshError" and "log in again" in error.hint and not error.retryable
+
+
 def test_slow_generation_is_waited_for(cloud: Gcp) -> None:
     cloud.service.faults.generation_reads = 3
     assert key_of(cloud.run(purpose="encryption"))["state"] == "enabled"
@@ -330,18 +338,19 @@ def test_damaged_and_wrong_answers(cloud: Gcp) -> None:
     assert cloud.refused(probe=True).error_id == "probe_failed"
 
 
-def test_key_that_a_participant_lists_is_not_destroyed(cloud: Gcp, monkeypatch: pytest.MonkeyPatch) -> None:
-    cloud.run(purpose="namespace")
-    asked: list[Any] = []
-
-    def refuse(_keys: Any, key: Any, participants: Any, what: str) -> None:
-        asked.append((key.aliases, len(participants)))
-        raise CantonError(f"Key {key.arn} {what}", "key_in_use", "Retire it.")
-
-    monkeypatch.setattr(in_use, "refuse_while_listed", refuse)
-    assert cloud.refused(state="absent", in_use_by=[{}]).error_id == "key_in_use"
-    arn = f"{RING}/cryptoKeys/key"
-    assert asked == [((arn, f"{arn}/cryptoKeyVersions/1"), 1)]
+@pytest.mark.parametrize(
+    "known_as", ["key", f"{RING}/cryptoKeys/key/cryptoKeyVersions/1", f"{RING}/cryptoKeys/key", None]
+)
+def test_key_that_a_participant_lists_is_not_destroyed(
+    cloud: Gcp, monkeypatch: pytest.MonkeyPatch, known_as: str | None
+) -> None:
+    der = base64.b64decode(key_of(cloud.run(purpose="namespace"))["public_key_der"])
+    listed = SimpleNamespace(kms_key_id=known_as, wrapper_key_id=None, der=b"" if known_as else der)
+    node = SimpleNamespace(identity=lambda: SimpleNamespace(uid="node::1220"), own_keys=lambda: [listed])
+    monkeypatch.setattr(_runner, "participant_of", lambda _options, _label: node)
+    for check in (True, False):
+        error = cloud.refused(check=check, state="absent", in_use_by=[{}])
+        assert error.error_id == "key_in_use" and "node::1220" in error.message
     assert cloud.service.calls["DestroyCryptoKeyVersion"] == 0
     assert cloud.run(state="absent", in_use_by=[{}], force=True).changed
 
@@ -367,6 +376,8 @@ def test_key_that_a_participant_lists_is_not_destroyed(cloud: Gcp, monkeypatch: 
         ({"purpose": "namespace", "node_principals": ["node"]}, "policy_malformed"),
         ({"purpose": "namespace", "endpoint_url": "http://example.com"}, "endpoint_invalid"),
         ({"purpose": "namespace", "endpoint_url": "cloudkms.googleapis.com"}, "endpoint_invalid"),
+        ({"purpose": "namespace", "endpoint_url": "https://example.com:port"}, "endpoint_invalid"),
+        ({"purpose": "namespace", "endpoint_url": "https://user:word@example.com"}, "endpoint_invalid"),
         ({"purpose": "namespace", "alias": "a", "description": "b"}, "option_unfit"),
     ],
 )
@@ -377,10 +388,10 @@ def test_what_can_not_be_is_refused_before_anything_changes(cloud: Gcp, asked: d
 
 def test_options_of_the_other_provider_are_named(cloud: Gcp) -> None:
     assert "alias, pending_window are options of AWS" in cloud.refused(alias="a", pending_window=7).message
-    theirs = {"provider": "aws", "alias": "a", "name": None, "endpoint_url": None}
+    theirs: dict[str, Any] = {"provider": "aws", "alias": "a", "name": None, "endpoint_url": None}
     error = cloud.refused(**theirs, purpose="namespace")
     assert error.message.startswith("key_ring, location, project are options of GCP")
-    place = dict.fromkeys(("project", "location", "key_ring"))
+    place: dict[str, Any] = dict.fromkeys(("project", "location", "key_ring"))
     assert "Ed25519" in cloud.refused(**theirs, **place, spec="ec_curve25519").message
 
 
@@ -439,6 +450,14 @@ def test_all_keys_with_a_label(cloud: Gcp) -> None:
     cloud.run(name="b", purpose="namespace", labels={"participant": "p2"})
     assert [key["key_id"] for key in found_by(cloud.info(labels={"participant": "p1"}))] == ["a"]
     assert len(found_by(cloud.info())) == 2
+
+
+def test_keys_that_are_not_for_canton_are_shown_as_they_are(cloud: Gcp) -> None:
+    cloud.service.add_foreign(RING, "mac", "MAC", "HMAC_SHA256")
+    (key,) = found_by(cloud.info())
+    assert (key["spec"], key["usage"], key["public_key_pem"]) == ("hmac_sha256", "mac", None)
+    assert cloud.refused(name="mac", purpose="namespace").error_id == "key_spec_mismatch"
+    assert cloud.refused(name="mac", probe=True).error_id == "key_spec_unfit"
 
 
 def test_what_may_not_be_read_is_told(cloud: Gcp) -> None:
