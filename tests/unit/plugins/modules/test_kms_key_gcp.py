@@ -140,6 +140,23 @@ def test_rotated_wrapper_key_goes_with_all_its_versions(cloud: Gcp) -> None:
     assert {each.shown.state.name for each in cloud.service.keys[arn].versions} == {"ENABLED"}
 
 
+@pytest.mark.parametrize("method", ["DestroyCryptoKeyVersion", "RestoreCryptoKeyVersion", "UpdateCryptoKeyVersion"])
+def test_what_was_interrupted_between_two_versions_is_carried_on_with(cloud: Gcp, method: str) -> None:
+    arn = f"{RING}/cryptoKeys/key"
+    cloud.run(purpose="wrapper")
+    cloud.service.rotate(arn)
+    if method != "DestroyCryptoKeyVersion":
+        cloud.run(state="absent")
+    cloud.service.faults.lost[method] = 1
+    asked: dict[str, Any] = {"state": "absent"} if method.startswith("Destroy") else {"cancel_deletion": True}
+    assert cloud.refused(**asked).error_id == "UNAVAILABLE"
+    if method == "UpdateCryptoKeyVersion":
+        asked = {"enabled": True}
+    assert cloud.run(**asked).changed
+    wanted = "DESTROY_SCHEDULED" if method.startswith("Destroy") else "ENABLED"
+    assert {each.shown.state.name for each in cloud.service.keys[arn].versions} == {wanted}
+
+
 def test_rotation_is_switched_off(cloud: Gcp) -> None:
     cloud.run(purpose="wrapper", rotation=True)
     assert key_of(cloud.thrice(rotation=False))["rotation"] == {"enabled": False, "period": None}
@@ -194,6 +211,8 @@ def test_policy_counts_by_what_it_means(cloud: Gcp) -> None:
         {"role": "roles/cloudkms.admin", "members": []},
     ]
     assert not cloud.run(policy={"version": 3, "bindings": same}).changed
+    always = [{name: part for name, part in each.items() if name != "condition"} for each in bindings]
+    assert cloud.run(check=True, policy={"bindings": always}).changed
     without = [{**each, "members": [NODE]} for each in bindings]
     assert cloud.run(policy={"bindings": without}).changed
 
