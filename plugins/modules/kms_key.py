@@ -559,7 +559,7 @@ hint:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, provider
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, gcp_session, provider
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import CONNECTION_RULES, CONNECTION_SPEC
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_ensure import ensure as ensure_aws
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_ensure import ensure as ensure_gcp
@@ -572,7 +572,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._runner import ru
 SPEC: dict[str, dict[str, t.Any]] = {
     **provider.SPEC,
     **CONNECTION_SPEC,
-    **gcp.CONNECTION_SPEC,
+    **gcp_session.CONNECTION_SPEC,
     **gcp.KEY_SPEC,
     **gcp.KEEPING_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

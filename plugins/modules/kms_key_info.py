@@ -263,7 +263,7 @@ hint:
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, provider
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, gcp_session, provider
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import (
     CONNECTION_RULES,
     CONNECTION_SPEC,
@@ -279,7 +279,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._runner import ru
 SPEC: dict[str, dict[str, t.Any]] = {
     **provider.SPEC,
     **CONNECTION_SPEC,
-    **gcp.CONNECTION_SPEC,
+    **gcp_session.CONNECTION_SPEC,
     "labels": gcp.KEY_SPEC["labels"],
     "names": {"type": "list", "elements": "str"},
     "tags": {"type": "dict"},

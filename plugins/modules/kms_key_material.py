@@ -274,6 +274,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import (
     aws_import,
     gcp,
     gcp_import,
+    gcp_session,
     provider,
     wrapping,
 )
@@ -292,7 +293,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._runner import ru
 SPEC: dict[str, dict[str, t.Any]] = {
     **provider.SPEC,
     **aws.CONNECTION_SPEC,
-    **gcp.CONNECTION_SPEC,
+    **gcp_session.CONNECTION_SPEC,
     **gcp.KEY_SPEC,
     "fingerprint": {"type": "str"},
     "purpose": {"type": "str", "choices": list(PURPOSES)},

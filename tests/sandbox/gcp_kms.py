@@ -24,90 +24,26 @@ from google.cloud import kms_v1
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
 from sandbox import gcp_crypto
+from sandbox.gcp_rules import (
+    LOCATIONS,
+    PERMISSIONS,
+    ROLE,
+    Faults,
+    Refused,
+    check_key,
+    check_settings,
+    check_sum,
+    invalid,
+    missing,
+    subject,
+    wrong_state,
+)
 
 # its classes take and give other types than those of their fields
 kms: Any = kms_v1
 _State = kms.CryptoKeyVersion.CryptoKeyVersionState
 _JobState = kms.ImportJob.ImportJobState
 _DEFAULT_WAIT = timedelta(days=30)
-_LOCATIONS = ("global", "europe-west3", "us-east1")
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,63}")
-_LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_ROLE = re.compile(r"roles/cloudkms\.\w+|projects/[^/]+/roles/\w+")
-
-# What each call needs (https://cloud.google.com/kms/docs/reference/permissions-and-roles)
-PERMISSIONS = {
-    "GetKeyRing": "keyRings.get",
-    "CreateKeyRing": "keyRings.create",
-    "ListCryptoKeys": "cryptoKeys.list",
-    "GetCryptoKey": "cryptoKeys.get",
-    "CreateCryptoKey": "cryptoKeys.create",
-    "UpdateCryptoKey": "cryptoKeys.update",
-    "ListCryptoKeyVersions": "cryptoKeyVersions.list",
-    "GetCryptoKeyVersion": "cryptoKeyVersions.get",
-    "UpdateCryptoKeyVersion": "cryptoKeyVersions.update",
-    "DestroyCryptoKeyVersion": "cryptoKeyVersions.destroy",
-    "RestoreCryptoKeyVersion": "cryptoKeyVersions.restore",
-    "GetPublicKey": "cryptoKeyVersions.viewPublicKey",
-    "AsymmetricSign": "cryptoKeyVersions.useToSign",
-    "AsymmetricDecrypt": "cryptoKeyVersions.useToDecrypt",
-    "Encrypt": "cryptoKeyVersions.useToEncrypt",
-    "Decrypt": "cryptoKeyVersions.useToDecrypt",
-    "ListImportJobs": "importJobs.list",
-    "GetImportJob": "importJobs.get",
-    "CreateImportJob": "importJobs.create",
-    "ImportCryptoKeyVersion": "importJobs.useToImport",
-    "GetIamPolicy": "cryptoKeys.getIamPolicy",
-    "SetIamPolicy": "cryptoKeys.setIamPolicy",
-}
-
-
-class Refused(Exception):
-    def __init__(self, code: grpc.StatusCode, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
-def _missing(name: str) -> Refused:
-    return Refused(grpc.StatusCode.NOT_FOUND, f"{_kind(name)} {name} not found.")
-
-
-def _invalid(text: str) -> Refused:
-    return Refused(grpc.StatusCode.INVALID_ARGUMENT, text)
-
-
-def _wrong_state(name: str, needs: str, state: Any) -> Refused:
-    text = f"{name} is not {needs}, current state is: {state.name}."
-    return Refused(grpc.StatusCode.FAILED_PRECONDITION, text)
-
-
-def _kind(name: str) -> str:
-    collection = name.split("/")[-2]
-    return collection[0].upper() + collection[1:-1]
-
-
-@dataclass
-class Faults:
-    """What goes wrong. ``denied`` has permissions without ``cloudkms.``; ``throttled`` and ``lost`` count calls by method.
-
-    ``generation_reads`` and ``import_reads`` are how often a version is read before it is ready. ``lost`` calls are carried out,
-    but answered UNAVAILABLE.
-    """
-
-    denied: set[str] = field(default_factory=set)
-    throttled: Counter[str] = field(default_factory=Counter)
-    lost: Counter[str] = field(default_factory=Counter)
-    unauthenticated: bool = False
-    api_off: bool = False
-    generation_reads: int = 1
-    generation_fails: str = ""
-    import_reads: int = 1
-    import_fails: str = ""
-    wrong_public_key: bool = False
-    damaged: bool = False
-    wrong_answers: bool = False
-    concurrent_policy_changes: int = 0
 
 
 @dataclass
@@ -177,10 +113,10 @@ class GcpKms:
         if faults.throttled[method] > 0:
             faults.throttled[method] -= 1
             raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "Quota exceeded for quota metric 'Read requests'.")
-        name = _subject(request)
+        name = subject(request)
         location = name.split("/")[3]
-        if location not in _LOCATIONS:
-            raise _invalid(
+        if location not in LOCATIONS:
+            raise invalid(
                 f"The request concerns location '{location}' but was sent to location 'global'. Either Cloud KMS is not "
                 f"available in '{location}' or the request was misrouted."
             )
@@ -195,7 +131,7 @@ class GcpKms:
 
     def _get_key_ring(self, request: Any) -> Any:
         if request.name not in self.rings:
-            raise _missing(request.name)
+            raise missing(request.name)
         return kms.KeyRing(name=request.name)
 
     def _create_key_ring(self, request: Any) -> Any:
@@ -207,7 +143,7 @@ class GcpKms:
 
     def _key(self, name: str) -> _Key:
         if name not in self.keys:
-            raise _missing(name)
+            raise missing(name)
         return self.keys[name]
 
     def _list_crypto_keys(self, request: Any) -> Any:
@@ -230,7 +166,7 @@ class GcpKms:
         if name in self.keys:
             raise Refused(grpc.StatusCode.ALREADY_EXISTS, f"CryptoKey {name} already exists.")
         shown = kms.CryptoKey(request.crypto_key)
-        _check_key(request.crypto_key_id, shown, request.skip_initial_version_creation)
+        check_key(request.crypto_key_id, shown, request.skip_initial_version_creation)
         shown.name = name
         shown.create_time = datetime.now(UTC)
         if not shown.destroy_scheduled_duration:
@@ -282,7 +218,7 @@ class GcpKms:
         key = self._key(request.crypto_key.name)
         paths = set(request.update_mask.paths)
         if not paths or paths - {"labels", "rotation_period", "next_rotation_time"}:
-            raise _invalid(f"Invalid update mask: {sorted(paths)}.")
+            raise invalid(f"Invalid update mask: {sorted(paths)}.")
         changed = kms.CryptoKey(key.shown)
         if "labels" in paths:
             changed.labels = dict(request.crypto_key.labels)
@@ -290,7 +226,7 @@ class GcpKms:
             changed.rotation_period = request.crypto_key.rotation_period
         if "next_rotation_time" in paths:
             changed.next_rotation_time = request.crypto_key.next_rotation_time
-        _check_settings(changed)
+        check_settings(changed)
         key.shown = changed
         return self._shown(key)
 
@@ -301,7 +237,7 @@ class GcpKms:
         for version in key.versions:
             if version.shown.name == name:
                 return version
-        raise _missing(name)
+        raise missing(name)
 
     def _read(self, version: _Version) -> Any:
         """As it is now; what is pending becomes ready by being read often enough."""
@@ -331,16 +267,16 @@ class GcpKms:
         version = self._version(request.crypto_key_version.name)
         state = request.crypto_key_version.state
         if list(request.update_mask.paths) != ["state"] or state not in (_State.ENABLED, _State.DISABLED):
-            raise _invalid("Only the state can be updated, to ENABLED or DISABLED.")
+            raise invalid("Only the state can be updated, to ENABLED or DISABLED.")
         if version.shown.state not in (_State.ENABLED, _State.DISABLED):
-            raise _wrong_state(version.shown.name, "enabled or disabled", version.shown.state)
+            raise wrong_state(version.shown.name, "enabled or disabled", version.shown.state)
         version.shown.state = state
         return version.shown
 
     def _destroy_crypto_key_version(self, request: Any) -> Any:
         version = self._version(request.name)
         if version.shown.state not in (_State.ENABLED, _State.DISABLED):
-            raise _wrong_state(request.name, "enabled or disabled", version.shown.state)
+            raise wrong_state(request.name, "enabled or disabled", version.shown.state)
         key = self._key(request.name.rpartition("/cryptoKeyVersions/")[0])
         version.shown.state = _State.DESTROY_SCHEDULED
         version.shown.destroy_time = datetime.now(UTC) + key.shown.destroy_scheduled_duration
@@ -349,7 +285,7 @@ class GcpKms:
     def _restore_crypto_key_version(self, request: Any) -> Any:
         version = self._version(request.name)
         if version.shown.state != _State.DESTROY_SCHEDULED:
-            raise _wrong_state(request.name, "scheduled for destruction", version.shown.state)
+            raise wrong_state(request.name, "scheduled for destruction", version.shown.state)
         version.shown.state = _State.DISABLED
         version.shown.destroy_time = None
         return version.shown
@@ -367,17 +303,17 @@ class GcpKms:
     def _usable(self, name: str, purpose: str) -> _Version:
         version = self._version(name)
         if gcp_crypto.PURPOSES[version.shown.algorithm.name] != purpose:
-            raise _invalid(f"{name} is not of purpose {purpose}.")
+            raise invalid(f"{name} is not of purpose {purpose}.")
         if version.shown.state != _State.ENABLED:
-            raise _wrong_state(name, "enabled", version.shown.state)
+            raise wrong_state(name, "enabled", version.shown.state)
         return version
 
     def _get_public_key(self, request: Any) -> Any:
         version = self._version(request.name)
         if version.shown.algorithm.name == gcp_crypto.SYMMETRIC:
-            raise _invalid(f"{request.name} has no public key.")
+            raise invalid(f"{request.name} has no public key.")
         if version.shown.state != _State.ENABLED:
-            raise _wrong_state(request.name, "enabled", version.shown.state)
+            raise wrong_state(request.name, "enabled", version.shown.state)
         algorithm = version.shown.algorithm
         key = gcp_crypto.generate(algorithm.name) if self.faults.wrong_public_key else version.material
         pem = gcp_crypto.public_pem(key)
@@ -397,10 +333,10 @@ class GcpKms:
         algorithm = version.shown.algorithm.name
         digest = request.digest.sha256 or request.digest.sha384 or request.digest.sha512 or None
         if digest is not None and len(digest) != gcp_crypto.digest_bytes(algorithm):
-            raise _invalid("The digest is not of the algorithm's kind.")
+            raise invalid("The digest is not of the algorithm's kind.")
         if (digest is None) == (not request.data):
-            raise _invalid("Either data or digest has to be given.")
-        _check_sum("data", request.data, request.data_crc32c)
+            raise invalid("Either data or digest has to be given.")
+        check_sum("data", request.data, request.data_crc32c)
         data = b"other" + request.data if self.faults.wrong_answers else request.data
         signature = gcp_crypto.sign(version.material, algorithm, data, digest)
         return kms.AsymmetricSignResponse(
@@ -412,11 +348,11 @@ class GcpKms:
 
     def _asymmetric_decrypt(self, request: Any) -> Any:
         version = self._usable(request.name, "ASYMMETRIC_DECRYPT")
-        _check_sum("ciphertext", request.ciphertext, request.ciphertext_crc32c)
+        check_sum("ciphertext", request.ciphertext, request.ciphertext_crc32c)
         try:
             plaintext = gcp_crypto.decrypt(version.material, request.ciphertext)
         except ValueError:
-            raise _invalid("Decryption failed: the ciphertext is invalid.") from None
+            raise invalid("Decryption failed: the ciphertext is invalid.") from None
         return kms.AsymmetricDecryptResponse(
             plaintext=plaintext,
             plaintext_crc32c=self._checksum(plaintext),
@@ -428,7 +364,7 @@ class GcpKms:
         if not key.versions:
             raise Refused(grpc.StatusCode.FAILED_PRECONDITION, f"{request.name} has no primary version.")
         version = self._usable(key.versions[-1].shown.name, "ENCRYPT_DECRYPT")
-        _check_sum("plaintext", request.plaintext, request.plaintext_crc32c)
+        check_sum("plaintext", request.plaintext, request.plaintext_crc32c)
         sealed = gcp_crypto.seal(version.material, len(key.versions), request.plaintext)
         return kms.EncryptResponse(
             name=version.shown.name,
@@ -443,7 +379,7 @@ class GcpKms:
         try:
             plaintext = gcp_crypto.open_sealed(version.material, request.ciphertext)
         except InvalidTag:
-            raise _invalid("Decryption failed: the ciphertext is invalid.") from None
+            raise invalid("Decryption failed: the ciphertext is invalid.") from None
         return kms.DecryptResponse(plaintext=plaintext, plaintext_crc32c=self._checksum(plaintext))
 
     # -- import -----------------------------------------------------------------------------------------------------
@@ -458,7 +394,7 @@ class GcpKms:
             raise Refused(grpc.StatusCode.ALREADY_EXISTS, f"ImportJob {name} already exists.")
         shown = kms.ImportJob(request.import_job)
         if shown.import_method.name != "RSA_OAEP_4096_SHA256_AES_256" or not shown.protection_level:
-            raise _invalid("import_method and protection_level are required.")
+            raise invalid("import_method and protection_level are required.")
         shown.name = name
         shown.state = _JobState.PENDING_GENERATION
         shown.create_time = datetime.now(UTC)
@@ -468,7 +404,7 @@ class GcpKms:
 
     def _get_import_job(self, request: Any) -> Any:
         if request.name not in self.jobs:
-            raise _missing(request.name)
+            raise missing(request.name)
         job = self.jobs[request.name]
         if job.shown.state == _JobState.PENDING_GENERATION:
             if job.reads <= 0:
@@ -487,14 +423,14 @@ class GcpKms:
             self._deny("cryptoKeyVersions.create", request.parent)
         job = self.jobs.get(request.import_job)
         if job is None:
-            raise _missing(request.import_job)
+            raise missing(request.import_job)
         if job.shown.state != _JobState.ACTIVE:
-            raise _wrong_state(request.import_job, "active", job.shown.state)
+            raise wrong_state(request.import_job, "active", job.shown.state)
         level = key.shown.version_template.protection_level
         if job.shown.protection_level != level:
-            raise _invalid("The protection levels of the ImportJob and the CryptoKey do not match.")
+            raise invalid("The protection levels of the ImportJob and the CryptoKey do not match.")
         if gcp_crypto.PURPOSES[request.algorithm.name] != key.shown.purpose.name:
-            raise _invalid("The algorithm does not fit the purpose of the CryptoKey.")
+            raise invalid("The algorithm does not fit the purpose of the CryptoKey.")
         version = self._target(key, request, level)
         version.shown.state = _State.PENDING_IMPORT
         version.shown.import_job = request.import_job
@@ -510,7 +446,7 @@ class GcpKms:
             return self._add(key, request.algorithm, level)
         version = self._version(request.crypto_key_version)
         if version.shown.state not in (_State.IMPORT_FAILED, _State.DESTROYED) or not version.shown.import_job:
-            raise _wrong_state(request.crypto_key_version, "eligible for reimport", version.shown.state)
+            raise wrong_state(request.crypto_key_version, "eligible for reimport", version.shown.state)
         return version
 
     def _take(self, version: _Version, job: _Job, request: Any) -> str:
@@ -534,7 +470,7 @@ class GcpKms:
         policy.CopyFrom(self._key(request.resource).policy)
         policy.etag = policy.etag or b"ACAB"
         if request.options.requested_policy_version < 3 and any(each.HasField("condition") for each in policy.bindings):
-            raise _invalid("Requested policy version must be 3 for a policy with conditions.")
+            raise invalid("Requested policy version must be 3 for a policy with conditions.")
         return policy
 
     def _set_iam_policy(self, request: Any) -> Any:
@@ -548,12 +484,12 @@ class GcpKms:
                 "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.",
             )
         for each in request.policy.bindings:
-            if not _ROLE.fullmatch(each.role):
-                raise _invalid(f"Role {each.role} is not supported for this resource.")
+            if not ROLE.fullmatch(each.role):
+                raise invalid(f"Role {each.role} is not supported for this resource.")
             if each.HasField("condition") and request.policy.version != 3:
-                raise _invalid("A policy with conditions must have version 3.")
+                raise invalid("A policy with conditions must have version 3.")
             if any("nobody@" in member for member in each.members):
-                raise _invalid(f"Service account {each.members[0].partition(':')[2]} does not exist.")
+                raise invalid(f"Service account {each.members[0].partition(':')[2]} does not exist.")
         key.policy.CopyFrom(request.policy)
         key.policy.etag = self._etag()
         return key.policy
@@ -561,43 +497,6 @@ class GcpKms:
     def _etag(self) -> bytes:
         self._changes += 1
         return b"BwX%d" % self._changes
-
-
-def _subject(request: Any) -> str:
-    for name in ("name", "parent", "resource"):
-        if getattr(request, name, ""):
-            return str(getattr(request, name))
-    return str(request.crypto_key.name if hasattr(request, "crypto_key") else request.crypto_key_version.name)
-
-
-def _check_key(key_id: str, key: Any, skips_version: bool) -> None:
-    algorithm = key.version_template.algorithm.name
-    if not _NAME.fullmatch(key_id):
-        raise _invalid(f"Invalid id: {key_id}.")
-    if gcp_crypto.PURPOSES.get(algorithm) != key.purpose.name:
-        raise _invalid(f"The algorithm {algorithm} does not fit the purpose {key.purpose.name}.")
-    if algorithm == "EC_SIGN_SECP256K1_SHA256" and key.version_template.protection_level.name != "HSM":
-        raise _invalid("EC_SIGN_SECP256K1_SHA256 is only supported for protection level HSM.")
-    if key.import_only and not skips_version:
-        raise _invalid("import_only requires skip_initial_version_creation.")
-    wait = key.destroy_scheduled_duration
-    if wait and not timedelta(days=1) <= wait <= timedelta(days=120):
-        raise _invalid("destroy_scheduled_duration must be between 24 hours and 120 days.")
-    _check_settings(key)
-
-
-def _check_settings(key: Any) -> None:
-    if any(
-        not _LABEL.fullmatch(name) or len(value) > 63 or value != value.lower() for name, value in key.labels.items()
-    ):
-        raise _invalid("Invalid labels.")
-    if key.rotation_period and (key.purpose.name != "ENCRYPT_DECRYPT" or not key.next_rotation_time):
-        raise _invalid("rotation_period needs next_rotation_time and the purpose ENCRYPT_DECRYPT.")
-
-
-def _check_sum(what: str, data: bytes, checksum: int | None) -> None:
-    if checksum is not None and checksum != gcp_crypto.crc32c(data):
-        raise _invalid(f"The checksum of {what} does not match.")
 
 
 _made: list[Any] = []

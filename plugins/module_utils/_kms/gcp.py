@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys in GCP KMS. The only file that imports Google's libraries, and only when it is asked to connect.
+"""Keys in GCP KMS. Beside ``gcp_session`` the only file that imports Google's libraries, and only when it sends something.
 
 It knows GCP's calls and words; what should happen to a key is decided elsewhere.
 """
@@ -13,12 +13,10 @@ import base64
 import binascii
 import re
 import typing as t
-import warnings
 from datetime import datetime, timedelta, timezone
-from urllib.parse import urlsplit
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp_errors
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp_errors, gcp_session
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import (
     ALGORITHMS,
     DESTROYED,
@@ -36,15 +34,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec imp
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, Rotation
 
-# The options that say how to reach GCP; documented in the fragment ``_kms_gcp``. ``endpoint_url`` is one that AWS has, too.
-CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
-    "project": {"type": "str"},
-    "location": {"type": "str"},
-    "key_ring": {"type": "str", "no_log": False},
-    "credentials_file": {"type": "path"},
-    "impersonate_service_account": {"type": "str"},
-}
-# And those that say what a key is to be; documented in the same fragment.
+# The options that say what a key is to be; documented in the fragment ``_kms_gcp``.
 KEY_SPEC: dict[str, dict[str, t.Any]] = {
     "name": {"type": "str"},
     "create_key_ring": {"type": "bool", "default": False},
@@ -59,7 +49,6 @@ _PLACE = ("project", "location", "key_ring")
 PLACE_REQUIRED = ("provider", "gcp", _PLACE)
 REQUIRED = ("provider", "gcp", (*_PLACE, "name"))
 
-SCOPE = "https://www.googleapis.com/auth/cloudkms"
 _CALL_SECONDS = 30.0
 # how long a call is repeated that was throttled, or that reads and got no answer
 RETRY_SECONDS = 20.0
@@ -71,104 +60,12 @@ FIRST = 1  # the only version that Canton uses (kms 1)
 _ASYMMETRIC = ("EC_SIGN_", "RSA_")
 _PROBE = b"ledgerops.canton asks whether this key works"
 _CONDITIONAL_POLICIES = 3
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-def check_dependencies() -> None:
-    """Raise DependencyMissing when google-cloud-kms or cryptography is not importable here."""
-    try:
-        import google.auth
-        import google.cloud.kms_v1  # noqa: F401
-    except ImportError as exc:
-        raise DependencyMissing("google-cloud-kms", str(exc)) from exc
-    try:
-        import cryptography  # noqa: F401
-    except ImportError as exc:
-        raise DependencyMissing("cryptography", str(exc)) from exc
 
 
 def connect(params: t.Mapping[str, t.Any]) -> GcpKeys:
-    """Keys of the ring that ``params`` (see CONNECTION_SPEC) lead to. Sends nothing to the KMS yet."""
+    """Keys of the ring that ``params`` (see ``gcp_session.CONNECTION_SPEC``) lead to. Sends nothing to the KMS yet."""
     where = ring(params["project"], params["location"], params["key_ring"])
-    url = _endpoint(params["endpoint_url"])
-    check_dependencies()
-    from google.auth import exceptions
-
-    try:
-        return GcpKeys(_client(params, url), where)
-    except (exceptions.GoogleAuthError, OSError, ValueError) as exc:
-        raise gcp_errors.failed("The connection", exc) from exc
-
-
-def _client(params: t.Mapping[str, t.Any], url: t.Any) -> t.Any:
-    from google.api_core.gapic_v1.client_info import ClientInfo
-    from google.cloud import kms_v1
-
-    info = ClientInfo(user_agent="ledgerops.canton")  # type: ignore[no-untyped-call]
-    if url is not None and url.scheme == "http":
-        return kms_v1.KeyManagementServiceClient(transport=_plain_transport(url.netloc), client_info=info)
-    options = {} if url is None else {"api_endpoint": url.netloc}
-    return kms_v1.KeyManagementServiceClient(credentials=_credentials(params), client_options=options, client_info=info)
-
-
-def _plain_transport(address: str) -> t.Any:
-    """A connection without TLS, and hence without credentials, which would travel in clear."""
-    import grpc
-    from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcTransport
-
-    # a proxy that is set for the world has no way to this host
-    channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
-    return KeyManagementServiceGrpcTransport(channel=channel)
-
-
-def _endpoint(text: str | None) -> t.Any:
-    if not text:
-        return None
-    url = urlsplit(text)
-    try:
-        bare = url.path in ("", "/") and not url.query and not url.fragment and url.username is None and url.port != 0
-    except ValueError:  # the port is none
-        bare = False
-    if url.scheme not in ("http", "https") or not url.hostname or not bare:
-        raise CantonError(
-            "endpoint_url is no address of GCP KMS",
-            "endpoint_invalid",
-            "Give endpoint_url as https://HOST or https://HOST:PORT.",
-        )
-    if url.scheme == "http" and url.hostname not in _LOOPBACK:
-        raise CantonError(
-            f"endpoint_url is {text}, without TLS",
-            error_id="endpoint_invalid",
-            hint="Use https. Plain http is for a test server on this very host, and no credentials are sent to it.",
-        )
-    return url
-
-
-def _credentials(params: t.Mapping[str, t.Any]) -> t.Any:
-    import google.auth
-    from google.auth import impersonated_credentials
-
-    if params["credentials_file"]:
-        found = _credentials_of(params["credentials_file"])
-    else:
-        found, _project = google.auth.default(scopes=[SCOPE])
-    account = params["impersonate_service_account"]
-    if not account:
-        return found
-    return impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
-        source_credentials=found, target_principal=account, target_scopes=[SCOPE]
-    )
-
-
-def _credentials_of(path: str) -> t.Any:
-    import google.auth
-
-    read: t.Any = google.auth.load_credentials_from_file
-    with warnings.catch_warnings():
-        # Google warns of files whose kind nobody knows; this one is the operator's own
-        warnings.simplefilter("ignore", DeprecationWarning)
-        found, _project = read(path, scopes=[SCOPE])
-    return found
+    return GcpKeys(gcp_session.open_client(params), where)
 
 
 class GcpKeys:
