@@ -18,8 +18,9 @@ options:
     type: str
   endpoint_url:
     description:
-      - Another address for AWS KMS than AWS's own, such as a VPC endpoint.
-      - When it is not set, E(AWS_ENDPOINT_URL_KMS), E(AWS_ENDPOINT_URL) and then the profile may name one.
+      - Another address for the KMS than the provider's own, such as a VPC endpoint.
+      - When it is not set, E(AWS_ENDPOINT_URL_KMS), E(AWS_ENDPOINT_URL) and then the profile may name one for AWS.
+      - For GCP it is V(https://HOST) or V(https://HOST:PORT). Plain V(http) is for a test server on the same host only.
     type: str
   sts_endpoint_url:
     description:
@@ -63,12 +64,12 @@ options:
     description: Session token of temporary credentials. Needs O(access_key).
     type: str
 requirements:
-  - boto3 >= 1.28, where the module runs
+  - boto3 >= 1.28, where the module runs, for AWS
   - cryptography >= 42, where the module runs
 notes:
   - The module runs most often on the controller. Set C(ansible_python_interpreter) to C({{ ansible_playbook_python
     }}) there, so that the Python libraries are found.
-  - Every refusal of AWS names the permission that is missing. RV(ignore:error_id) then holds AWS's error code.
+  - Every refusal of the KMS names the permission that is missing. RV(ignore:error_id) then holds the provider's error code.
 """
 
     IN_USE_BY = r"""

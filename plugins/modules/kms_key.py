@@ -7,11 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kms_key
-short_description: Create and keep keys for Canton in AWS KMS
+short_description: Create and keep keys for Canton in AWS KMS or GCP KMS
 version_added: 0.1.0
 description:
   - Creates the keys that a Canton participant needs in AWS KMS, and keeps their alias, description, tags and state; also
     their policy, grants, rotation and replicas where these are asked for.
+  - With O(provider=gcp) it does the same in GCP KMS, with a key ring, O(name), O(labels) and O(protection_level), and
+    without aliases, descriptions, grants and replicas, which GCP doesn't have.
   - Returns the public key and the fingerprint by which Canton knows it, so that a node's registration can be checked.
   - Spec and usage of a key never change. A key that is there with another spec or usage than asked is an error, never
     silently kept.
@@ -20,6 +22,9 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_kms
   - ledgerops.canton._kms
   - ledgerops.canton._kms.in_use_by
+  - ledgerops.canton._kms_gcp
+  - ledgerops.canton._kms_gcp.key
+  - ledgerops.canton._kms_gcp.keeping
 attributes:
   check_mode:
     support: full
@@ -34,6 +39,8 @@ options:
       - V(present) creates the key when there is none, and brings it to what the options say.
       - V(absent) schedules its deletion, and does nothing when there is no such key or it already waits for its
         deletion. Its alias stays until the key is gone.
+      - In GCP it destroys the material of the key when the key's time for that is over. The key's name stays for ever, and no
+        node can use it again.
     type: str
     choices: [present, absent]
     default: present
@@ -41,7 +48,7 @@ options:
     description:
       - Name of the key, with or without C(alias/) in front. A key is only ever created with an alias.
       - With O(key_id), the alias is added to that key. An alias of another key is an error unless O(alias_move=true).
-      - One of O(alias) and O(key_id) is required.
+      - One of O(alias) and O(key_id) is required with O(provider=aws).
     type: str
   alias_state:
     description: V(absent) removes O(alias) from the key O(key_id). The key itself stays.
@@ -69,9 +76,9 @@ options:
   spec:
     description:
       - Spec of the key, in Canton's words. Not needed with O(purpose).
-      - Canton can't use Ed25519 keys of AWS KMS, so there is no such choice.
+      - V(ec_curve25519) is for GCP only, where Canton signs with Ed25519 from 3.4.4 on. It can't use such keys of AWS KMS.
     type: str
-    choices: [ec_p256, ec_p384, ec_secp256k1, rsa_2048, symmetric]
+    choices: [ec_p256, ec_p384, ec_secp256k1, rsa_2048, symmetric, ec_curve25519]
   usage:
     description: What the key is for. It follows from O(spec) or O(purpose); when it is given, it has to agree with
       them.
@@ -110,6 +117,8 @@ options:
         its member, an account's id or the ARN of its root make no difference.
       - AWS replaces a principal that is deleted by its unique id. That is a difference, since the policy no longer means
         a new principal of the same name, and the policy is written again.
+      - In GCP it is the IAM policy of the key itself, with C(bindings). It counts beside the policies of the key ring and the
+        project, which stay as they are. A change that somebody makes meanwhile is never overwritten.
     type: json
   node_principals:
     description:
@@ -120,6 +129,10 @@ options:
         C(kms:DescribeKey).
       - Everything else is left to the account, as in AWS's default policy. To know the account's id before there is a
         key, AWS STS is asked.
+      - In GCP these are members, such as V(serviceAccount:node@my-project.iam.gserviceaccount.com). They get the roles
+        C(roles/cloudkms.signer) for a signing key, C(roles/cloudkms.cryptoKeyDecrypter) for an encryption key or
+        C(roles/cloudkms.cryptoKeyEncrypterDecrypter) for a wrapper key, C(roles/cloudkms.publicKeyViewer) for what has a
+        public key, and C(roles/cloudkms.viewer), all on this key only.
     type: list
     elements: str
   admin_principals:
@@ -189,12 +202,12 @@ options:
     default: false
   rotation:
     description:
-      - Whether AWS KMS gives the key new material from time to time. When it is not set, this is left alone.
+      - Whether the KMS gives the key new material from time to time. When it is not set, this is left alone.
       - Only symmetric keys know this; V(true) for another key is an error.
     type: bool
   rotation_period:
-    description: Days between two rotations, from V(90) to V(2560). Without it, a period that is set stays, and AWS's
-      own is V(365).
+    description: Days between two rotations, in AWS from V(90) to V(2560). Without it, a period that is set stays; a new one
+      is V(365) in AWS and V(90) in GCP.
     type: int
   multi_region:
     description:
@@ -229,10 +242,11 @@ options:
       - Whether to use the key once, to prove that it works. A signing key signs, and the signature is verified on
         this host against the public key. An encryption key encrypts and decrypts.
       - This needs the permissions C(kms:Sign), or C(kms:Encrypt) and C(kms:Decrypt).
+      - In GCP the signature is made over data, as Canton has it made, and an RSA key decrypts what this host encrypted.
     type: bool
     default: false
   wait_timeout:
-    description: Seconds to wait until AWS KMS shows a change that it has accepted.
+    description: Seconds to wait until the KMS shows a change that it has accepted, or has generated a key.
     type: float
     default: 60.0
 notes:
@@ -246,6 +260,13 @@ notes:
     C(kms:ListGrants), C(kms:CreateGrant) and C(kms:RevokeGrant) for grants, C(kms:GetKeyRotationStatus),
     C(kms:EnableKeyRotation) and C(kms:DisableKeyRotation) for rotation, C(kms:ReplicateKey) for replicas, with
     C(kms:CreateKey) in their region, and C(kms:UpdateAlias) and C(kms:DeleteAlias) to move and remove an alias.
+  - In GCP it needs C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get), C(cloudkms.cryptoKeyVersions.viewPublicKey)
+    and, for symmetric keys, C(cloudkms.cryptoKeyVersions.list) to read; to change, for what is to be changed,
+    C(cloudkms.keyRings.get), C(cloudkms.keyRings.create), C(cloudkms.cryptoKeys.create), C(cloudkms.cryptoKeys.update),
+    C(cloudkms.cryptoKeyVersions.update), C(cloudkms.cryptoKeyVersions.destroy), C(cloudkms.cryptoKeyVersions.restore),
+    C(cloudkms.cryptoKeys.getIamPolicy) and C(cloudkms.cryptoKeys.setIamPolicy).
+  - A key of GCP has versions. A node uses version 1 only, so that is the one which is looked after here; of a symmetric key,
+    all of them.
 seealso:
   - module: ledgerops.canton.kms_key_info
 author:
@@ -336,6 +357,22 @@ EXAMPLES = r"""
     region: eu-central-1
     alias: canton/p1/protocol-2
     cancel_deletion: true
+
+- name: Create the four keys of a participant in GCP KMS, for its service account only
+  ledgerops.canton.kms_key:
+    provider: gcp
+    project: my-project
+    location: europe-west3
+    key_ring: canton-p1
+    create_key_ring: true
+    name: "p1-{{ item }}"
+    purpose: "{{ item }}"
+    labels:
+      participant: p1
+    node_principals:
+      - serviceAccount:canton-p1@my-project.iam.gserviceaccount.com
+    probe: true
+  loop: [namespace, sequencer_authentication, protocol, encryption]
 """
 
 RETURN = r"""
@@ -346,19 +383,20 @@ key:
   type: dict
   contains:
     key_id:
-      description: Id of the key.
+      description: Id of the key. In GCP its name, which is what a node registers there.
       type: str
       sample: 00000000-0000-4000-8000-000000000000
     arn:
-      description: ARN of the key. Register this with a node, rather than an alias.
+      description: ARN of the key. Register this with a node, rather than an alias. V(null) in GCP.
       type: str
       sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
     state:
-      description: State of the key, such as V(enabled), V(disabled), V(pending_deletion) or V(pending_import).
+      description: State of the key, such as V(enabled), V(disabled), V(pending_deletion) or V(pending_import); in GCP also
+        V(destroyed).
       type: str
       sample: enabled
     spec:
-      description: Spec of the key, in Canton's words if it has one, otherwise AWS's own word in lower case.
+      description: Spec of the key, in Canton's words if it has one, otherwise the KMS's own word in lower case.
       type: str
       sample: ec_p256
     usage:
@@ -405,7 +443,7 @@ key:
           type: str
           sample: arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000
     policy:
-      description: Key policy, as AWS tells it. V(null) when the task doesn't ask for a policy.
+      description: Key policy, as the KMS tells it. V(null) when the task doesn't ask for a policy.
       type: dict
       sample: null
     grants:
@@ -440,8 +478,8 @@ key:
           type: str
           sample: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
     rotation:
-      description: Whether AWS KMS rotates the key, and how often. V(null) for asymmetric keys, and when the task doesn't
-        ask for rotation.
+      description: Whether the KMS rotates the key, and how often. V(null) for asymmetric keys, and in AWS when the task
+        doesn't ask for rotation.
       type: dict
       sample: null
       contains:
@@ -476,6 +514,31 @@ key:
       description: Canton's fingerprint of the public key. For a namespace key this is the namespace.
       type: str
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+    resource_name:
+      description: Full name of the key in GCP.
+      returned: with O(provider=gcp)
+      type: str
+      sample: projects/my-project/locations/europe-west3/keyRings/canton-p1/cryptoKeys/p1-namespace
+    labels:
+      description: Labels of the key in GCP.
+      returned: with O(provider=gcp)
+      type: dict
+      sample: {participant: p1}
+    protection_level:
+      description: Where GCP keeps the key.
+      returned: with O(provider=gcp)
+      type: str
+      sample: hsm
+    algorithm:
+      description: GCP's word for the spec of the key.
+      returned: with O(provider=gcp)
+      type: str
+      sample: EC_SIGN_P256_SHA256
+    destroy_scheduled_duration:
+      description: Days between O(state=absent) and the destruction of the key.
+      returned: with O(provider=gcp)
+      type: int
+      sample: 30
 probe:
   description: What the key was used for when O(probe=true). V(null) when it was not used, as for a key that check
     mode would create.
@@ -496,26 +559,29 @@ hint:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import (
-    CONNECTION_RULES,
-    CONNECTION_SPEC,
-    check_dependencies,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, gcp_session, provider
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import CONNECTION_RULES, CONNECTION_SPEC
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_ensure import ensure as ensure_aws
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_ensure import ensure as ensure_gcp
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import ED25519
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import SPEC as GRANT_SPEC
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import SPECS_OF_PURPOSE, USAGE_OF_SPEC
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain, side_spec
 
 SPEC: dict[str, dict[str, t.Any]] = {
+    **provider.SPEC,
     **CONNECTION_SPEC,
+    **gcp_session.CONNECTION_SPEC,
+    **gcp.KEY_SPEC,
+    **gcp.KEEPING_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "alias": {"type": "str"},
     "alias_state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "alias_move": {"type": "bool", "default": False},
     "key_id": {"type": "str"},
     "purpose": {"type": "str", "choices": list(SPECS_OF_PURPOSE)},
-    "spec": {"type": "str", "choices": list(USAGE_OF_SPEC)},
+    "spec": {"type": "str", "choices": [*USAGE_OF_SPEC, ED25519]},
     "usage": {"type": "str", "choices": ["sign_verify", "encrypt_decrypt"]},
     "description": {"type": "str"},
     "tags": {"type": "dict"},
@@ -542,18 +608,19 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 RULES: dict[str, t.Any] = {
     **CONNECTION_RULES,
-    "required_one_of": [("alias", "key_id")],
+    "required_if": [("provider", "aws", ("alias", "key_id"), True), gcp.REQUIRED],
     "required_by": {**CONNECTION_RULES["required_by"], "admin_principals": ("node_principals",)},
     "mutually_exclusive": [*CONNECTION_RULES["mutually_exclusive"], ("policy", "node_principals")],
 }
 
 
 def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
-    return ensure_aws(params, check)
+    provider.refuse_foreign(params, SPEC)
+    return ensure_gcp(params, check) if provider.of(params) == provider.GCP else ensure_aws(params, check)
 
 
 def main() -> None:
-    run_plain(SPEC, ensure, check_dependencies, **RULES)
+    run_plain(SPEC, ensure, provider.check_later, **RULES)
 
 
 if __name__ == "__main__":

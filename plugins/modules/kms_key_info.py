@@ -7,21 +7,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kms_key_info
-short_description: Show keys in AWS KMS as Canton sees them
+short_description: Show keys in AWS KMS or GCP KMS as Canton sees them
 version_added: 0.1.0
 description:
-  - Reads keys in AWS KMS, with their public keys and the fingerprints by which Canton knows them.
+  - Reads keys in AWS KMS or GCP KMS, with their public keys and the fingerprints by which Canton knows them.
 extends_documentation_fragment:
   - ledgerops.canton._attributes.info_module
   - ledgerops.canton._attributes.actiongroup_kms
   - ledgerops.canton._kms
+  - ledgerops.canton._kms_gcp
 options:
   names:
     description:
       - Ids, ARNs or aliases of the keys. An alias needs C(alias/) in front.
       - When it is not set, all keys of the account in this region are read, except those that AWS manages.
+      - In GCP they are names of keys of O(key_ring), and without them all keys of the ring are read.
     type: list
     elements: str
+  labels:
+    description: Only keys that have all of these labels, with O(provider=gcp). A node gives its own keys no labels in GCP.
+    type: dict
   tags:
     description: Only keys that have all of these tags. A key that a node created for itself has the tag C(CreatedBy)
       with the value V(Canton).
@@ -31,6 +36,9 @@ notes:
     that can't be read are then left out with a warning.
   - C(kms:ListAliases), C(kms:ListResourceTags), C(kms:GetKeyPolicy), C(kms:ListGrants) and C(kms:GetKeyRotationStatus) are
     wanted, too. What one of them would show is V(null) without it, with a warning.
+  - In GCP it needs C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get), C(cloudkms.cryptoKeyVersions.viewPublicKey),
+    C(cloudkms.cryptoKeyVersions.list) for symmetric keys, and C(cloudkms.cryptoKeys.list) when O(names) is not set. Without
+    C(cloudkms.cryptoKeys.getIamPolicy) it warns, and the policy is V(null).
 seealso:
   - module: ledgerops.canton.kms_key
 author:
@@ -58,6 +66,15 @@ EXAMPLES = r"""
   loop: "{{ made_by_nodes['keys'] }}"
   loop_control:
     label: "{{ item.key_id }}"
+
+- name: Read all keys of a key ring in GCP
+  ledgerops.canton.kms_key_info:
+    provider: gcp
+    project: my-project
+    location: europe-west3
+    key_ring: canton-p1
+    labels:
+      participant: p1
 """
 
 RETURN = r"""
@@ -70,11 +87,11 @@ keys:
   elements: dict
   contains:
     key_id:
-      description: Id of the key.
+      description: Id of the key. In GCP its name.
       type: str
       sample: 00000000-0000-4000-8000-000000000000
     arn:
-      description: ARN of the key.
+      description: ARN of the key. V(null) in GCP.
       type: str
       sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
     state:
@@ -82,7 +99,7 @@ keys:
       type: str
       sample: enabled
     spec:
-      description: Spec of the key, in Canton's words if it has one, otherwise AWS's own word in lower case.
+      description: Spec of the key, in Canton's words if it has one, otherwise the KMS's own word in lower case.
       type: str
       sample: ec_p256
     usage:
@@ -129,7 +146,7 @@ keys:
           type: str
           sample: arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000
     policy:
-      description: Key policy, as AWS tells it. V(null) when it can't be read.
+      description: Key policy, as the KMS tells it. V(null) when it can't be read.
       type: dict
       sample: null
     grants:
@@ -164,7 +181,7 @@ keys:
           type: str
           sample: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
     rotation:
-      description: Whether AWS KMS rotates the key, and how often. V(null) for asymmetric keys, and when it can't be
+      description: Whether the KMS rotates the key, and how often. V(null) for asymmetric keys, and when it can't be
         read.
       type: dict
       sample: null
@@ -200,6 +217,31 @@ keys:
       description: Canton's fingerprint of the public key. V(null) for keys that Canton can't use as such.
       type: str
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+    resource_name:
+      description: Full name of the key in GCP.
+      returned: with O(provider=gcp)
+      type: str
+      sample: projects/my-project/locations/europe-west3/keyRings/canton-p1/cryptoKeys/p1-namespace
+    labels:
+      description: Labels of the key in GCP.
+      returned: with O(provider=gcp)
+      type: dict
+      sample: {participant: p1}
+    protection_level:
+      description: Where GCP keeps the key.
+      returned: with O(provider=gcp)
+      type: str
+      sample: hsm
+    algorithm:
+      description: GCP's word for the spec of the key.
+      returned: with O(provider=gcp)
+      type: str
+      sample: EC_SIGN_P256_SHA256
+    destroy_scheduled_duration:
+      description: Days that the key waits for its destruction.
+      returned: with O(provider=gcp)
+      type: int
+      sample: 30
 missing:
   description: Those of O(names) that name no key.
   returned: success
@@ -221,20 +263,24 @@ hint:
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, gcp_session, provider
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import (
     CONNECTION_RULES,
     CONNECTION_SPEC,
     AwsKeys,
-    check_dependencies,
     connect,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_errors import ACCESS_DENIED
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_ensure import info as info_gcp
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
 
 SPEC: dict[str, dict[str, t.Any]] = {
+    **provider.SPEC,
     **CONNECTION_SPEC,
+    **gcp_session.CONNECTION_SPEC,
+    "labels": gcp.KEY_SPEC["labels"],
     "names": {"type": "list", "elements": "str"},
     "tags": {"type": "dict"},
 }
@@ -268,6 +314,9 @@ def told(found: list[Key]) -> list[str]:
 
 
 def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
+    provider.refuse_foreign(params, SPEC)
+    if provider.of(params) == provider.GCP:
+        return info_gcp(params)
     keys = connect(params)
     warnings: list[str] = []
     missing: list[str] = []
@@ -284,7 +333,7 @@ def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
 
 
 def main() -> None:
-    run_plain(SPEC, ensure, check_dependencies, **CONNECTION_RULES)
+    run_plain(SPEC, ensure, provider.check_later, required_if=[gcp.PLACE_REQUIRED], **CONNECTION_RULES)
 
 
 if __name__ == "__main__":

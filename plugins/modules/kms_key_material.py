@@ -7,28 +7,31 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kms_key_material
-short_description: Import a key of a Canton participant into AWS KMS
+short_description: Import a key of a Canton participant into AWS KMS or GCP KMS
 version_added: 0.3.0
 description:
-  - Brings a key that a participant keeps in its own store into AWS KMS, so that a new node on that KMS can have the old
-    node's identity.
-  - The participant exports the private key to this module, which wraps it for AWS and sends it. It is never written, logged
+  - Brings a key that a participant keeps in its own store into AWS KMS or GCP KMS, so that a new node on that KMS can have the
+    old node's identity.
+  - The participant exports the private key to this module, which wraps it for the KMS and sends it. It is never written, logged
     or returned.
-  - Success means that AWS KMS shows the very public key that the participant has, byte for byte. Only then the key gets its
-    alias. A key for which AWS shows another public key is deleted.
-  - A run that was interrupted carries on with the key that it began, which it finds by the tag C(canton-fingerprint). When
-    the key is there already, nothing is exported and nothing changes.
-  - P-256, P-384 and secp256k1 signing keys and RSA-2048 encryption keys can be imported. Canton can't use Ed25519 keys of AWS
-    KMS, and decrypts with RSA-2048 only; for such keys the error says what to do.
+  - Success means that the KMS shows the very public key that the participant has, byte for byte. Only then the key gets its
+    alias in AWS. A key for which the KMS shows another public key is deleted.
+  - A run that was interrupted carries on with the key that it began, which it finds by the tag C(canton-fingerprint), in GCP
+    by its name. When the key is there already, nothing is exported and nothing changes.
+  - P-256, P-384 and secp256k1 signing keys and RSA-2048 encryption keys can be imported, into GCP KMS also Ed25519 keys, for
+    Canton 3.4.4 and later. Canton can't use Ed25519 keys of AWS KMS, and decrypts with RSA-2048 only; for such keys the error
+    says what to do.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_kms
   - ledgerops.canton._kms
+  - ledgerops.canton._kms_gcp
+  - ledgerops.canton._kms_gcp.key
 attributes:
   check_mode:
     support: full
-    details: Nothing is exported. For a key that would be created, its id and ARN are V(null).
+    details: Nothing is exported. For a key that would be created, its id and ARN are V(null) in AWS.
   diff_mode:
     support: full
   idempotent:
@@ -55,16 +58,17 @@ options:
     description:
       - Alias of the key in AWS KMS, with or without C(alias/) in front. It is given to the key when all the rest is proven.
       - An alias of a key with another public key is an error, and is never moved.
+      - Required with O(provider=aws).
     type: str
-    required: true
   description:
     description: Description of the key in AWS KMS. When it is not set, it is left alone.
     type: str
   tags:
-    description: Tags that the key is to have. Others that it has are left alone. The tag C(canton-fingerprint) is always set.
+    description: Tags that the key is to have. Others that it has are left alone. The tag C(canton-fingerprint) is always set;
+      in GCP a label of that name, with the first 63 characters of the fingerprint.
     type: dict
   wait_timeout:
-    description: Seconds to wait until AWS KMS shows a change that it has accepted.
+    description: Seconds to wait until the KMS shows a change that it has accepted.
     type: float
     default: 60.0
 notes:
@@ -76,6 +80,13 @@ notes:
     C(kms:ListKeys) to read; to import, C(kms:CreateKey), C(kms:TagResource), C(kms:GetParametersForImport),
     C(kms:ImportKeyMaterial) and C(kms:CreateAlias), besides C(kms:UpdateKeyDescription) to change a description, and
     C(kms:ScheduleKeyDeletion) for the case that the public key is wrong.
+  - In GCP it needs C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get) and C(cloudkms.cryptoKeyVersions.viewPublicKey)
+    to read; to import, C(cloudkms.keyRings.get), C(cloudkms.cryptoKeys.create), C(cloudkms.importJobs.create),
+    C(cloudkms.importJobs.get), C(cloudkms.importJobs.list), C(cloudkms.importJobs.useToImport) and
+    C(cloudkms.cryptoKeyVersions.create), besides C(cloudkms.cryptoKeys.update) to change labels, and
+    C(cloudkms.cryptoKeyVersions.destroy) for the case that the public key is wrong.
+  - A node uses version 1 of a key in GCP only, so the material has to become that version. An import that put other material
+    there costs the name of the key, and is an error.
 seealso:
   - module: ledgerops.canton.kms_key
   - module: ledgerops.canton.participant_info
@@ -103,21 +114,32 @@ EXAMPLES = r"""
     alias: canton/p1/protocol-2
     tags:
       participant: p1
+
+- name: Bring the namespace key into GCP KMS, though it is an Ed25519 key
+  ledgerops.canton.kms_key_material:
+    source:
+      endpoint: 10.0.0.5:5012
+    provider: gcp
+    project: my-project
+    location: europe-west3
+    key_ring: canton-p1
+    name: p1-namespace
+    purpose: namespace
 """
 
 RETURN = r"""
 key:
   description:
-    - The key in AWS KMS after the task, or in check mode as it would be.
+    - The key in the KMS after the task, or in check mode as it would be.
   returned: success
   type: dict
   contains:
     key_id:
-      description: Id of the key.
+      description: Id of the key. In GCP its name; register this with the new node there.
       type: str
       sample: 00000000-0000-4000-8000-000000000000
     arn:
-      description: ARN of the key. Register this with the new node.
+      description: ARN of the key. Register this with the new node. V(null) in GCP.
       type: str
       sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
     state:
@@ -176,6 +198,31 @@ key:
       description: Canton's fingerprint of the public key, the same as that of RV(source_key).
       type: str
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+    resource_name:
+      description: Full name of the key in GCP.
+      returned: with O(provider=gcp)
+      type: str
+      sample: projects/my-project/locations/europe-west3/keyRings/canton-p1/cryptoKeys/p1-namespace
+    labels:
+      description: Labels of the key in GCP.
+      returned: with O(provider=gcp)
+      type: dict
+      sample: {participant: p1}
+    protection_level:
+      description: Where GCP keeps the key.
+      returned: with O(provider=gcp)
+      type: str
+      sample: hsm
+    algorithm:
+      description: GCP's word for the spec of the key.
+      returned: with O(provider=gcp)
+      type: str
+      sample: EC_SIGN_P256_SHA256
+    destroy_scheduled_duration:
+      description: Days that the key waits for its destruction.
+      returned: with O(provider=gcp)
+      type: int
+      sample: 30
 source_key:
   description:
     - The participant's key. The new node has to register the key of the KMS with exactly this name and usage.
@@ -209,7 +256,7 @@ imported:
   type: bool
   sample: true
 error_id:
-  description: Canton's or AWS's code of an error, or one of this collection's own in lower case.
+  description: Canton's or the KMS's code of an error, or one of this collection's own in lower case.
   returned: failure
   type: str
   sample: preview_commands_off
@@ -222,8 +269,17 @@ hint:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws, aws_import, wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import bring
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import (
+    aws,
+    aws_import,
+    gcp,
+    gcp_import,
+    gcp_session,
+    provider,
+    wrapping,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import ED25519, ED25519_NOTE
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, bring
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import (
     PURPOSES,
     choose,
@@ -235,10 +291,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_source
 
 SPEC: dict[str, dict[str, t.Any]] = {
+    **provider.SPEC,
     **aws.CONNECTION_SPEC,
+    **gcp_session.CONNECTION_SPEC,
+    **gcp.KEY_SPEC,
     "fingerprint": {"type": "str"},
     "purpose": {"type": "str", "choices": list(PURPOSES)},
-    "alias": {"type": "str", "required": True},
+    "alias": {"type": "str"},
     "description": {"type": "str"},
     "tags": {"type": "dict"},
     "wait_timeout": {"type": "float", "default": 60.0},
@@ -246,7 +305,9 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 
 def ensure(params: dict[str, t.Any], source: Participant, check: bool) -> Outcome:
-    importer = aws_import.open_importer(params)
+    provider.refuse_foreign(params, SPEC)
+    opened = gcp_import.open_importer if provider.of(params) == provider.GCP else aws_import.open_importer
+    importer: Importer = opened(params)
     theirs = choose(source, params["fingerprint"], params["purpose"])
     goal = wanted(source, theirs, importer)
     brought = bring(importer, goal, export(source, theirs), params["wait_timeout"], check)
@@ -262,12 +323,8 @@ def ensure(params: dict[str, t.Any], source: Participant, check: bool) -> Outcom
         "source_key": source_key,
         "imported": brought.imported,
     }
-    return Outcome(brought.before, brought.after, result, list(brought.key.notes))
-
-
-def check_dependencies() -> None:
-    aws.check_dependencies()
-    wrapping.check_dependencies()
+    notes = [ED25519_NOTE] if brought.imported and goal.spec == ED25519 else []
+    return Outcome(brought.before, brought.after, result, [*brought.key.notes, *notes])
 
 
 def main() -> None:
@@ -276,9 +333,10 @@ def main() -> None:
     rules = {
         **aws.CONNECTION_RULES,
         "required_one_of": [choice],
+        "required_if": [("provider", "aws", ("alias",)), gcp.REQUIRED],
         "mutually_exclusive": [*aws.CONNECTION_RULES["mutually_exclusive"], choice],
     }
-    run_source(SPEC, ensure, check_dependencies, **rules)
+    run_source(SPEC, ensure, wrapping.check_dependencies, **rules)
 
 
 if __name__ == "__main__":

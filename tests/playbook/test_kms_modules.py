@@ -19,6 +19,8 @@ import yaml
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from moto.server import ThreadedMotoServer
 
+from sandbox import gcp_kms
+
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 ACCESS_KEY = "AKIAPLAYBOOKTESTPLAY"
 SECRET_KEY = "playbook-test-secret-playbook-test"
@@ -254,3 +256,47 @@ def test_credentials_are_nowhere_in_the_output(playbook: Playbook) -> None:
     assert "quiet/namespace" in playbook.output
     assert SECRET_KEY not in playbook.output
     assert ACCESS_KEY not in playbook.output
+
+
+def test_keys_in_gcp(tmp_path: Path) -> None:
+    node = "serviceAccount:node@p-1.iam.gserviceaccount.com"
+    key = {
+        "name": "p1-{{ item }}",
+        "purpose": "{{ item }}",
+        "create_key_ring": True,
+        "node_principals": [node],
+        "probe": True,
+    }
+    purposes = ["encryption", "protocol"]
+    several: dict[str, Any] = {**kms_key(**key), "loop": purposes}
+    failing = {"failed_when": False}
+    with gcp_kms.served() as (_service, url):
+        play = Playbook(tmp_path, url)
+        play.defaults = {
+            "provider": "gcp",
+            "project": "p-1",
+            "location": "global",
+            "key_ring": "r",
+            "endpoint_url": url,
+        }
+        predicted, made, again, found, foreign, gone, deleted = play.run(
+            {**several, "check_mode": True},
+            several,
+            several,
+            kms_key_info(),
+            {**kms_key(name="p1-protocol", alias="a"), **failing},
+            {**kms_key(name="none"), **failing},
+            {**kms_key(name="p1-protocol", state="absent")},
+            flags=("--diff",),
+        )
+        assert predicted["results"][0]["diff"] == made["results"][0]["diff"]
+        assert predicted["results"][0]["diff"]["after"]["key_ring"] == "present"
+        assert made["changed"] and not again["changed"]
+        keys = {each["key_id"]: each for each in found["keys"]}
+        assert list(keys) == sorted(f"p1-{purpose}" for purpose in purposes)
+        for each in made["results"]:
+            shown = keys[each["key"]["key_id"]]
+            assert shown["fingerprint"] == each["key"]["fingerprint"] and shown["state"] == "enabled"
+            assert {tuple(binding["members"]) for binding in shown["policy"]["bindings"]} == {(node,)}
+        assert foreign["error_id"] == "option_unfit" and gone["error_id"] == "key_spec_missing"
+        assert deleted["key"]["state"] == "pending_deletion" and "destroyed in 30 days" in play.output

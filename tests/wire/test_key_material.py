@@ -19,7 +19,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_i
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import connection_spec, participant_of
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_material
-from sandbox import client
+from sandbox import client, gcp_kms
 from sandbox.kms_facts import DUMMY_CREDENTIALS
 from sandbox.requests import VAULT
 
@@ -242,6 +242,32 @@ def test_a_run_that_ended_before_it_compared(network: Any, served: Served) -> No
     assert error.error_id == "public_key_mismatch"
     assert served.state(str(error.details["arn"])) == "PendingDeletion"
     assert source.exports == 1
+
+
+def test_google_takes_ed25519_as_well(network: Any) -> None:
+    source: Any = Counting(participant(network, "old"))
+    ed25519 = generated(network, "old", "Signing", key_spec="SIGNING_KEY_SPEC_EC_CURVE25519", usage=PROTOCOL)
+    kinds = {
+        "namespace": {"purpose": "namespace"},
+        "ed25519": {"fingerprint": ed25519},
+        "rsa": {"purpose": "encryption"},
+    }
+    place = {"provider": "gcp", "project": "p-1", "location": "global", "key_ring": "canton", "create_key_ring": True}
+    values = {**dict.fromkeys(kms_key_material.SPEC), **place, "wait_timeout": 10.0}
+    with gcp_kms.served() as (service, url):
+        for name, which in kinds.items():
+            asked = {**values, "endpoint_url": url, "name": name, **which}
+            before = source.exports
+            said = kms_key_material.ensure(asked, source, True)
+            done = kms_key_material.ensure(asked, source, False)
+            again = kms_key_material.ensure(asked, source, False)
+            assert (said.before, said.after) == (done.before, done.after) and not again.changed
+            assert source.exports == before + 1
+            key: Any = done.result["key"]
+            theirs: Any = done.result["source_key"]
+            assert (key["fingerprint"], key["key_id"], key["state"]) == (theirs["fingerprint"], name, "enabled")
+            assert bool(done.warnings) == (name == "ed25519") and not again.warnings
+        assert {each.versions[0].shown.name[-2:] for each in service.keys.values()} == {"/1"}
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ class AwsImporter:
 
     provider = "AWS KMS"
     specs: t.Collection[str] = ("ec_p256", "ec_p384", "ec_secp256k1", "rsa_2048")
+    named_last = True
 
     def __init__(
         self,
@@ -101,6 +102,9 @@ class AwsImporter:
         # the one that is furthest, and of several the oldest: always the same
         marked.sort(key=lambda key: (key.state != "enabled", key.created or "", key.arn or ""))
         return marked[0] if marked else None
+
+    def mark(self, key: Key, wanted: Wanted) -> str | None:
+        return (key.tags or {}).get(MARK)
 
     def create(self, wanted: Wanted) -> Key:
         tags = self._with_mark(wanted)

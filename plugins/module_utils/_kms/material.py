@@ -52,12 +52,16 @@ class Importer(t.Protocol):
 
     provider: str  # in words
     specs: t.Collection[str]  # that Canton can use there and that can be imported there
+    named_last: bool  # whether a key has no name until it is proven
 
     def find(self, wanted: Wanted) -> Key | None:
         """The key that the options name, else the one with the mark, in whatever state; None when there is none yet.
 
         CantonError when the options name a key that cannot be taken.
         """
+
+    def mark(self, key: Key, wanted: Wanted) -> str | None:
+        """The fingerprint that the key is marked with; None when it has no mark."""
 
     def create(self, wanted: Wanted) -> Key:
         """A new key that waits for its material, with the mark, and with everything that can only be set now."""
@@ -134,7 +138,7 @@ def _refuse_unfit(importer: Importer, key: Key, wanted: Wanted, check: bool) -> 
             hint="Choose another name for the imported key: spec and usage of a key never change.",
             details={"arn": key.arn},
         )
-    mark = (key.tags or {}).get(MARK)
+    mark = importer.mark(key, wanted)
     if key.state == PENDING and mark in (None, wanted.fingerprint):
         return
     if key.state == PENDING:
@@ -175,7 +179,7 @@ def _mismatch(importer: Importer, key: Key, wanted: Wanted) -> CantonError:
     return CantonError(
         f"{importer.provider} shows another public key for {key.arn} than the {wanted.label} has",
         error_id="public_key_mismatch",
-        hint=f"{left} It got no name. Check that the endpoint leads to the real KMS, then run again.",
+        hint=f"{left}{' It got no name.' if importer.named_last else ''} Check that the endpoint leads to the real KMS, then run again.",
         details={"arn": key.arn},
     )
 
@@ -193,7 +197,7 @@ def _fill(
         except CantonError as exc:
             # an import whose answer was lost is seen in the key itself
             if importer.read(key).public_key_der != wanted.der:
-                raise _left_pending(exc, key) from None
+                raise _left_pending(importer, exc, key) from None
     finally:
         pair.wipe()
     key = _await(importer, key, timeout, lambda seen: seen.state == "enabled" and seen.public_key_der is not None)
@@ -202,8 +206,9 @@ def _fill(
     return key
 
 
-def _left_pending(exc: CantonError, key: Key) -> CantonError:
-    left = f"Key {key.arn} waits for its material, has no name and can't be used; the next run carries on with it."
+def _left_pending(importer: Importer, exc: CantonError, key: Key) -> CantonError:
+    nameless = ", has no name" if importer.named_last else ""
+    left = f"Key {key.arn} waits for its material{nameless} and can't be used; the next run carries on with it."
     hint = f"{exc.hint} {left}".strip()
     return CantonError(exc.message, exc.error_id, hint, exc.retryable, {**exc.details, "arn": key.arn})
 

@@ -37,6 +37,7 @@ class FakeKms:
 
     provider = "KMS"
     specs: Collection[str] = ("ec_p256",)
+    named_last = True
 
     def __init__(self, key: Key | None = None, shows: bytes = PUBLIC) -> None:
         self.key = key
@@ -54,6 +55,9 @@ class FakeKms:
 
     def find(self, wanted: Wanted) -> Key | None:
         return self.key
+
+    def mark(self, key: Key, wanted: Wanted) -> str | None:
+        return (key.tags or {}).get(MARK)
 
     def create(self, wanted: Wanted) -> Key:
         self._call("create")
