@@ -182,7 +182,7 @@ REFUSED: dict[str, tuple[Options, list[str]]] = {
         {"kms": {**AWS, "key_ring_id": "canton"}, "session_signing_keys": SESSION, "release": "2.10"},
         ["key_ring_id is no option of type aws", "Canton 2 has none", "initialises Canton 3 only"],
     ),
-    "lacking": ({"kms": {"type": "gcp", "project_id": "p"}}, ["needs location_id, key_ring_id"]),
+    "lacking": ({"kms": {"type": "gcp", "project_id": "p"}}, ["needs key_ring_id, location_id"]),
     "schemes-2": (
         {
             "kms": AWS,
@@ -386,6 +386,11 @@ def story(ansible: Ansible, tmp_path_factory: pytest.TempPathFactory, unused_por
     host = Host(tmp_path_factory.mktemp("host"), unused_port)
     broken = {"extra_config": "canton.participants.participant.crypto.kms.regoin = eu-west-1"}
     host.stage("wrong checksum", fails=True, archive_sha256="0" * 64)
+    open_file = host.folder / "aws.credentials"
+    open_file.touch(mode=0o644)
+    tls = {"cert_chain_file": "/nowhere/api.crt", "private_key_file": "/nowhere/api.key"}
+    host.stage("open file", fails=True, credentials_file=str(open_file))
+    host.stage("no certificate", fails=True, ledger_api={"address": "127.0.0.1", "port": 5011, "tls": tls})
     host.stage("first")
     host.stage("broken", fails=True, **broken)
     new = {"java_opts": "-Xmx2g", **host.release("3.5.2")}
@@ -415,6 +420,16 @@ def test_an_archive_is_proven_before_anything_is_done(story: tuple[Run, Host]) -
     run, _ = story
     assert changes(run, "wrong checksum") == [] and commands(run, "wrong checksum") == []
     assert "has another SHA-256" in run.result("Done wrong checksum")["msg"]
+
+
+def test_files_that_are_not_there_or_that_everybody_reads_are_refused(story: tuple[Run, Host]) -> None:
+    run, _ = story
+    for name, words in (
+        ("open file", "can be read by everybody"),
+        ("no certificate", "/nowhere/api.key is not on the host"),
+    ):
+        assert changes(run, name) == [] and commands(run, name) == []
+        assert any(words in str(entry["result"]) for entry in stage_of(run, name))
 
 
 def test_the_first_run_unpacks_the_release_and_starts_the_node(story: tuple[Run, Host]) -> None:

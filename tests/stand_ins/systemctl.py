@@ -38,7 +38,7 @@ def lines_of(name: str, setting: str) -> list[str]:
 def environment_of(name: str) -> dict[str, str]:
     found = dict(os.environ)
     for file in lines_of(name, "EnvironmentFile"):
-        for line in Path(file).read_text(encoding="utf-8").splitlines():
+        for line in Path(file.removeprefix("-")).read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
                 variable, _, value = line.partition("=")
                 found[variable] = re.sub(r"\\(.)", r"\1", value.removeprefix('"').removesuffix('"'))
