@@ -281,7 +281,9 @@ def test_the_identity_of_another_node(stage: Stage, tmp_path: Path) -> None:
     assert heir.identity().initialized
     assert stage.mapped("heir") == stage.mapped("old")
     listed = {key.fingerprint: (key.usage, key.name) for key in heir.own_keys() if key.fingerprint in fingerprints}
-    assert listed == {key.fingerprint: (key.usage, key.name) for key in old.own_keys() if key.fingerprint in fingerprints}
+    assert listed == {
+        key.fingerprint: (key.usage, key.name) for key in old.own_keys() if key.fingerprint in fingerprints
+    }
     assert heir.signed_identity(heir.identity().uid) == old.signed_identity(old.identity().uid)
     # through the running node it is the same as through the file
     assert not stage.identity("heir", **source).changed
