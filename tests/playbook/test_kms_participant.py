@@ -23,6 +23,8 @@ from playbook.harness import Ansible, Run, Task
 from pyhocon import ConfigFactory
 from stand_ins.__main__ import make
 
+from sandbox import gcp_kms
+
 AWS = {"type": "aws", "region": "eu-central-1"}
 GCP = {"type": "gcp", "location_id": "europe-west3", "project_id": "my-project", "key_ring_id": "canton"}
 DRIVER = {"type": "driver", "name": "my-hsm", "config": {"slot_Id": 3, "library": "/usr/lib/hsm.so"}}
@@ -312,6 +314,27 @@ def test_what_cannot_work_is_refused_at_once_with_the_remedy(many: tuple[Run, Pa
     for words in REFUSED[name][1]:
         assert words in message
     assert not (folder / name / "participant.conf").exists() or name in RENDERED
+
+
+def test_keys_of_gcp_are_made_in_the_ring_of_the_node(ansible: Ansible) -> None:
+    options = {
+        "kms": {**GCP, "location_id": "global"},
+        "name": "bank",
+        "manage_service": False,
+        "storage": {"password": "x"},
+    }
+    with gcp_kms.served() as (_service, url):
+        more = {"key_options": {"endpoint_url": url, "create_key_ring": True}}
+        keys = {"name": "ledgerops.canton.kms_participant", "tasks_from": "keys"}
+        role: Task = {"name": "Keys", "ansible.builtin.include_role": keys, "vars": variables({**options, **more})}
+        show: Task = {"name": "Show", "ansible.builtin.debug": {"msg": "{{ __kms_participant_made_keys }}"}}
+        made = ansible.tasks([role, show]).result("Show")["msg"]
+    assert made == {
+        "namespace": "canton-bank-namespace",
+        "sequencer_authentication": "canton-bank-sequencer_authentication",
+        "protocol": "canton-bank-protocol",
+        "encryption": "canton-bank-encryption",
+    }
 
 
 # -- the service ------------------------------------------------------------------------------------------------------
