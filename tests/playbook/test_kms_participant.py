@@ -230,7 +230,7 @@ def many(ansible: Ansible, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ru
     base = {"manage_user": False, "manage_service": False, "wait": False, "storage": {"password": PASSWORD}}
     hosts = {}
     for kind, cases in (("write", RENDERED), ("refuse", REFUSED)):
-        for name, (options, _) in cases.items():
+        for name, (options, _expected) in cases.items():
             own: Options = {"config_folder": str(folder / name), **base}
             if kind == "write":
                 own["helm_path"] = str(folder / f"{name}.yml")
@@ -248,7 +248,7 @@ def many(ansible: Ansible, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ru
 
 @pytest.mark.parametrize("name", RENDERED)
 def test_the_configuration_is_what_was_asked_for(many: tuple[Run, Path], name: str) -> None:
-    _, folder = many
+    _runs, folder = many
     file = folder / name / "participant.conf"
     node = ConfigFactory.parse_file(str(file))["canton.participants.participant"]
     for path, expected in RENDERED[name][1].items():
@@ -267,7 +267,7 @@ def test_secrets_are_apart_and_nobody_else_reads_them(many: tuple[Run, Path]) ->
 
 
 def test_switches_and_extra_lines_are_written(many: tuple[Run, Path]) -> None:
-    _, folder = many
+    _runs, folder = many
     found = ConfigFactory.parse_file(str(folder / "aws-3-5" / "participant.conf"))
     assert found["canton.features.enable-preview-commands"] is True
     assert found["canton.monitoring.logging.log-slow-futures"] is True
@@ -276,7 +276,7 @@ def test_switches_and_extra_lines_are_written(many: tuple[Run, Path]) -> None:
 
 
 def test_helm_values_have_the_names_of_the_chart(many: tuple[Run, Path]) -> None:
-    _, folder = many
+    _runs, folder = many
     found = {name: yaml.safe_load((folder / f"{name}.yml").read_text()) for name in ("aws-3-5", "aws-3-4", "gcp-3-5")}
     assert found["aws-3-5"]["kms"] == {
         "type": "aws",
@@ -440,13 +440,13 @@ def unused_port() -> int:
 
 
 def test_an_archive_is_proven_before_anything_is_done(story: tuple[Run, Host]) -> None:
-    run, _ = story
+    run, _file = story
     assert changes(run, "wrong checksum") == [] and commands(run, "wrong checksum") == []
     assert "has another SHA-256" in run.result("Done wrong checksum")["msg"]
 
 
 def test_files_that_are_not_there_or_that_everybody_reads_are_refused(story: tuple[Run, Host]) -> None:
-    run, _ = story
+    run, _file = story
     for name, words in (
         ("open file", "can be read by everybody"),
         ("no certificate", "/nowhere/api.key is not on the host"),
@@ -463,14 +463,14 @@ def test_the_first_run_unpacks_the_release_and_starts_the_node(story: tuple[Run,
 
 
 def test_a_configuration_that_the_release_cannot_read_replaces_nothing(story: tuple[Run, Host]) -> None:
-    run, _ = story
+    run, _file = story
     assert changes(run, "broken") == [] and commands(run, "broken") == []
     assert "Unknown key 'regoin'" in run.result("Done broken")["msg"]
     assert "regoin" not in run.result("Commands broken")["stdout"]
 
 
 def test_a_change_restarts_once_and_also_after_a_run_that_was_killed(story: tuple[Run, Host]) -> None:
-    run, _ = story
+    run, _file = story
     assert commands(run, "changed") == ["restart"]
     assert commands(run, "carried on") == ["restart"]
     assert changes(run, "carried on")[1:] == [

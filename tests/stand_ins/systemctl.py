@@ -40,7 +40,7 @@ def environment_of(name: str) -> dict[str, str]:
     for file in lines_of(name, "EnvironmentFile"):
         for line in Path(file.removeprefix("-")).read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
-                variable, _, value = line.partition("=")
+                variable, _sign, value = line.partition("=")
                 found[variable] = re.sub(r"\\(.)", r"\1", value.removeprefix('"').removesuffix('"'))
     return found
 
