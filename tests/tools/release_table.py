@@ -51,6 +51,7 @@ YES = "yes"
 ELSEWHERE = {
     "Old and new on different hosts that reach only their own participant": "not tested",
     "Move parties on one synchronizer": "no: it is refused",
+    "Take identity and keys to a KMS": "not tested",
 }
 
 

@@ -52,7 +52,7 @@ def examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
             "envelope_needs_no_migration",
             "A participant whose key store is encrypted with a KMS key (a wrapper key, an envelope) stays what it is: nothing has to be migrated",
             "Set crypto.private-key-store.encryption.type = kms in its own configuration and restart it (role kms_participant renders it with "
-            "kms_participant_kms_mode: envelope). Back up its database first: going back needs encryption.reverted = true.",
+            "kms_participant_mode: envelope). Back up its database first: going back needs encryption.reverted = true.",
         )
         return
     if exam.source.MAJOR != 3 or exam.target.MAJOR != 3:
