@@ -21,6 +21,7 @@ from ansible_collections.ledgerops.canton.plugins.modules import (
     kms_key_material,
     participant_identity,
     participant_key_rotation,
+    participant_migration_info,
 )
 from sandbox import client
 from sandbox.kms_facts import DUMMY_CREDENTIALS
@@ -55,6 +56,24 @@ class Stage:
             "timeout": 20.0,
             "ready_timeout": 20.0,
         }
+
+    def findings(self, source: str, target: str, **params: Any) -> dict[str, str]:
+        """What preflight says of a migration with the keys, by id: the severity."""
+        values = {
+            **dict.fromkeys(participant_migration_info.SPEC),
+            "exclude": (),
+            "skip_users": (),
+            "backup_confirmed": True,
+        }
+        values.update(namespaces=(), replace_hosts=(), require_kms=True, method="key_import", kms_provider="aws")
+        values.update(source_synchronizer="one", target_synchronizer="one", rotate_keys=False, **params)
+        ports = {name: self.network.info()["participants"][name]["ledger_port"] for name in (source, target)}
+        ends = [
+            participant_of({**self.options(name), "ledger_endpoint": f"127.0.0.1:{ports[name]}"}, label)
+            for name, label in ((source, "source participant"), (target, "target participant"))
+        ]
+        result: Any = participant_migration_info.ensure(values, ends[0], ends[1], True).result
+        return {item["id"]: item["severity"] for item in result["findings"]}
 
     def participant(self, name: str) -> Any:
         return participant_of(self.options(name), f"participant {name}")
@@ -243,6 +262,31 @@ def test_it_carries_on_from_every_step(stage: Stage, monkeypatch: pytest.MonkeyP
     stage.identity("killed", **asked)
     assert not stage.identity("killed", **asked).changed
     assert stage.participant("killed").identity().initialized
+
+
+# -- preflight of a migration with the keys ---------------------------------------------------------------------------
+
+
+def test_what_preflight_says(stage: Stage) -> None:
+    """Before anything of ``heir`` and ``old`` is changed. What is not an error here is a warning."""
+    assert stage.findings("old", "heir") == {"key_copies_remain": "warning"}
+    assert stage.findings("old", "heir", kms_provider="gcp") == {"key_copies_remain": "warning"}
+    plain = stage.findings("plain", "heir")
+    assert (
+        plain["key_import_namespace_key"]
+        == plain["key_import_key_spec"]
+        == plain["key_import_not_exportable"]
+        == "error"
+    )
+    on_gcp = stage.findings("plain", "heir", kms_provider="gcp")
+    assert "key_import_namespace_key" not in on_gcp and on_gcp["key_import_key_spec"] == "error"
+    assert stage.findings("old", "plain") == {"key_import_target": "error"}
+    assert stage.findings("old", "old") == {"target_not_on_kms": "error"}
+    assert stage.findings("old", "canton-2") == {"key_import_release": "error"}
+    assert stage.findings("heir", "old") == {"not_initialized": "error"}
+    assert stage.findings("old", "heir", method="envelope") == {"envelope_needs_no_migration": "error"}
+    assert stage.findings("wrapped", "heir")["key_import_from_envelope"] == "warning"
+    assert stage.findings("new", "heir")["key_import_not_exportable"] == "error"
 
 
 # -- the identity of another node -------------------------------------------------------------------------------------
