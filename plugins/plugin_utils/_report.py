@@ -247,6 +247,12 @@ def _proof_of_the_rest(facts: Facts) -> t.Iterator[Document]:
         missing = [*(users.get("created") or []), *(users.get("updated") or []), *(users.get("granted") or {})]
         text = f"{_count(len(users['users']), 'user')} with rights, identity providers and annotations"
         yield _line("Users", _lacking(text, missing), not users.get("changed"))
+    keys = (facts.get("inventory") or {}).get("keys") or []
+    if _keeps_identity(facts) and keys and facts.get("result"):
+        outside = [str(key.get("name")) for key in keys if not key.get("kms_key_id")]
+        yield _line(
+            "Keys", _lacking("the keys of the identity are in the KMS, by their fingerprints", outside), not outside
+        )
     if pong.get("millis") is not None:
         yield _line("Ping", f"the target transacted, answer after {pong['millis']} ms", True)
 
@@ -300,6 +306,34 @@ def _by_hand(status: str, facts: Facts, failure: Facts) -> list[str]:
     snapshot = (
         f"Delete the snapshot in {journal} when the migration is accepted. It contains contract payloads in clear."
     )
+    if _keeps_identity(facts):
+        return _by_hand_with_the_keys(status, snapshot) or _usual_by_hand(status, facts, failure, snapshot)
+    return _usual_by_hand(status, facts, failure, snapshot)
+
+
+def _keeps_identity(facts: Facts) -> bool:
+    """Whether the new node is the old participant, with its keys (method key_import)."""
+    source, target = ((facts.get(side) or {}).get("uid") for side in ("source", "target"))
+    return bool(source) and source == target
+
+
+def _by_hand_with_the_keys(status: str, snapshot: str) -> list[str]:
+    keep = [
+        "Destroy the old node's database and every backup of it: they hold the private keys of the very participant that runs now.",
+        "Take canton.features.enable-preview-commands out of every configuration that got it for the import.",
+        "Back up the database of the new node. Its keys are in the KMS only: see to it that nobody can delete them there.",
+        snapshot,
+    ]
+    off = "Keep the old node off: two nodes of one identity must never be connected at the same time."
+    texts = {
+        "migrated": [off, "Retire it when the migration is accepted (playbook ledgerops.canton.retire).", *keep],
+        "retired": [off, *keep],
+        "moved": ["Prove the migration: --tags verify.", off, *keep],
+    }
+    return texts.get(status, [])
+
+
+def _usual_by_hand(status: str, facts: Facts, failure: Facts, snapshot: str) -> list[str]:
     keep = [
         "Take the old participant's root namespace key offline and keep it safe. It keeps full power over the namespace, and only it can delegate again.",
         "Back up the database of the new participant.",
