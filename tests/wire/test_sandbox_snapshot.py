@@ -168,6 +168,16 @@ def _altered_dalf() -> bytes:
         (_zip({dars.MANIFEST: b"Format: daml-lf\nMain-Dalf: a.dalf\n", "a.dalf": b"\x1a\xff"}), "DAR_PARSE_ERROR"),
         (_altered_dalf(), "DAR_PARSE_ERROR"),
     ],
+    # of their own: a ZIP has the time in it, and workers that collect a second apart would not find the same tests
+    ids=[
+        "no ZIP",
+        "cut off",
+        "no manifest",
+        "no main DALF",
+        "main DALF not there",
+        "DALF of another form",
+        "altered DALF",
+    ],
 )
 def test_broken_dars(payload: bytes, error: str) -> None:
     with pytest.raises(dars.DarError) as caught:
