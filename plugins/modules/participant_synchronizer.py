@@ -177,7 +177,8 @@ def ensure_registered(params: Params, participant: Participant, check: bool) -> 
     alias = params["synchronizer"]
     if any(item.alias == alias for item in before):
         return Outcome(show(before), show(before), result(before))
-    after = [*before, Synchronizer(alias, "", False, False, bool(params["manual_connect"]))]
+    sequencers = tuple(params["sequencers"]) if participant.MAJOR == 3 else ()
+    after = [*before, Synchronizer(alias, "", False, False, bool(params["manual_connect"]), sequencers)]
     if not check:
         ca_cert = read_file(params["sequencer_ca_cert"]) if params["sequencer_ca_cert"] else b""
         participant.register(alias, params["sequencers"], ca_cert, bool(params["manual_connect"]))

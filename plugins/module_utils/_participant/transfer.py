@@ -201,18 +201,10 @@ def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -
             error_id="synchronizer_not_renamed",
             hint="Export again with target_synchronizer set to the synchronizer that is meant.",
         )
-    lacking = set(manifest.packages) - set(target.packages())
-    if lacking:
-        raise CantonError(
-            f"The {target.label} lacks {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
-            error_id="packages_missing",
-            hint="Copy the DARs first with ledgerops.canton.participant_package.",
-        )
-    if manifest.source == manifest.target:
-        # The same participant on other keys: hosting and vetting are its own already, and it sees them when it connects.
-        return
+    # The same participant on other keys: hosting and vetting are its own already, and it sees them when it connects.
+    is_itself = manifest.source == manifest.target
     proof = target.proof_store(store)
-    hosted = {item.party for item in target.hostings(proof, manifest.target)}
+    hosted = set(manifest.parties) if is_itself else {each.party for each in target.hostings(proof, manifest.target)}
     unhosted = [party for party in manifest.parties if party not in hosted]
     if unhosted:
         raise CantonError(
@@ -220,7 +212,14 @@ def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -
             error_id="parties_not_hosted",
             hint="Host them first with ledgerops.canton.participant_party: a node imports their contracts all the same, and nobody sees them.",
         )
-    unvetted = set(manifest.packages) - target.vetted_packages(proof, manifest.target)
+    lacking = set(manifest.packages) - set(target.packages())
+    if lacking:
+        raise CantonError(
+            f"The {target.label} lacks {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
+            error_id="packages_missing",
+            hint="Copy the DARs first with ledgerops.canton.participant_package.",
+        )
+    unvetted = set() if is_itself else set(manifest.packages) - target.vetted_packages(proof, manifest.target)
     if unvetted:
         raise CantonError(
             f"The {target.label} has not vetted {len(unvetted)} packages of the contracts on this synchronizer: {', '.join(sorted(unvetted)[:3])}",
