@@ -43,6 +43,7 @@ CAPABILITIES = (
     "Rollback, and the migration again",
     "Old and new on different hosts that reach only their own participant",
     "Move parties on one synchronizer",
+    "Take identity and keys to a KMS",
     "Killed and started again",
     "Node or run killed in the middle of its work",
 )
