@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import in_use
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.attributes import (
@@ -29,7 +27,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle im
     require_kind,
     view,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key, check_fits, requirement
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import (
+    Key,
+    check_fits,
+    check_probe,
+    requirement,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 
 
@@ -39,12 +42,7 @@ def check_values(params: Params) -> None:
         raise CantonError(
             f"pending_window is {params['pending_window']} days", "value_invalid", "AWS KMS takes 7 to 30."
         )
-    if params["probe"] and (params["enabled"] is False or params["state"] == "absent"):
-        raise CantonError(
-            "A key that is to be disabled or deleted can't be probed",
-            "value_invalid",
-            "Set probe to false, or leave the key enabled.",
-        )
+    check_probe(params)
     if (params["alias_move"] or params["alias_state"] == "absent") and not (params["alias"] and params["key_id"]):
         raise CantonError(
             "An alias is moved to, or removed from, a key that is named by its id",
@@ -95,13 +93,9 @@ def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
 
 def refuse_in_use(keys: AwsKeys, key: Key, before: View, after: View, alias: str | None, params: Params) -> None:
     """Raise CantonError when the change takes a key, or ``alias``, away from a participant of ``in_use_by``."""
-    if not params["in_use_by"] or params["force"]:
+    participants = in_use.asked(params)
+    if not participants:
         return
-    _runner.check_dependencies()
-    participants = [
-        partial(_runner.participant_of, options, f"participant {number} of in_use_by")
-        for number, options in enumerate(params["in_use_by"], 1)
-    ]
     dying = [name for name, state in after.get("replicas", {}).items() if state in DYING]
     dying = [name for name in dying if before["replicas"].get(name) not in DYING]
     if after["state"] in DYING and before["state"] not in DYING:

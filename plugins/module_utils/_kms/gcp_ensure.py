@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
-from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp_errors, in_use
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import FIRST, GcpKeys, connect
@@ -34,17 +32,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec imp
     labels,
     requirement,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import check_probe
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 
 
 def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
     """``kms_key``: bring the key to what the options say."""
-    if params["probe"] and (params["enabled"] is False or params["state"] == "absent"):
-        raise CantonError(
-            "A key that is to be disabled or deleted can't be probed",
-            "value_invalid",
-            "Set probe to false, or leave the key enabled.",
-        )
+    check_probe(params)
     name = key_name(params["name"])
     wanted = requirement(params["purpose"], params["spec"], params["usage"])
     asked = wishes(params)
@@ -81,13 +75,9 @@ def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
 
 def refuse_in_use(keys: GcpKeys, key: GcpKey, params: Params) -> None:
     """Raise CantonError when a participant of ``in_use_by`` lists the key that is to be destroyed."""
-    if not params["in_use_by"] or params["force"]:
+    participants = in_use.asked(params)
+    if not participants:
         return
-    _runner.check_dependencies()
-    participants = [
-        partial(_runner.participant_of, options, f"participant {number} of in_use_by")
-        for number, options in enumerate(params["in_use_by"], 1)
-    ]
     # a node may know its wrapper key by the whole resource name, with the version or without it (kms 1)
     arn = str(key.arn)
     named = replace(key, aliases=(arn, f"{arn}/cryptoKeyVersions/{FIRST}"))

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
+from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
 
@@ -21,6 +23,17 @@ class Keys(t.Protocol):
 
 
 Open = t.Callable[[], "Participant"]
+
+
+def asked(params: t.Mapping[str, t.Any]) -> list[Open]:
+    """The participants of ``in_use_by``, opened when they are asked; none with ``force``. gRPC is wanted only if there are some."""
+    if not params["in_use_by"] or params["force"]:
+        return []
+    _runner.check_dependencies()
+    return [
+        partial(_runner.participant_of, options, f"participant {number} of in_use_by")
+        for number, options in enumerate(params["in_use_by"], 1)
+    ]
 
 
 def refuse_while_listed(keys: Keys, key: Key, participants: t.Iterable[Open], what: str) -> None:

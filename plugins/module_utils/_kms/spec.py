@@ -157,6 +157,16 @@ def _for_purpose(purpose: str, spec: str | None, usage: str | None) -> Requireme
     return Requirement((spec,) if spec else fit, USAGE_OF_SPEC[fit[0]], f"purpose {purpose}")
 
 
+def check_probe(params: t.Mapping[str, t.Any]) -> None:
+    """Raise CantonError when the options want a key proven that they take out of use."""
+    if params["probe"] and (params["enabled"] is False or params["state"] == "absent"):
+        raise CantonError(
+            "A key that is to be disabled or deleted can't be probed",
+            "value_invalid",
+            "Set probe to false, or leave the key enabled.",
+        )
+
+
 def check_fits(wanted: Requirement | None, key: Key) -> None:
     """Raise CantonError when the key that is there isn't what is asked: spec and usage of a key never change."""
     if wanted is None or (key.spec in wanted.specs and key.usage == wanted.usage):
