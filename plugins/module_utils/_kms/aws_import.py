@@ -6,18 +6,14 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws, aws_errors, wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import (
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
-)
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, View, Wanted
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.waiting import poll
 
 EXPIRED_TOKEN = "ExpiredImportTokenException"
 DELETION_DAYS = 7
@@ -121,27 +117,25 @@ class AwsImporter:
 
     def _patiently(self, arn: str) -> Key:
         """The key as it is read; a new one, or the public key of one that has just been filled, may not show at once."""
-        deadline = time.monotonic() + self._wait_timeout
-        pause = FIRST_PAUSE_SECONDS
-        while True:
+
+        def look() -> Key | None:
             try:
-                key = self._keys.find(arn)
+                return self._keys.find(arn)
             except CantonError as exc:
                 if exc.error_id != aws_errors.INVALID_STATE:
                     raise
-                key = None
-            if key is not None:
-                return key
-            if time.monotonic() >= deadline:
-                raise CantonError(
-                    f"AWS KMS doesn't show key {arn} after {self._wait_timeout:g} seconds",
-                    error_id="change_not_visible",
-                    hint="Run again, it carries on with this key; a larger wait_timeout waits longer.",
-                    retryable=True,
-                    details={"arn": arn},
-                )
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                return None
+
+        key = poll(look, self._wait_timeout)
+        if key is None:
+            raise CantonError(
+                f"AWS KMS doesn't show key {arn} after {self._wait_timeout:g} seconds",
+                error_id="change_not_visible",
+                hint="Run again, it carries on with this key; a larger wait_timeout waits longer.",
+                retryable=True,
+                details={"arn": arn},
+            )
+        return key
 
     def send(self, key: Key, private_key: bytearray) -> None:
         try:

@@ -9,7 +9,6 @@ A key of GCP has its name from the beginning and for ever, and Canton uses versi
 
 from __future__ import annotations
 
-import time
 import typing as t
 import uuid
 from dataclasses import replace
@@ -29,12 +28,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec imp
     key_name,
     labels,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import (
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
-)
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, PENDING, View, Wanted
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.waiting import poll
 
 METHOD = "RSA_OAEP_4096_SHA256_AES_256"
 _JOB_PREFIX = "ledgerops-canton-"
@@ -175,18 +171,13 @@ class GcpImporter:
         return key if key is None or key.state != IMPORT_FAILED else replace(key, state=PENDING)
 
     def _await(self, shows: t.Callable[[], bool], what: str = "") -> None:
-        deadline = time.monotonic() + self._wait_timeout
-        pause = FIRST_PAUSE_SECONDS
-        while not shows():
-            if time.monotonic() >= deadline:
-                raise CantonError(
-                    f"GCP KMS isn't ready with {what or self._name} after {self._wait_timeout:g} seconds",
-                    error_id="change_not_visible",
-                    hint="Run again, it carries on; a larger wait_timeout waits longer.",
-                    retryable=True,
-                )
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        if poll(lambda: shows() or None, self._wait_timeout) is None:
+            raise CantonError(
+                f"GCP KMS isn't ready with {what or self._name} after {self._wait_timeout:g} seconds",
+                error_id="change_not_visible",
+                hint="Run again, it carries on; a larger wait_timeout waits longer.",
+                retryable=True,
+            )
 
     def discard(self, key: Key) -> str:
         arn = str(key.arn)

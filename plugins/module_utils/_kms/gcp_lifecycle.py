@@ -10,7 +10,6 @@ GCP key has a name that stays for ever, a ring, versions and a protection level,
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -31,11 +30,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec imp
     check_protection,
     labels,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import (
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
-)
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Requirement, Rotation
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.waiting import poll
 
 View = dict[str, t.Any]
 Params = t.Mapping[str, t.Any]
@@ -415,19 +411,17 @@ def _settle(keys: Keys, name: str, after: View, asked: Wishes, timeout: float) -
 
 
 def _await(keys: Keys, name: str, timeout: float, shows: t.Callable[[GcpKey], bool], what: str) -> GcpKey:
-    deadline = time.monotonic() + timeout
-    pause = FIRST_PAUSE_SECONDS
-    while True:
+    def look() -> GcpKey | None:
         key = keys.find(name)
-        if key is not None and shows(key):
-            return key
-        if time.monotonic() >= deadline:
-            raise CantonError(
-                f"Key {keys.ring.key(name)} {what} after {timeout:g} seconds",
-                error_id="change_not_visible",
-                hint="Run again; a larger wait_timeout waits longer.",
-                retryable=True,
-                details={"resource_name": keys.ring.key(name)},
-            )
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        return key if key is not None and shows(key) else None
+
+    found = poll(look, timeout)
+    if found is None:
+        raise CantonError(
+            f"Key {keys.ring.key(name)} {what} after {timeout:g} seconds",
+            error_id="change_not_visible",
+            hint="Run again; a larger wait_timeout waits longer.",
+            retryable=True,
+            details={"resource_name": keys.ring.key(name)},
+        )
+    return found

@@ -9,7 +9,6 @@ Aiming is pure, so that check mode predicts with the very code that the real run
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import replace
 
@@ -18,13 +17,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import attri
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.attributes import DYING, Wishes
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.policy import as_text
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key, Requirement
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.waiting import poll
 
 View = dict[str, t.Any]
 Params = t.Mapping[str, t.Any]
 ABSENT: View = {"state": "absent"}
 NOTHING = Wishes()
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
 
 _STATE_HINTS = {
     "pending_import": "Import its key material first, or choose another key.",
@@ -338,23 +336,22 @@ def _end(keys: Keys, arn: str, state: str, pending_window: int) -> None:
 
 def _settle(keys: Keys, arn: str, before: View, after: View, timeout: float, asked: Wishes) -> tuple[Key, View]:
     """Read until the change shows: a KMS may take seconds for what it has accepted, and a node would fail meanwhile."""
-    deadline = time.monotonic() + timeout
-    pause = FIRST_PAUSE_SECONDS
-    while True:
+
+    def look() -> tuple[Key, View] | None:
         key = keys.find(arn, *asked.parts)
         seen = view(keys, key, after["alias"] or before.get("alias"), asked)
-        if key is not None and _shows(seen, before, after):
-            return key, seen
-        if time.monotonic() >= deadline:
-            raise CantonError(
-                f"The change of key {arn} was accepted, but doesn't show after {timeout:g} seconds",
-                error_id="change_not_visible",
-                hint="Run again; a larger wait_timeout waits longer.",
-                retryable=True,
-                details={"arn": arn},
-            )
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        return (key, seen) if key is not None and _shows(seen, before, after) else None
+
+    settled = poll(look, timeout)
+    if settled is None:
+        raise CantonError(
+            f"The change of key {arn} was accepted, but doesn't show after {timeout:g} seconds",
+            error_id="change_not_visible",
+            hint="Run again; a larger wait_timeout waits longer.",
+            retryable=True,
+            details={"arn": arn},
+        )
+    return settled
 
 
 def _shows(seen: View, before: View, after: View) -> bool:

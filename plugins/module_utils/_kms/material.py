@@ -11,17 +11,13 @@ interrupted finds the key that it began by a mark on it, the fingerprint, and ca
 
 from __future__ import annotations
 
-import time
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import (
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
-)
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.waiting import poll
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import PKCS8, KeyPair
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
 
@@ -235,19 +231,18 @@ def check_pair(pair: KeyPair, wanted: Wanted) -> None:
 
 def _await(importer: Importer, key: Key, timeout: float, shows: t.Callable[[Key], bool]) -> Key:
     """Read until it shows: a KMS may take seconds for what it has accepted."""
-    deadline = time.monotonic() + timeout
-    pause = FIRST_PAUSE_SECONDS
-    while True:
+
+    def look() -> Key | None:
         seen = importer.read(key)
-        if shows(seen):
-            return seen
-        if time.monotonic() >= deadline:
-            raise CantonError(
-                f"{importer.provider} accepted the change of key {key.arn}, but doesn't show it after {timeout:g} seconds",
-                error_id="change_not_visible",
-                hint="Run again, it carries on with this key; a larger wait_timeout waits longer.",
-                retryable=True,
-                details={"arn": key.arn},
-            )
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        return seen if shows(seen) else None
+
+    found = poll(look, timeout)
+    if found is None:
+        raise CantonError(
+            f"{importer.provider} accepted the change of key {key.arn}, but doesn't show it after {timeout:g} seconds",
+            error_id="change_not_visible",
+            hint="Run again, it carries on with this key; a larger wait_timeout waits longer.",
+            retryable=True,
+            details={"arn": key.arn},
+        )
+    return found

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, gcp_lifecycle
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, waiting
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key, kms_key_info
 from sandbox.gcp_kms import GcpKms, served
@@ -74,7 +74,7 @@ class Gcp:
 def gcp_in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gcp]:
     monkeypatch.setattr(gcp, "RETRY_SECONDS", 0.4)
     monkeypatch.setattr(gcp, "_FIRST_PAUSE_SECONDS", 0.02)
-    monkeypatch.setattr(gcp_lifecycle, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "FIRST_PAUSE_SECONDS", 0.01)
     with served() as (service, url):
         service.rings.add(RING)
         yield Gcp(service, url)

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import material, material_source, wrapping
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import material_source, waiting, wrapping
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, Brought, Wanted, bring
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import participant
@@ -227,7 +227,7 @@ def test_a_marked_key_with_other_material_goes() -> None:
 
 
 def test_a_slow_kms_is_waited_for_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(material, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(waiting, "FIRST_PAUSE_SECONDS", 0.001)
     kms = FakeKms()
     kms.slow = 3
     assert go(kms).key.state == "enabled"
