@@ -281,12 +281,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import (
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import ED25519, ED25519_NOTE
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, bring
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import (
-    PURPOSES,
     choose,
     export,
     wanted,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import PURPOSES
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_source
 

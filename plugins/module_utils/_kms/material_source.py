@@ -13,9 +13,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapp
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, Wanted
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, SIGN
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import KeyPair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import serves
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Key, Participant
 
-PURPOSES = ("namespace", "sequencer_authentication", "protocol", "encryption")
 # What every node of a major release supports, for nodes that don't tell (Canton 2.8).
 _ANY_VERSION = {2: 5, 3: 34}
 
@@ -46,12 +46,9 @@ def choose(participant: Participant, fingerprint: str | None, purpose: str | Non
 
 
 def _serves(key: Key, purpose: str, namespace: str) -> bool:
-    if purpose == "encryption":
-        return key.purpose == "encryption"
     if purpose == "namespace":
         return key.fingerprint == namespace or (not namespace and purpose in key.usage)
-    # a key without usages is for all of them (B4), as all keys of Canton 2 are
-    return key.purpose == "signing" and key.fingerprint != namespace and (not key.usage or purpose in key.usage)
+    return key.fingerprint != namespace and serves(key, purpose)
 
 
 def _listed(keys: t.Sequence[Key]) -> str:

@@ -51,14 +51,25 @@ def encryption_enum(spec: str) -> str:
     return ENCRYPTION_SPECS[spec]
 
 
-class _HasUsage(t.Protocol):
+class Used(t.Protocol):
+    """What of a key says what it is used for: ``purpose`` is ``signing`` or ``encryption``."""
+
+    @property
+    def purpose(self) -> str: ...
     @property
     def usage(self) -> tuple[str, ...]: ...
 
 
-def purpose_of(key: _HasUsage) -> str:
-    """The first purpose that a key's usages serve: keys of old nodes may have several."""
-    return next((purpose for purpose, usage in PURPOSES.items() if set(usage) & set(key.usage)), "encryption")
+def serves(key: Used, purpose: str) -> bool:
+    """Whether a key can be used for this purpose. A signing key without usages is for all of them (B4), as in Canton 2."""
+    if purpose == "encryption":
+        return key.purpose == "encryption"
+    return key.purpose == "signing" and (not key.usage or purpose in key.usage)
+
+
+def purpose_of(key: Used) -> str:
+    """The first purpose that a key serves: keys of old nodes may serve several."""
+    return next(purpose for purpose in PURPOSES if serves(key, purpose))
 
 
 def fingerprint(spec: str, spki_der: bytes) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import identity
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import PURPOSES
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import PURPOSES, serves
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import AUTHORIZED, Key
 
 if t.TYPE_CHECKING:
@@ -48,11 +48,6 @@ class Plan:
     @property
     def done(self) -> bool:
         return self.new is not None and [key.fingerprint for key in self.present] == [self.new.fingerprint]
-
-
-def serves(key: Key, purpose: str) -> bool:
-    """Whether a key can be used for this purpose; old signing keys can for several."""
-    return bool(set(PURPOSES[purpose]) & set(key.usage)) if PURPOSES[purpose] else key.purpose == "encryption"
 
 
 def plan(participant: V30, purpose: str, kms_key_id: str | None, spec: str | None, name: str | None) -> Plan:

@@ -22,7 +22,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import KeyPair
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import PURPOSES, fingerprint
 from sandbox import crypto
 
 PUBLIC, PRIVATE = crypto.generate_signing(crypto.P256)
@@ -289,7 +289,7 @@ def test_choosing() -> None:
     root, proto, auth = held(usage=("namespace",)), held(), held(usage=("sequencer_authentication",))
     sealed, anything = held("rsa_2048", "encryption", usage=()), held(usage=())
     source = node(root, proto, auth, sealed, namespace=root.fingerprint)
-    chosen = {purpose: material_source.choose(source, None, purpose) for purpose in material_source.PURPOSES}
+    chosen = {purpose: material_source.choose(source, None, purpose) for purpose in PURPOSES}
     assert chosen == {"namespace": root, "protocol": proto, "sequencer_authentication": auth, "encryption": sealed}
     assert material_source.choose(source, auth.fingerprint, None) is auth
 
