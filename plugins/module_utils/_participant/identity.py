@@ -19,6 +19,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wai
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import PURPOSES, purpose_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    OPERATORS_TURN,
     Key,
     Participant,
     namespace_of,
@@ -29,7 +30,6 @@ if t.TYPE_CHECKING:
 
 MAX_KMS_KEY_ID = 300  # characters (admin-api-3 C3)
 IDENTIFIER = re.compile(r"(?!.*::)[a-zA-Z0-9:\-_ ]{1,185}")  # with the namespace behind it at most 255 (admin-api-3 B1)
-AWAITED = ("id", "node_topology")
 SHOWN_SECONDS = 30.0  # a node's own store shows what it has taken at once, but for a read that lags behind
 MANUAL_LINES = "init.identity.type = manual and init.generate-topology-transactions-and-keys = false"
 
@@ -246,7 +246,7 @@ def refuse_unlike(
             f"{MANUAL_LINES}, and begin with an empty database.",
             details={"uid": state.uid},
         )
-    if not identity.initialized and identity.waiting_for not in AWAITED:
+    if not identity.initialized and identity.waiting_for not in OPERATORS_TURN:
         raise CantonError(
             f"The {participant.label} does not wait for an identity (it waits for {identity.waiting_for or 'nothing that it names'})",
             error_id="not_waiting",

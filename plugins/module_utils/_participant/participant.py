@@ -27,6 +27,8 @@ Offset = t.Union[int, str]
 AUTHORIZED = "authorized"  # the node's own topology store; every other store is named by its logical synchronizer id
 MEMORY_STORAGE = "memory_storage"  # the component of a node without a database; others have "db-storage" (recordings)
 BUILTIN_DAR_PREFIXES = ("canton-builtin-admin-workflow", "AdminWorkflows")  # admin-api-3 C6, admin-api-2 C Packages
+OPERATORS_TURN = ("id", "node_topology")  # what only an operator can give a node that waits (admin-api-3 C1)
+MAPPING_ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"  # the answer to a topology write that changes nothing
 ADMIN_USER = "participant_admin"  # exists on every node and cannot be created (admin-api-3 C11)
 
 

@@ -19,6 +19,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant impo
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import ENVELOPE, Examination
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     ADMIN_USER,
+    OPERATORS_TURN,
     Identity,
     Synchronizer,
     namespace_of,
@@ -91,7 +92,7 @@ def moving(source: V30, uid: str, old: Synchronizer) -> set[str]:
 
 
 def _check_target(exam: Examination, target: V30, ours: Identity, theirs: Identity) -> bool:
-    if not theirs.initialized and theirs.waiting_for in identity.AWAITED and theirs.uid in ("", ours.uid):
+    if not theirs.initialized and theirs.waiting_for in OPERATORS_TURN and theirs.uid in ("", ours.uid):
         return True
     if theirs.uid != ours.uid:
         exam.error(

@@ -15,6 +15,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import O
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    MAPPING_ALREADY_EXISTS,
     ActiveContract,
     Host,
     Hosting,
@@ -377,7 +378,7 @@ def refuse_failed(errors: t.Iterable[CantonError | None], what: str) -> None:
     failures = [
         error
         for error in errors
-        if error is not None and error.error_id != topology.ALREADY_EXISTS and not error.retryable
+        if error is not None and error.error_id != MAPPING_ALREADY_EXISTS and not error.retryable
     ]
     if failures:
         first = failures[0]

@@ -15,6 +15,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant impo
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    MAPPING_ALREADY_EXISTS,
     Host,
     Hosting,
     Key,
@@ -23,7 +24,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     namespace_of,
 )
 
-ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"
 IS_ADMIN_PARTY = "it is the admin party of the source, which never moves"
 OF_ANOTHER_NAMESPACE = "it belongs to another namespace, which no delegation to the target covers"
 HAVE_IT_DELEGATED = (
@@ -365,7 +365,9 @@ def host_parties(
     while missing:
         errors = target.host_parties(store, list(missing.values()), parallel)
         failures = [
-            error for error in errors if error is not None and error.error_id != ALREADY_EXISTS and not error.retryable
+            error
+            for error in errors
+            if error is not None and error.error_id != MAPPING_ALREADY_EXISTS and not error.retryable
         ]
         if failures:
             raise _cannot_host(failures[0], len(failures), len(missing))

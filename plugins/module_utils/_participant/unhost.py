@@ -15,13 +15,14 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant impo
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    MAPPING_ALREADY_EXISTS,
     Hosting,
     Participant,
 )
 
 # Answers that mean: done.
 DONE = (
-    topology.ALREADY_EXISTS,
+    MAPPING_ALREADY_EXISTS,
     "TOPOLOGY_NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE",
     "NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE",
 )

@@ -34,6 +34,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledg
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    MAPPING_ALREADY_EXISTS,
     MEMORY_STORAGE,
     ActiveContract,
     Dar,
@@ -67,7 +68,6 @@ SLOW_SECONDS = 300.0  # calls that wait for a domain, as in Canton 3
 AUTHORIZED_STORE = "Authorized"  # its name in the API
 MEMBER_PREFIX = "PAR::"
 # Two answers of the topology manager that mean: done (part C).
-MAPPING_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"
 TRANSACTION_EXISTS = "DUPLICATE_TOPOLOGY_TRANSACTION"
 PERMISSIONS = {1: "submission", 2: "confirmation", 3: "observation"}  # the weaker, the higher; 4 is none at all
 BOTH, FROM, TO = 1, 2, 3
@@ -444,7 +444,7 @@ class V0(LedgerAdmin):
                 is_root_delegation=False,
             )
         except CantonError as exc:
-            if exc.error_id != MAPPING_EXISTS:
+            if exc.error_id != MAPPING_ALREADY_EXISTS:
                 raise
 
     def remove_delegation(self, namespace: str, key: Key) -> None:

@@ -26,6 +26,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.ledg
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
     MEMORY_STORAGE,
+    OPERATORS_TURN,
     ActiveContract,
     Clearance,
     Dar,
@@ -49,7 +50,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_
     FETCH_TIME,
     FETCH_TIME_SECONDS,
     LEDGER,
-    OPERATORS_TURN,
     PACKAGES,
     PARTICIPANT,
     PARTIES,
@@ -66,11 +66,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_
     VAULT,
     WAITING_FOR,
     WRITE,
+    key_of,
+    query,
+    spec_name,
+    store_id,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import key_of as _key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import query as _query
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import spec_name as _spec
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import store_id as _store
 
 
 class V30(OwnIdentity, LedgerAdmin):
@@ -269,7 +269,7 @@ class V30(OwnIdentity, LedgerAdmin):
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
         return [
-            _key(
+            key_of(
                 item.public_key_with_name.public_key,
                 item.public_key_with_name.name,
                 item.kms_key_id,
@@ -281,7 +281,7 @@ class V30(OwnIdentity, LedgerAdmin):
     def read_key(self, raw: bytes, name: str) -> Key:
         """A serialized ``PublicKey`` that another node told; its fingerprint is computed here, never believed."""
         try:
-            return _key(self.admin.message(CRYPTO + "PublicKey").FromString(raw), name, "")
+            return key_of(self.admin.message(CRYPTO + "PublicKey").FromString(raw), name, "")
         except CantonError:
             raise
         except Exception as exc:
@@ -299,13 +299,13 @@ class V30(OwnIdentity, LedgerAdmin):
         except CantonError as exc:
             raise refusal(exc, self.label, fingerprint) from exc
         message = self.admin.message(CRYPTO + "CryptoKeyPair")
-        return read_pair(answer, message, (PROTO_VERSION,), _spec)
+        return read_pair(answer, message, (PROTO_VERSION,), spec_name)
 
     # -- topology: namespace delegations (A14, A15) ---------------------------------------------------------------
 
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
         """The delegations of one namespace, or of all."""
-        answer = self.admin.read(READ + "ListNamespaceDelegation", base_query=_query(store), filter_namespace=namespace)
+        answer = self.admin.read(READ + "ListNamespaceDelegation", base_query=query(store), filter_namespace=namespace)
         return [
             _delegation(result.item, result.context.serial)
             for result in answer.results
@@ -316,10 +316,8 @@ class V30(OwnIdentity, LedgerAdmin):
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
     ) -> list[SignedDelegation]:
         """The signed transactions behind ``delegations``, or the signed removals: lists carry no signatures (C5)."""
-        query = _query(store, operation=REMOVE if removed else ADD)
-        answer = self.admin.read(READ + "ListAll", base_query=query, filter_namespace=namespace)
-        stored = (unwrap(item.transaction, "a stored topology transaction") for item in answer.result.items)
-        found = (self.read_delegation(raw, removed) for raw in stored)
+        wanted = query(store, operation=REMOVE if removed else ADD)
+        found = (_signed_delegation(*each, removed) for each in self._stored(wanted, namespace))
         return [item for item in found if item is not None and item.delegation.namespace == namespace]
 
     def read_delegation(self, raw: bytes, removed: bool = False) -> SignedDelegation | None:
@@ -332,48 +330,27 @@ class V30(OwnIdentity, LedgerAdmin):
             raise
         except Exception as exc:
             raise CantonError("A topology transaction cannot be read", error_id="wrapper_unreadable") from exc
-        mapping = transaction.mapping
-        is_delegation = mapping.WhichOneof("mapping") == "namespace_delegation"
-        if not is_delegation or signed.proposal or (transaction.operation == REMOVE_NUMBER) is not removed:
-            return None
-        return SignedDelegation(_delegation(mapping.namespace_delegation, transaction.serial), raw)
+        return _signed_delegation(signed, transaction, raw, removed)
 
     def authorize_delegation(self, namespace: str, key: Key) -> None:
         """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations.
 
         Nothing is waited for, as this node may be without any synchronizer, and its own store has it at once (recordings).
         """
-        public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
-        delegation = {
-            "namespace": namespace,
-            "target_key": public.signing_public_key,
-            "can_sign_all_but_namespace_delegations": {},
-        }
-        self.admin.write(
-            WRITE + "Authorize",
-            proposal={"change": ADD, "mapping": {"namespace_delegation": delegation}},
-            must_fully_authorize=True,
-            store=_store(AUTHORIZED),
-        )
+        self._authorize(self._delegation_message(namespace, key))
 
     def remove_delegation(self, namespace: str, key: Key) -> None:
         """Sign, with this node's keys, that the delegation to ``key`` is over. It never comes back for this key (recordings)."""
+        self._authorize_again(self._delegation_message(namespace, key), REMOVE)
+
+    def _delegation_message(self, namespace: str, key: Key) -> dict[str, t.Any]:
         public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
         delegation = {
             "namespace": namespace,
             "target_key": public.signing_public_key,
             "can_sign_all_but_namespace_delegations": {},
         }
-        try:
-            self.admin.write(
-                WRITE + "Authorize",
-                proposal={"change": REMOVE, "mapping": {"namespace_delegation": delegation}},
-                must_fully_authorize=True,
-                store=_store(AUTHORIZED),
-            )
-        except CantonError as exc:
-            if exc.error_id != "TOPOLOGY_MAPPING_ALREADY_EXISTS":
-                raise
+        return {"namespace_delegation": delegation}
 
     def delegation_removals(self, store: str, namespace: str, written_for: int | None) -> list[SignedDelegation]:
         """The signed removals of delegations in a store."""
@@ -390,7 +367,7 @@ class V30(OwnIdentity, LedgerAdmin):
             WRITE + "AddTransactions",
             deadline=wait_seconds + 10.0 if wait_seconds else None,
             transactions=[signed_class.FromString(raw) for raw in signed],
-            store=_store(store),
+            store=store_id(store),
             **waiting,
         )
 
@@ -400,7 +377,7 @@ class V30(OwnIdentity, LedgerAdmin):
         """PartyToParticipant mappings of a synchronizer's store, all or those that name ``participant``."""
         answer = self.admin.read(
             READ + "ListPartyToParticipant",
-            base_query=_query(store, proposals),
+            base_query=query(store, proposals),
             filter_participant=participant,
         )
         found = [_hosting(result.item) for result in answer.results]
@@ -425,7 +402,7 @@ class V30(OwnIdentity, LedgerAdmin):
             {
                 "proposal": {"change": change, "mapping": {"party_to_participant": self._hosting_message(item)}},
                 "must_fully_authorize": fully,
-                "store": _store(store),
+                "store": store_id(store),
             }
             for item in hostings
         ]
@@ -469,17 +446,11 @@ class V30(OwnIdentity, LedgerAdmin):
 
     def signed_proposals(self, store: str, namespace: str) -> list[SignedHosting]:
         """The signed transactions behind the hosting proposals for parties of ``namespace`` (C5: lists carry no signatures)."""
-        answer = self.admin.read(READ + "ListAll", base_query=_query(store, proposals=True), filter_namespace=namespace)
-        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
-        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
-        found = []
-        for item in answer.result.items:
-            raw = unwrap(item.transaction, "a stored topology transaction")
-            signed = signed_class.FromString(raw)
-            mapping = transaction_class.FromString(unwrap(signed.transaction, "a topology transaction")).mapping
-            if mapping.WhichOneof("mapping") == "party_to_participant" and signed.proposal:
-                found.append(SignedHosting(_hosting(mapping.party_to_participant), raw))
-        return found
+        return [
+            SignedHosting(_hosting(transaction.mapping.party_to_participant), raw)
+            for signed, transaction, raw in self._stored(query(store, proposals=True), namespace)
+            if signed.proposal and transaction.mapping.WhichOneof("mapping") == "party_to_participant"
+        ]
 
     def sign_transactions(self, signed: t.Sequence[bytes]) -> list[bytes]:
         """Add this node's signatures to transactions that others signed. It stores nothing and works while disconnected."""
@@ -488,7 +459,7 @@ class V30(OwnIdentity, LedgerAdmin):
             WRITE + "SignTransactions",
             deadline=SLOW_SECONDS,
             transactions=[signed_class.FromString(raw) for raw in signed],
-            store=_store(AUTHORIZED),
+            store=store_id(AUTHORIZED),
         )
         return [item.SerializeToString() for item in answer.transactions]
 
@@ -534,7 +505,7 @@ class V30(OwnIdentity, LedgerAdmin):
         return Clearance(answer.onboarded, stamp.seconds + stamp.nanos / 1e9 if stamp is not None else None)
 
     def decentralized_namespaces(self, store: str) -> set[str]:
-        answer = self.admin.read(READ + "ListDecentralizedNamespaceDefinition", base_query=_query(store))
+        answer = self.admin.read(READ + "ListDecentralizedNamespaceDefinition", base_query=query(store))
         return {result.item.decentralized_namespace for result in answer.results}
 
     # -- packages (A2, A15) ---------------------------------------------------------------------------------------
@@ -580,7 +551,7 @@ class V30(OwnIdentity, LedgerAdmin):
         )
 
     def vetted_packages(self, store: str, participant: str) -> set[str]:
-        answer = self.admin.read(READ + "ListVettedPackages", base_query=_query(store), filter_participant=participant)
+        answer = self.admin.read(READ + "ListVettedPackages", base_query=query(store), filter_participant=participant)
         return {
             package.package_id
             for result in answer.results
@@ -700,6 +671,15 @@ class V30(OwnIdentity, LedgerAdmin):
         return Pong(False, reason=answer.failure.reason)
 
 
+def _signed_delegation(signed: Message, transaction: Message, raw: bytes, removed: bool) -> SignedDelegation | None:
+    """What a signed transaction delegates (or takes back); None for proposals and everything else."""
+    mapping = transaction.mapping
+    is_delegation = mapping.WhichOneof("mapping") == "namespace_delegation"
+    if not is_delegation or signed.proposal or (transaction.operation == REMOVE_NUMBER) is not removed:
+        return None
+    return SignedDelegation(_delegation(mapping.namespace_delegation, transaction.serial), raw)
+
+
 def _delegation(item: Message, serial: int) -> Delegation:
     kind = item.WhichOneof("restriction")
     # An empty oneof is read through the old flag (B7).
@@ -707,7 +687,7 @@ def _delegation(item: Message, serial: int) -> Delegation:
         RESTRICTIONS[kind] if kind else ("all" if item.is_root_delegation else "all_but_namespace_delegations")
     )
     return Delegation(
-        item.namespace, fingerprint(_spec(item.target_key), item.target_key.public_key), restriction, serial
+        item.namespace, fingerprint(spec_name(item.target_key), item.target_key.public_key), restriction, serial
     )
 
 

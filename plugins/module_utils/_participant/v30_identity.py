@@ -17,7 +17,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import encryption_enum, signing_enum
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import AUTHORIZED, Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+    AUTHORIZED,
+    MAPPING_ALREADY_EXISTS,
+    Key,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_messages import (
     ADD,
     CRYPTO,
@@ -31,7 +35,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_
     store_id,
 )
 
-ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"
 NOT_ENCRYPTED = ("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "redacted")
 
 
@@ -111,7 +114,7 @@ class OwnIdentity:
             "target_key": public.signing_public_key,
             "can_sign_all_mappings": {},
         }
-        self._authorize_own({"namespace_delegation": certificate})
+        self._authorize_again({"namespace_delegation": certificate})
 
     def owner_keys(self, store: str, uid: str) -> list[Key]:
         """The keys by which others know the participant ``uid``, in the order of its mapping; empty without one."""
@@ -128,7 +131,7 @@ class OwnIdentity:
         """Sign, with the namespace key and every new signing key, that these are the keys of ``uid`` (B7)."""
         message = self.admin.message(CRYPTO + "PublicKey")
         public_keys = [message.FromString(key.public_key) for key in keys]
-        self._authorize_own({"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}})
+        self._authorize_again({"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}})
 
     def signed_identity(self, uid: str) -> list[bytes]:
         """The signed transactions that make up this participant's identity, as its own store has them: its namespace's
@@ -139,23 +142,15 @@ class OwnIdentity:
         namespace = uid.rpartition("::")[2]
         standing = self._stored(query(AUTHORIZED), namespace)
         past = self._stored({**_without_time(query(AUTHORIZED)), "range": {}}, namespace)
-        certificates = [(self._is_other(each, namespace), raw) for each, raw in standing if _delegates(each, namespace)]
-        mappings = [(each.serial, raw) for each, raw in past if _maps(each, uid)]
+        certificates = [
+            (self._is_other(each, namespace), raw)
+            for signed, each, raw in standing
+            if not signed.proposal and _delegates(each, namespace)
+        ]
+        mappings = [(each.serial, raw) for signed, each, raw in past if not signed.proposal and _maps(each, uid)]
         # sorted is stable: further delegations stay in the order in which the node has taken them
         ordered = [*sorted(certificates, key=lambda pair: pair[0]), *sorted(mappings, key=lambda pair: pair[0])]
         return [raw for _rank, raw in ordered]
-
-    def _stored(self, base_query: dict[str, t.Any], namespace: str) -> list[tuple[Message, bytes]]:
-        """The transactions of a store that are no proposals, each with its signed form."""
-        answer = self.admin.read(READ + "ListAll", base_query=base_query, filter_namespace=namespace)
-        found = []
-        for item in answer.result.items:
-            raw = unwrap(item.transaction, "a stored topology transaction")
-            signed = self.admin.message(PROTOCOL + "SignedTopologyTransaction").FromString(raw)
-            inner = unwrap(signed.transaction, "a topology transaction")
-            if not signed.proposal:
-                found.append((self.admin.message(PROTOCOL + "TopologyTransaction").FromString(inner), raw))
-        return found
 
     def _is_other(self, transaction: Message, namespace: str) -> bool:
         """Whether a delegation is another than the root certificate."""
@@ -163,14 +158,31 @@ class OwnIdentity:
         target = key_of(self.admin.message(CRYPTO + "PublicKey")(signing_public_key=key), "", "")
         return target.fingerprint != namespace
 
-    def _authorize_own(self, mapping: dict[str, t.Any]) -> None:
+    # -- what these and the dialect's other words are made of (A14, A15) ------------------------------------------
+
+    def _authorize(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
+        """Sign a mapping into the node's own store with its own keys, which have to suffice."""
+        self.admin.write(
+            WRITE + "Authorize",
+            proposal={"change": change, "mapping": mapping},
+            must_fully_authorize=True,
+            store=store_id(AUTHORIZED),
+        )
+
+    def _authorize_again(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
+        """The same; that it is there already is no error."""
         try:
-            self.admin.write(
-                WRITE + "Authorize",
-                proposal={"change": ADD, "mapping": mapping},
-                must_fully_authorize=True,
-                store=store_id(AUTHORIZED),
-            )
+            self._authorize(mapping, change)
         except CantonError as exc:
-            if exc.error_id != ALREADY_EXISTS:
+            if exc.error_id != MAPPING_ALREADY_EXISTS:
                 raise
+
+    def _stored(self, base_query: dict[str, t.Any], namespace: str) -> t.Iterator[tuple[Message, Message, bytes]]:
+        """Stored transactions: the signed one, what it says, and its bytes. Lists by kind carry no signatures (C5)."""
+        answer = self.admin.read(READ + "ListAll", base_query=base_query, filter_namespace=namespace)
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
+        for item in answer.result.items:
+            raw = unwrap(item.transaction, "a stored topology transaction")
+            signed = signed_class.FromString(raw)
+            yield signed, transaction_class.FromString(unwrap(signed.transaction, "a topology transaction")), raw

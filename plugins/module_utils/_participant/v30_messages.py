@@ -36,7 +36,6 @@ REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
 REMOVE_NUMBER = 2
 PERMISSIONS = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
 WAITING_FOR = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
-OPERATORS_TURN = ("id", "node_topology")
 RESTRICTIONS = {
     "can_sign_all_mappings": "all",
     "can_sign_all_but_namespace_delegations": "all_but_namespace_delegations",

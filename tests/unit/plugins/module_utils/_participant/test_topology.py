@@ -28,6 +28,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import topology
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
     AUTHORIZED,
+    MAPPING_ALREADY_EXISTS,
     Delegation,
     Host,
     Hosting,
@@ -218,7 +219,7 @@ def test_hostings_that_are_lost_for_good() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [CantonError("there", topology.ALREADY_EXISTS), CantonError("gone", "unreachable", retryable=True)]
+    "error", [CantonError("there", MAPPING_ALREADY_EXISTS), CantonError("gone", "unreachable", retryable=True)]
 )
 def test_errors_that_do_not_matter_when_the_list_shows_the_party(error: CantonError) -> None:
     target = new_participant(hosted={}, host_errors={BOB: error})
