@@ -49,7 +49,7 @@ class TargetKey:
             "participant": self.participant,
             "fingerprint": self.key.fingerprint,
             "name": self.key.name,
-            "public_key": _encoded(self.key.public_key),
+            "public_key": encoded(self.key.public_key),
             "written_for": self.written_for,
         }
 
@@ -84,9 +84,9 @@ class SignedChain:
             "namespace": self.namespace,
             "target_key": self.target_key,
             "written_for": self.written_for,
-            "root_certificate": _encoded(self.root_certificate.signed),
-            "delegation": _encoded(self.delegation.signed),
-            "sha256": _digest(self.root_certificate.signed, self.delegation.signed),
+            "root_certificate": encoded(self.root_certificate.signed),
+            "delegation": encoded(self.delegation.signed),
+            "sha256": digest(self.root_certificate.signed, self.delegation.signed),
         }
 
 
@@ -136,7 +136,7 @@ def refuse_unfit(chain: SignedChain, target: Participant, key: str, written_for:
 def read_target_key(values: t.Any, reader: Participant, where: str) -> TargetKey:
     """The key in a JSON object; ``reader`` is the participant that is to sign, ``where`` names the object in errors."""
     found = _checked(values, TARGET_KEY, reader, where, ("participant", "fingerprint", "name", "public_key"))
-    key = _sound(where, reader.read_key, _sound(where, _decoded, found["public_key"]), found["name"])
+    key = _sound(where, reader.read_key, _sound(where, decoded, found["public_key"]), found["name"])
     if key.fingerprint != found["fingerprint"] or not found["participant"].endswith("::" + key.fingerprint):
         raise _damaged(where, "its public key is not that of the participant it names")
     return TargetKey(found["canton"], found["participant"], key, found["written_for"])
@@ -146,8 +146,8 @@ def read_signed(values: t.Any, reader: Participant, where: str) -> SignedChain:
     """The signed delegation in a JSON object. Whether the signatures are right only a node can tell, and does when it loads them."""
     texts = ("namespace", "target_key", "root_certificate", "delegation", "sha256")
     found = _checked(values, SIGNED_DELEGATION, reader, where, texts)
-    raws = [_sound(where, _decoded, found[name]) for name in ("root_certificate", "delegation")]
-    if _digest(*raws) != found["sha256"]:
+    raws = [_sound(where, decoded, found[name]) for name in ("root_certificate", "delegation")]
+    if digest(*raws) != found["sha256"]:
         raise _damaged(where, "its content does not match its digest")
     parts = [_sound(where, reader.read_delegation, raw) for raw in raws]
     if parts[0] is None or parts[1] is None:
@@ -203,15 +203,15 @@ def _damaged(where: str, why: str) -> CantonError:
     )
 
 
-def _encoded(raw: bytes) -> str:
+def encoded(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
-def _decoded(text: str) -> bytes:
+def decoded(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-def _digest(*raws: bytes) -> str:
+def digest(*raws: bytes) -> str:
     return hashlib.sha256(b"".join(len(raw).to_bytes(4, "big") + raw for raw in raws)).hexdigest()
 
 

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
-import hashlib
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
@@ -36,8 +34,8 @@ def as_values(identity: OldIdentity) -> Values:
             for key in identity.keys
         ],
         "mapped": list(identity.mapped),
-        "signed": [base64.b64encode(raw).decode() for raw in identity.signed],
-        "sha256": _digest(identity.signed),
+        "signed": [delegation_file.encoded(raw) for raw in identity.signed],
+        "sha256": delegation_file.digest(*identity.signed),
     }
 
 
@@ -51,7 +49,7 @@ def read(path: str) -> OldIdentity:
             hint="Name the file that state recorded wrote, with the same release of the collection.",
         )
     try:
-        signed = tuple(base64.b64decode(text, validate=True) for text in values["signed"])
+        signed = tuple(delegation_file.decoded(text) for text in values["signed"])
         keys = tuple(
             OldKey(item["fingerprint"], item["purpose"], tuple(item["usage"]), item["spec"], item["name"])
             for item in values["keys"]
@@ -60,7 +58,7 @@ def read(path: str) -> OldIdentity:
         digest = values["sha256"]
     except (KeyError, TypeError, binascii.Error, ValueError) as exc:
         raise _damaged(path) from exc
-    if _digest(signed) != digest or not signed or not keys or "::" not in str(found.uid):
+    if delegation_file.digest(*signed) != digest or not signed or not keys or "::" not in str(found.uid):
         raise _damaged(path)
     return found
 
@@ -71,7 +69,3 @@ def _damaged(path: str) -> CantonError:
         error_id="identity_file_damaged",
         hint="Have it written again with state recorded, while the old participant still runs.",
     )
-
-
-def _digest(signed: t.Sequence[bytes]) -> str:
-    return hashlib.sha256(b"".join(len(raw).to_bytes(4, "big") + raw for raw in signed)).hexdigest()

@@ -154,11 +154,11 @@ def test_signed_file_that_is_damaged_or_foreign(post: Post, change: dict[str, An
 def test_signed_file_with_the_wrong_parts(
     post: Post, root: tuple[str, str], delegation: tuple[str, str], why: str
 ) -> None:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.delegation_file import _digest
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.delegation_file import digest
 
     post.export_key()
     parts = [" ".join(words).encode() for words in (root, delegation)]
-    values = {"root_certificate": encoded(*root), "delegation": encoded(*delegation), "sha256": _digest(*parts)}
+    values = {"root_certificate": encoded(*root), "delegation": encoded(*delegation), "sha256": digest(*parts)}
     post.signed.write_text(json.dumps({**post.sign()["content"], **values}))
     refused = post.load()
     assert refused["error_id"] == "delegation_file_damaged" and why in refused["msg"]
