@@ -156,11 +156,17 @@ needed:
       description: Its name on the participant.
       type: str
       sample: p1-namespace
+    providers:
+      description: Whose KMS it can be imported into, so that Canton can use it there.
+      type: list
+      elements: str
+      sample: [aws, gcp]
 """
 
 import typing as t
 from dataclasses import asdict, replace
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import IMPORTABLE, takes
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
     delegation_file,
@@ -248,7 +254,14 @@ def ensure_recorded(params: Params, node: t.Any, check: bool) -> Outcome:
     current = delegation_file.read_own_file(path) == values
     if not current and not check:
         delegation_file.write_file(path, values)
-    needed = [{**asdict(key), "usage": list(key.usage)} for key in found.keys]
+    needed = [
+        {
+            **asdict(key),
+            "usage": list(key.usage),
+            "providers": [name for name in IMPORTABLE if takes(name, key.spec, key.signs)],
+        }
+        for key in found.keys
+    ]
     return Outcome({"identity_file": current}, {"identity_file": True}, {"uid": found.uid, "needed": needed})
 
 

@@ -306,9 +306,8 @@ def _by_hand(status: str, facts: Facts, failure: Facts) -> list[str]:
     snapshot = (
         f"Delete the snapshot in {journal} when the migration is accepted. It contains contract payloads in clear."
     )
-    if _keeps_identity(facts):
-        return _by_hand_with_the_keys(status, snapshot) or _usual_by_hand(status, facts, failure, snapshot)
-    return _usual_by_hand(status, facts, failure, snapshot)
+    with_the_keys = _by_hand_with_the_keys(status, snapshot) if _keeps_identity(facts) else []
+    return with_the_keys or _usual_by_hand(status, facts, failure, snapshot)
 
 
 def _keeps_identity(facts: Facts) -> bool:

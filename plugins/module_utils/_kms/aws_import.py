@@ -12,7 +12,7 @@ from dataclasses import replace
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws, aws_errors, wrapping
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, View, Wanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import IMPORTABLE, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.waiting import poll
 
 EXPIRED_TOKEN = "ExpiredImportTokenException"
@@ -72,7 +72,7 @@ class AwsImporter:
     """``material.Importer`` for AWS KMS. ``alias``, ``description`` and ``tags`` are the key's when it is finished."""
 
     provider = "AWS KMS"
-    specs: t.Collection[str] = ("ec_p256", "ec_p384", "ec_secp256k1", "rsa_2048")
+    specs: t.Collection[str] = IMPORTABLE["aws"]
     named_last = True
 
     def __init__(

@@ -19,7 +19,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_lifecycle import ring_missing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import (
     ALGORITHMS,
-    ED25519,
     IMPORT_FAILED,
     LABEL_LENGTH,
     PENDING_IMPORT,
@@ -29,7 +28,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec imp
     labels,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, PENDING, View, Wanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import IMPORTABLE, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.waiting import poll
 
 METHOD = "RSA_OAEP_4096_SHA256_AES_256"
@@ -42,7 +41,7 @@ class GcpImporter:
     """``material.Importer`` for GCP KMS. ``name`` is the key's from the beginning, ``labels`` it has when it is finished."""
 
     provider = "GCP KMS"
-    specs: t.Collection[str] = ("ec_p256", "ec_p384", "ec_secp256k1", ED25519, "rsa_2048")
+    specs: t.Collection[str] = IMPORTABLE["gcp"]
     named_last = False
 
     def __init__(

@@ -31,6 +31,13 @@ SPECS_OF_PURPOSE = {
     "encryption": ("rsa_2048",),
     "wrapper": ("symmetric",),
 }
+# The specs of keys that can be imported into a provider's KMS and that Canton can use there afterwards (kms 3).
+IMPORTABLE = {"aws": (*_SIGNING, "rsa_2048"), "gcp": (*_SIGNING, "ec_curve25519", "rsa_2048")}
+
+
+def takes(provider: str, spec: str, signs: bool) -> bool:
+    """Whether a provider's KMS can take a signing or an encryption key of this spec. An encryption key on a curve is ECIES."""
+    return spec in IMPORTABLE[provider] and (spec == "rsa_2048") is not signs
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ class OldKey:
     spec: str
     name: str
 
+    @property
+    def signs(self) -> bool:
+        return self.purpose != "encryption"
+
 
 @dataclass(frozen=True)
 class OldIdentity:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import takes
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
     identity,
     known_bugs,
@@ -34,17 +35,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.user
 if t.TYPE_CHECKING:
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
 
-# Specs that can be imported and that Canton then can use there (kms 3).
-FIT = {
-    "aws": {"signing": ("ec_p256", "ec_p384", "ec_secp256k1"), "encryption": ("rsa_2048",)},
-    "gcp": {"signing": ("ec_p256", "ec_p384", "ec_secp256k1", "ec_curve25519"), "encryption": ("rsa_2048",)},
-}
 NO_KEY = "1220" + 64 * "0"
-
-
-def unfit_keys(old: identity.OldIdentity, provider: str) -> list[identity.OldKey]:
-    """The keys of an identity that this KMS, or Canton on it, cannot take."""
-    return [key for key in old.keys if key.spec not in FIT[provider]["signing" if key.usage else "encryption"]]
 
 
 def examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
@@ -115,7 +106,9 @@ def _check_keys(exam: Examination, source: V30, ours: Identity, arrived: bool) -
     old = identity.read_old(source)
     exam.plan["keys"] = {key.fingerprint: f"{key.purpose} {key.spec}" for key in old.keys}
     provider = exam.wish.kms_provider
-    for key in unfit_keys(old, provider):
+    for key in old.keys:
+        if takes(provider, key.spec, key.signs):
+            continue
         words = f"The source's {key.purpose} key {key.fingerprint[:12]}… has spec {key.spec}, which Canton cannot use in the KMS of {provider.upper()}"
         if key.purpose == "namespace":
             exam.error(
