@@ -12,17 +12,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run, eventually
+from playbook.leaks import Processes, files_below, private_keys, secret_number, shows
 from playbook.migration import OLD_ALIAS, SOURCE, TARGET, Migration
 from playbook.releases import MATRIX, Pair
 from playbook.test_kill import Playing
@@ -31,7 +31,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import connection_spec, participant_of
 
 PLAIN = "plain-c"
-TOKEN = "a-token-that-nobody-may-see"
+# of this run only: others may run beside it and show theirs
+TOKEN = f"a-token-that-nobody-may-see-{token_hex(8)}"
 ROLLBACK, RETIRE = "ledgerops.canton.rollback", "ledgerops.canton.retire"
 TESTS = Path(__file__).parents[1]
 
@@ -67,90 +68,7 @@ def network_of(pair: Pair) -> dict[str, Any]:
     return pair.topology(everything, targets=(TARGET,))
 
 
-# -- secrets ----------------------------------------------------------------------------------------------------------
-
-
-class Secrets:
-    """Byte strings that give a secret away in whatever form it is written, and where they were found."""
-
-    def __init__(self, texts: Iterable[str], keys: Iterable[bytes]) -> None:
-        self._needles: dict[bytes, str] = {}
-        for text in texts:
-            self._needles[text.encode()] = "a secret text"
-        for der in keys:
-            for needle in _forms(_scalar(der)):
-                self._needles[needle] = "a private key"
-        self.found: set[str] = set()
-        self.looked = 0
-
-    def look(self, data: bytes, where: str) -> None:
-        self.looked += len(data)
-        # a PEM text and some dumps break lines
-        for view in (data, b"".join(data.split())):
-            for needle, what in self._needles.items():
-                if needle in view:
-                    self.found.add(f"{what} in {where}")
-
-    def look_into(self, folder: Path) -> None:
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                self.look(path.read_bytes(), str(path))
-
-
-def _scalar(der: bytes) -> bytes:
-    """What is secret of a private key: the rest of its encoding is the public key."""
-    key = load_der_private_key(der, None)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.private_numbers().private_value.to_bytes(32, "big")
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return key.private_numbers().d.to_bytes(256, "big")
-
-
-def _forms(raw: bytes) -> Iterator[bytes]:
-    """A part of the middle, which no two keys share: as it is, in hexadecimal, as a number, and in base64 at each alignment."""
-    part = raw[-32:]
-    yield part
-    yield part.hex().encode()
-    yield part.hex().upper().encode()
-    yield str(int.from_bytes(raw, "big")).encode()
-    yield repr(part)[2:-1].encode()
-    for skip in range(3):
-        whole = base64.b64encode(part[skip:])
-        yield whole[: len(whole) // 4 * 4 - 4]
-
-
-class Watch(threading.Thread):
-    """Looks into the command lines and environments of all processes, again and again while something runs."""
-
-    def __init__(self, secrets: Secrets) -> None:
-        super().__init__(daemon=True)
-        self._secrets = secrets
-        self._over = threading.Event()
-        self.rounds = 0
-
-    def run(self) -> None:
-        while not self._over.is_set():
-            for entry in Path("/proc").iterdir():
-                if entry.name.isdigit():
-                    for name in ("cmdline", "environ"):
-                        try:
-                            self._secrets.look((entry / name).read_bytes(), f"{name} of a process")
-                        except OSError:
-                            continue
-            self.rounds += 1
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        self._over.set()
-        self.join()
-
-
-def private_keys(database: str, node: str) -> list[bytes]:
-    with sqlite3.connect(database) as connection:
-        return [
-            row[0]
-            for row in connection.execute("SELECT private FROM vault WHERE node=? AND private IS NOT NULL", (node,))
-        ]
+# -- what the network holds -------------------------------------------------------------------------------------------
 
 
 def identity(story: Migration, name: str) -> str:
@@ -166,7 +84,7 @@ class Story(Migration):
     def set_up(self) -> None:
         self._give_the_source_an_encryption_key_as_nodes_make_it()
         kms = self.net.info()["kms"]
-        self.secret = f"secret-{kms['aws_secret_access_key']}"
+        self.secret = f"secret-{token_hex(16)}"
         self.variables.update(
             kms_migration_method="key_import",
             kms_migration_target_synchronizer=OLD_ALIAS,
@@ -281,7 +199,7 @@ def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp
     contracts = story.contracts(SOURCE)
     keys = private_keys(story.net.database, SOURCE)
     assert len(keys) == 6
-    secrets = Secrets([TOKEN, story.secret], keys)
+    secrets = [TOKEN.encode(), story.secret.encode(), *map(secret_number, keys)]
     story.let_it_stop_the_source()
     report = story.folder / "report"
     home = Path(story.ansible.environment(tmp_path)["ANSIBLE_HOME"])
@@ -294,12 +212,11 @@ def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp
     # Ansible itself leaves a killed module with its arguments behind: docs/key-import.md says to give it no secrets
     shutil.rmtree(remote)
 
-    watch = Watch(secrets)
-    watch.start()
     env = {"TMPDIR": str(tmp_path), "ANSIBLE_KEEP_REMOTE_FILES": "false"}
-    run = story.ansible.playbook(story.arguments("-vvvv", "--diff"), env=env)
-    watch.stop()
-    assert watch.rounds > 20
+    with Processes() as processes:
+        run = story.ansible.playbook(story.arguments("-vvvv", "--diff"), env=env)
+    assert processes.rounds > 20
+    assert any(b"ansible-playbook" in each for each in processes.seen)
     assert story.contracts(TARGET) == contracts
     with story.net.client(TARGET) as node:
         assert node.connections()[OLD_ALIAS]["connected"]
@@ -307,11 +224,11 @@ def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp
             story.net.party(SOURCE, name) for name in ("Ada", "Ben")
         }
 
-    secrets.look(run.output.encode(), "the output")
+    places = {"the output": run.output.encode(), "processes": b"\n".join(processes.seen)}
     for folder in (tmp_path, story.journal, report, home):
-        secrets.look_into(folder)
-    assert secrets.found == set()
-    assert secrets.looked > 1_000_000
+        places.update(files_below(folder))
+    assert [place for place, content in places.items() if any(shows(content, secret) for secret in secrets)] == []
+    assert sum(map(len, places.values())) > 1_000_000
     assert len(list(report.iterdir())) >= 3
 
 
@@ -319,7 +236,7 @@ def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp
 def test_the_search_would_find_them(story: Story, tmp_path: Path) -> None:
     for der in private_keys(story.net.database, SOURCE):
         key: Any = load_der_private_key(der, None)
-        number = _scalar(der)
+        number = secret_number(der)
         for text in (
             der,
             der.hex().encode(),
@@ -331,18 +248,15 @@ def test_the_search_would_find_them(story: Story, tmp_path: Path) -> None:
             str(int.from_bytes(number, "big")).encode(),
             str(key.private_numbers()).encode() + repr(number).encode(),
         ):
-            secrets = Secrets([], [der])
             (tmp_path / "planted").write_bytes(b"before " + text + b" after")
-            secrets.look_into(tmp_path)
-            assert secrets.found, text[:20]
-    secrets = Secrets([TOKEN], [])
-    watch = Watch(secrets)
-    watch.start()
-    with subprocess.Popen([sys.executable, "-c", "input()", TOKEN], stdin=subprocess.PIPE) as shown:
+            assert any(shows(content, number) for _place, content in files_below(tmp_path)), text[:20]
+    with (
+        Processes() as processes,
+        subprocess.Popen([sys.executable, "-c", "input()", TOKEN], stdin=subprocess.PIPE) as shown,
+    ):
         time.sleep(0.5)
         shown.kill()
-    watch.stop()
-    assert secrets.found
+    assert any(shows(each, TOKEN.encode()) for each in processes.seen)
 
 
 @one_line

@@ -6,16 +6,13 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
 from playbook.conftest import StartNetwork
 from playbook.harness import Sandbox
+from playbook.leaks import Processes, files_below, private_keys, secret_number, shows
 from playbook.test_kms_modules import Playbook
 
 TOPOLOGY: dict[str, Any] = {
@@ -38,7 +35,7 @@ class Watched(Playbook):
         self.defaults.update(region=kms["region"], access_key=kms["aws_access_key_id"])
         self.defaults.update(secret_key=kms["aws_secret_access_key"])
         self.outputs: list[str] = []
-        self.processes: set[bytes] = set()
+        self.processes = Processes()
 
     def environment(self) -> dict[str, str]:
         temporary = self.directory / "tmp"
@@ -61,56 +58,10 @@ class Watched(Playbook):
         finally:
             self.outputs.append(self.output)
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Notes again and again what all processes were started with."""
-        over = threading.Event()
-
-        def watch() -> None:
-            while not over.wait(0.05):
-                for path in [*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")]:
-                    try:
-                        self.processes.add(path.read_bytes())
-                    except OSError:
-                        continue
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            yield
-        finally:
-            over.set()
-            watcher.join()
-
     def left_behind(self) -> Iterator[tuple[str, bytes]]:
         yield "output", "".join(self.outputs).encode()
-        yield "processes", b"\n".join(self.processes)
-        for path in self.directory.rglob("*"):
-            if path.is_file():
-                yield str(path), path.read_bytes()
-
-
-def secrets_of(net: Sandbox, name: str) -> list[bytes]:
-    """The secret numbers of a participant's private keys, as bytes."""
-    with sqlite3.connect(net.state / "network.db") as db:
-        rows = db.execute("SELECT private FROM vault WHERE node=? AND private IS NOT NULL", (name,)).fetchall()
-    found = []
-    for (der,) in rows:
-        key: Any = serialization.load_der_private_key(der, None)
-        numbers = key.private_numbers()
-        number = numbers.private_value if hasattr(numbers, "private_value") else numbers.p
-        found.append(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-    return found
-
-
-def shows(content: bytes, secret: bytes) -> bool:
-    """Whether the secret is in there as bytes, in hex, in decimal, in base64 (alone or inside something longer) or escaped."""
-    forms = [secret, str(int.from_bytes(secret, "big")).encode(), repr(secret)[2:-1].encode()]
-    for shift in range(3):
-        # what comes before and after touches the first and the last characters only
-        forms.append(base64.b64encode(b"\0" * shift + secret)[4 : -4 or None])
-    plain = content.translate(None, b" :\n\r\t").lower()
-    return any(form in content for form in forms) or secret.hex().encode() in plain
+        yield "processes", b"\n".join(self.processes.seen)
+        yield from files_below(self.directory)
 
 
 def test_the_search_finds() -> None:
@@ -135,7 +86,7 @@ def test_import_and_no_secret_anywhere(network: StartNetwork, tmp_path: Path) ->
         "key_differs": material(net, purpose="protocol", alias="one/namespace"),
         "AccessDeniedException": material(net, purpose="namespace", alias="x", access_key="sandbox-without-permission"),
     }
-    with book.watching():
+    with book.processes:
         (said,) = book.run(all_keys, flags=("--check", "--diff", "-vvvv"))
         done, again, proven, *refused = book.run(
             all_keys, all_keys, proof, *({**task, "ignore_errors": True} for task in bad.values())
@@ -152,7 +103,7 @@ def test_import_and_no_secret_anywhere(network: StartNetwork, tmp_path: Path) ->
     assert all(item["hint"] in item["msg"] for item in refused)
     assert "canton.features.enable-preview-commands" in refused[0]["hint"]
 
-    secrets = secrets_of(net, "source")
+    secrets = [secret_number(der) for der in private_keys(net.database, "source")]
     assert len(secrets) == 4
     places = dict(book.left_behind())
     # the search looks at the right things
