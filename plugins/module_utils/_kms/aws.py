@@ -27,7 +27,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_session 
     CONNECTION_SPEC,
     Clients,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, Key, snake
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, Key, proven, snake
 
 try:
     from cryptography.exceptions import InvalidSignature
@@ -292,13 +292,7 @@ class AwsKeys(AwsAttributes):
     def probe(self, key: Key) -> str:
         """Use the key as Canton would, check the result, and say which use that was. CantonError: it doesn't work."""
         good = self._probe_encryption(key) if key.usage == ENCRYPT else self._probe_signing(key)
-        if not good:
-            raise CantonError(
-                f"Key {key.arn} answers, but what it answers is wrong ({key.usage})",
-                error_id="probe_failed",
-                hint="Don't give this key to a node. Check that endpoint_url leads to the KMS which the node will use.",
-            )
-        return key.usage
+        return proven(key, good)
 
     def _probe_signing(self, key: Key) -> bool:
         algorithm = _algorithm(SIGNING_ALGORITHMS, key)

@@ -32,7 +32,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec imp
     state_of,
     usage_of,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, Rotation
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, Rotation, proven
 
 # The options that say what a key is to be; documented in the fragment ``_kms_gcp``.
 KEY_SPEC: dict[str, dict[str, t.Any]] = {
@@ -264,13 +264,7 @@ class GcpKeys:
             good = self._probe_decryption(key)
         else:
             good = self._probe_signing(key)
-        if not good:
-            raise CantonError(
-                f"Key {key.arn} answers, but what it answers is wrong ({key.usage})",
-                error_id="probe_failed",
-                hint="Don't give this key to a node. Check that endpoint_url leads to the KMS which the node will use.",
-            )
-        return key.usage
+        return proven(key, good)
 
     def _probe_signing(self, key: GcpKey) -> bool:
         from cryptography.exceptions import InvalidSignature

@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import spec as spec_of_any
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import (
     ENCRYPT,
     SIGN,
@@ -48,6 +49,10 @@ IMPORT_FAILED = "import_failed"
 
 DAY = 24 * 3600
 _SIGNING = (*SPECS_OF_PURPOSE["namespace"], ED25519)
+_SPECS_OF_PURPOSE = {
+    purpose: _SIGNING if set(specs) <= set(_SIGNING) else specs for purpose, specs in SPECS_OF_PURPOSE.items()
+}
+_USAGE_OF_SPEC = {**USAGE_OF_SPEC, ED25519: SIGN}
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,63}")
 _PROJECT = re.compile(r"[a-z0-9.:-]{1,100}")
 _LOCATION = re.compile(r"[a-z0-9-]{1,63}")
@@ -156,40 +161,8 @@ def purpose_of(spec: str) -> str:
 
 
 def requirement(purpose: str | None, spec: str | None, usage: str | None) -> Requirement | None:
-    """What is asked of a key, or None when nothing is. Raises CantonError for what Canton has no use for."""
-    if purpose is None and spec is None:
-        if usage:
-            raise CantonError(
-                f"usage {usage} alone doesn't say which key is wanted",
-                error_id="key_spec_missing",
-                hint="Name a purpose, or a spec with the usage.",
-            )
-        return None
-    fit = (str(spec),) if purpose is None else _fit(purpose)
-    if spec and spec not in fit:
-        raise CantonError(
-            f"A key of spec {spec} can't serve Canton as {purpose} key",
-            error_id="key_spec_unfit",
-            hint=f"Use {' or '.join(fit)}, or leave spec out.",
-        )
-    needed = _usage_of_spec(fit[0])
-    label = f"purpose {purpose}" if purpose else f"spec {spec}"
-    if usage and usage != needed:
-        raise CantonError(
-            f"Canton has no use for a key of {label} with usage {usage}",
-            error_id="key_usage_unfit",
-            hint=f"It has to be {needed}; leave usage out.",
-        )
-    return Requirement((spec,) if spec else fit, needed, label)
-
-
-def _fit(purpose: str) -> tuple[str, ...]:
-    specs = SPECS_OF_PURPOSE[purpose]
-    return _SIGNING if set(specs) <= set(_SIGNING) else specs
-
-
-def _usage_of_spec(spec: str) -> str:
-    return SIGN if spec == ED25519 else USAGE_OF_SPEC[spec]
+    """What is asked of a key, with the tables of GCP: there Canton signs with Ed25519, too."""
+    return spec_of_any.requirement(purpose, spec, usage, _SPECS_OF_PURPOSE, _USAGE_OF_SPEC)
 
 
 def check_protection(spec: str, protection_level: str) -> None:

@@ -126,18 +126,27 @@ class Key:
         }
 
 
-def requirement(purpose: str | None, spec: str | None, usage: str | None) -> Requirement | None:
-    """What is asked of a key, or None when nothing is. Raises CantonError for what Canton has no use for."""
-    if spec and usage and usage != USAGE_OF_SPEC[spec]:
+def requirement(
+    purpose: str | None,
+    spec: str | None,
+    usage: str | None,
+    specs: t.Mapping[str, tuple[str, ...]] = SPECS_OF_PURPOSE,
+    usages: t.Mapping[str, str] = USAGE_OF_SPEC,
+) -> Requirement | None:
+    """What is asked of a key, or None when nothing is. Raises CantonError for what Canton has no use for.
+
+    ``specs`` and ``usages`` are what Canton uses of the provider's KMS: specs by purpose, usage by spec.
+    """
+    if spec and usage and usage != usages[spec]:
         raise CantonError(
             f"Canton has no use for a key of spec {spec} with usage {usage}",
             error_id="key_usage_unfit",
-            hint=f"Keys of spec {spec} are for {USAGE_OF_SPEC[spec]}; leave usage out, or name a purpose.",
+            hint=f"Keys of spec {spec} are for {usages[spec]}; leave usage out, or name a purpose.",
         )
     if purpose:
-        return _for_purpose(purpose, spec, usage)
+        return _for_purpose(purpose, spec, usage, specs, usages)
     if spec:
-        return Requirement((spec,), USAGE_OF_SPEC[spec], f"spec {spec}")
+        return Requirement((spec,), usages[spec], f"spec {spec}")
     if usage:
         raise CantonError(
             f"usage {usage} alone doesn't say which key is wanted",
@@ -147,21 +156,27 @@ def requirement(purpose: str | None, spec: str | None, usage: str | None) -> Req
     return None
 
 
-def _for_purpose(purpose: str, spec: str | None, usage: str | None) -> Requirement:
-    fit = SPECS_OF_PURPOSE[purpose]
+def _for_purpose(
+    purpose: str,
+    spec: str | None,
+    usage: str | None,
+    specs: t.Mapping[str, tuple[str, ...]],
+    usages: t.Mapping[str, str],
+) -> Requirement:
+    fit = specs[purpose]
     if spec and spec not in fit:
         raise CantonError(
             f"A key of spec {spec} can't serve Canton as {purpose} key",
             error_id="key_spec_unfit",
             hint=f"Use {' or '.join(fit)}, or leave spec out.",
         )
-    if usage and usage != USAGE_OF_SPEC[fit[0]]:
+    if usage and usage != usages[fit[0]]:
         raise CantonError(
             f"A key of usage {usage} can't serve Canton as {purpose} key",
             error_id="key_usage_unfit",
-            hint=f"It has to be {USAGE_OF_SPEC[fit[0]]}; leave usage out.",
+            hint=f"It has to be {usages[fit[0]]}; leave usage out.",
         )
-    return Requirement((spec,) if spec else fit, USAGE_OF_SPEC[fit[0]], f"purpose {purpose}")
+    return Requirement((spec,) if spec else fit, usages[fit[0]], f"purpose {purpose}")
 
 
 def check_probe(params: t.Mapping[str, t.Any]) -> None:
@@ -172,6 +187,17 @@ def check_probe(params: t.Mapping[str, t.Any]) -> None:
             "value_invalid",
             "Set probe to false, or leave the key enabled.",
         )
+
+
+def proven(key: Key, good: bool) -> str:
+    """The usage that a probe has proven. Raises CantonError when it has not."""
+    if not good:
+        raise CantonError(
+            f"Key {key.arn} answers, but what it answers is wrong ({key.usage})",
+            error_id="probe_failed",
+            hint="Don't give this key to a node. Check that endpoint_url leads to the KMS which the node will use.",
+        )
+    return key.usage
 
 
 def check_fits(wanted: Requirement | None, key: Key) -> None:
