@@ -230,6 +230,22 @@ def test_what_cannot_be_asked(identifier: str, change: dict[str, Any], error_id:
 # -- killed at each step ----------------------------------------------------------------------------------------------
 
 
+class Killed(BaseException):
+    """No error that anybody could handle."""
+
+
+def dying(dialect: Any, word: str, written: list[str]) -> Any:
+    """A method that does what it does, is noted, and is the last thing that happens."""
+    real = getattr(dialect, word)
+
+    def act(self: Any, *arguments: Any) -> Any:
+        real(self, *arguments)
+        written.append(word)
+        raise Killed
+
+    return act
+
+
 def test_it_carries_on_from_every_step(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in front of each write and after it: each next run goes one write further, and the end is the same."""
     asked: dict[str, Any] = {"identifier": "participantKilled", "keys": stage.new_keys()}
@@ -238,21 +254,8 @@ def test_it_carries_on_from_every_step(stage: Stage, monkeypatch: pytest.MonkeyP
     dialect = type(stage.participant("killed"))
     written: list[str] = []
 
-    class Killed(BaseException):
-        pass
-
-    def dying(word: str) -> Any:
-        real = getattr(dialect, word)
-
-        def act(self: Any, *arguments: Any) -> Any:
-            real(self, *arguments)
-            written.append(word)
-            raise Killed
-
-        return act
-
     for word in words:
-        monkeypatch.setattr(dialect, word, dying(word))
+        monkeypatch.setattr(dialect, word, dying(dialect, word, written))
     for number in range(1, 8):
         with pytest.raises(Killed):
             stage.identity("killed", **asked)
@@ -369,22 +372,10 @@ def test_it_carries_on_between_its_steps(stage: Stage, monkeypatch: pytest.Monke
     dialect = type(stage.participant("plain"))
     before = stage.mapped("plain")
 
-    class Killed(BaseException):
-        pass
-
-    def dying(word: str) -> Any:
-        real = getattr(dialect, word)
-
-        def act(self: Any, *arguments: Any) -> Any:
-            real(self, *arguments)
-            raise Killed
-
-        return act
-
     count = len(stage.participant("plain").own_keys())
     for word in ("generate_signing_key", "authorize_owner_keys"):
         with monkeypatch.context() as patch, pytest.raises(Killed):
-            patch.setattr(dialect, word, dying(word))
+            patch.setattr(dialect, word, dying(dialect, word, []))
             stage.rotate("plain", "protocol", generate="ec_p384")
     assert len(stage.mapped("plain")) == len(before) + 1
     stage.rotate("plain", "protocol", generate="ec_p384")
