@@ -15,7 +15,6 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import spec as spec_of_any
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import (
     ENCRYPT,
     SIGN,
@@ -23,6 +22,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import 
     USAGE_OF_SPEC,
     Key,
     Requirement,
+    requirement_by,
 )
 
 ED25519 = "ec_curve25519"
@@ -162,7 +162,7 @@ def purpose_of(spec: str) -> str:
 
 def requirement(purpose: str | None, spec: str | None, usage: str | None) -> Requirement | None:
     """What is asked of a key, with the tables of GCP: there Canton signs with Ed25519, too."""
-    return spec_of_any.requirement(purpose, spec, usage, _SPECS_OF_PURPOSE, _USAGE_OF_SPEC)
+    return requirement_by(_SPECS_OF_PURPOSE, _USAGE_OF_SPEC, purpose, spec, usage)
 
 
 def check_protection(spec: str, protection_level: str) -> None:

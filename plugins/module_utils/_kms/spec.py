@@ -126,12 +126,17 @@ class Key:
         }
 
 
-def requirement(
+def requirement(purpose: str | None, spec: str | None, usage: str | None) -> Requirement | None:
+    """What is asked of a key in AWS KMS, see ``requirement_by``."""
+    return requirement_by(SPECS_OF_PURPOSE, USAGE_OF_SPEC, purpose, spec, usage)
+
+
+def requirement_by(
+    specs: t.Mapping[str, tuple[str, ...]],
+    usages: t.Mapping[str, str],
     purpose: str | None,
     spec: str | None,
     usage: str | None,
-    specs: t.Mapping[str, tuple[str, ...]] = SPECS_OF_PURPOSE,
-    usages: t.Mapping[str, str] = USAGE_OF_SPEC,
 ) -> Requirement | None:
     """What is asked of a key, or None when nothing is. Raises CantonError for what Canton has no use for.
 
