@@ -69,7 +69,7 @@ unit: layout
 	cd $(COPY) && pytest tests/unit $(PYTEST_ARGS)
 
 wire: layout
-	cd $(COPY) && pytest tests/wire -n 2 --dist loadfile $(PYTEST_ARGS)
+	cd $(COPY) && pytest tests/sandbox_tests tests/wire -n 2 --dist loadfile $(PYTEST_ARGS)
 
 # Two at a time: what shares a network stays together, and what takes longest begins.
 playbook: layout

@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wire.test_sandbox_kms import Served
+from networks import Served
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_import, material_source, wrapping
@@ -38,13 +38,6 @@ Run = Callable[..., Outcome]
 @pytest.fixture(scope="module")
 def network(make_network: Any) -> Any:
     return make_network(TOPOLOGY)
-
-
-@pytest.fixture
-def served(tmp_path: Any) -> Iterator[Served]:
-    kms = Served(tmp_path)
-    yield kms
-    kms.close()
 
 
 def participant(network: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from wire.conftest import MakeNetwork
+from networks import MakeNetwork
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError

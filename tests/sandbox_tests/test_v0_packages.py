@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire.canton_2 import PACKAGE_MANAGEMENT, PACKAGES, RELEASES, Net
-from wire.conftest import MakeNetwork
+from networks import MakeNetwork
+from sandbox_tests.canton_2 import PACKAGE_MANAGEMENT, PACKAGES, RELEASES, Net
 
 from sandbox import client, dars
 from sandbox.client import CallFailed

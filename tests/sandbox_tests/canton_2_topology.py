@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wire.canton_2 import RELEASES
+from sandbox_tests.canton_2 import RELEASES
 
 from sandbox import wire
 from sandbox.client import CallFailed

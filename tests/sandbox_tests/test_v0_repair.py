@@ -13,8 +13,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from wire.canton_2 import INSPECTION, RELEASES, REPAIR, Net
-from wire.conftest import MakeNetwork
+from networks import MakeNetwork
+from sandbox_tests.canton_2 import INSPECTION, RELEASES, REPAIR, Net
 
 from sandbox import client, contracts
 from sandbox.acs_stream import write_snapshot

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from google.protobuf import json_format
-from wire.canton_2_topology import domain, each_line, eventually, opened, refused
+from sandbox_tests.canton_2_topology import domain, each_line, eventually, opened, refused
 
 from sandbox import client, crypto, wire
 from sandbox.client import Participant

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from wire.canton_2_topology import each_line, eventually, opened, refused
+from sandbox_tests.canton_2_topology import each_line, eventually, opened, refused
 
 from sandbox import client, crypto, wire
 from sandbox.client import Participant

@@ -12,19 +12,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire.conftest import MakeNetwork, playing
+from networks import MakeNetwork, playing
+from sandbox_tests.canton_3 import ACCEPT, REPAIR, VALIDATION, active, active_ids, ledger_end, packed, records
 
 from sandbox import client, contracts
-from sandbox.acs_stream import SnapshotReader, write_snapshot
+from sandbox.acs_stream import write_snapshot
 from sandbox.client import CallFailed, Participant
 from sandbox.network import Network
 from sandbox.release import release
 from sandbox.requests import CONNECTIVITY, namespace
-from sandbox.wire import messages
 
-REPAIR = "admin.participant.v30.ParticipantRepairService"
-STATE = "v2.StateService"
-VALIDATION, ACCEPT = "CONTRACT_IMPORT_MODE_VALIDATION", "CONTRACT_IMPORT_MODE_ACCEPT"
 COUNT = 300
 DAR = {"name": "sandbox-iou", "version": "1.0.0", "packages": 2}
 TOPOLOGY = {
@@ -85,38 +82,6 @@ class Net:
     def purge(self, contract_ids: list[str], **more: Any) -> None:
         request = {"synchronizer_alias": "new", "contract_ids": contract_ids, **more}
         self.target.admin(f"{REPAIR}/PurgeContracts", request)
-
-
-def ledger_end(participant: Participant) -> int:
-    return int(participant.ledger(f"{STATE}/GetLedgerEnd").get("offset", 0))
-
-
-def active(participant: Participant, *parties: str) -> list[dict[str, Any]]:
-    """The active contracts, of the given parties or of any."""
-    wildcard: dict[str, Any] = {"cumulative": [{"wildcard_filter": {}}]}
-    wanted = {"filters_by_party": dict.fromkeys(parties, wildcard)} if parties else {"filters_for_any_party": wildcard}
-    request = {"active_at_offset": ledger_end(participant), "event_format": wanted}
-    return list(participant.ledger(f"{STATE}/GetActiveContracts", request))
-
-
-def active_ids(participant: Participant, *parties: str) -> list[str]:
-    return [each["active_contract"]["created_event"]["contract_id"] for each in active(participant, *parties)]
-
-
-def records(snapshot: bytes) -> list[Any]:
-    """The ActiveContract messages of a snapshot."""
-    wire = messages(release("3.5"))
-    outer, inner = wire.cls("admin.participant.v30.ActiveContract"), wire.cls("v2.ActiveContract")
-    return [
-        inner.FromString(outer.FromString(wire.unwrap(each)).active_contract) for each in SnapshotReader([snapshot])
-    ]
-
-
-def packed(entries: list[Any]) -> bytes:
-    wire = messages(release("3.5"))
-    outer = wire.cls("admin.participant.v30.ActiveContract")
-    wrapped = [wire.wrap(outer(active_contract=each.SerializeToString()).SerializeToString()) for each in entries]
-    return b"".join(write_snapshot(wrapped))
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from google.protobuf import json_format
-from wire.conftest import playing
+from networks import kms_client, playing
 
 from sandbox import client, crypto, wire
 from sandbox.client import CallFailed, Participant
@@ -65,17 +64,6 @@ def network(make_network: Any, line: str) -> Any:
 def nodes(network: Any) -> Iterator[Clients]:
     with client.participants(network.info()) as clients:
         yield clients
-
-
-def kms_client(network: Any, access_key: str) -> Any:
-    settings = network.info()["kms"]
-    return boto3.client(
-        "kms",
-        endpoint_url=settings["endpoint"],
-        region_name=settings["region"],
-        aws_access_key_id=access_key,
-        aws_secret_access_key=settings["aws_secret_access_key"],
-    )
 
 
 @pytest.fixture(scope="module")

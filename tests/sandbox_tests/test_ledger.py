@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire.conftest import MakeNetwork, playing
+from networks import MakeNetwork, playing
 
 from sandbox import client
 from sandbox.client import CallFailed, Client, Participant

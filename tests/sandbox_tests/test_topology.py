@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from wire.conftest import V30_LINES, playing
+from networks import playing
+from sandbox_tests.conftest import V30_LINES
 
 from sandbox import client, crypto, wire
 from sandbox.client import CallFailed, Participant

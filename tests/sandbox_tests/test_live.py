@@ -9,7 +9,7 @@ import sqlite3
 from typing import Any
 
 import pytest
-from wire.conftest import MakeNetwork, playing
+from networks import MakeNetwork, playing
 
 from sandbox import live, network
 from sandbox.network import Network

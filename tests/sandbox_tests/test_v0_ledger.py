@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from wire.canton_2 import ACTIVE, PARTIES, PROVIDERS, RELEASES, USERS, Net
-from wire.conftest import MakeNetwork
+from networks import MakeNetwork
+from sandbox_tests.canton_2 import ACTIVE, PARTIES, PROVIDERS, RELEASES, USERS, Net
 
 from sandbox import client
 from sandbox.client import CallFailed

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire.conftest import MakeNetwork, playing
+from networks import MakeNetwork, playing
 
 from sandbox import client, dars
 from sandbox.client import CallFailed, Participant

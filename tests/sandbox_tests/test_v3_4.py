@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from wire.conftest import MakeNetwork
-from wire.test_sandbox_repair import ACCEPT, REPAIR, STATE, VALIDATION, active, active_ids, ledger_end, packed, records
+from networks import MakeNetwork
+from sandbox_tests.canton_3 import ACCEPT, REPAIR, STATE, VALIDATION, active, active_ids, ledger_end, packed, records
 
 from sandbox import client, contracts
 from sandbox.client import CallFailed, Participant

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from wire.conftest import MakeNetwork, playing
+from networks import MakeNetwork, playing
 
 from sandbox import client, live
 from sandbox.client import CallFailed, Participant

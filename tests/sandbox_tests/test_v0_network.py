@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
-from wire.canton_2_topology import domain, eventually, opened, refused
+from sandbox_tests.canton_2_topology import domain, eventually, opened, refused
 
 from sandbox import client, topology_file, wire
 from sandbox.client import Participant

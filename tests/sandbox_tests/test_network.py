@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2
-from wire.conftest import playing
+from networks import playing
 
 from sandbox import client, topology_file, wire
 from sandbox.client import CallFailed, Client, Participant

@@ -6,21 +6,18 @@
 from __future__ import annotations
 
 import stat
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
-from cryptography.hazmat.primitives import hashes, keywrap, serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from networks import Served
 
-from sandbox import crypto, kms_server, store, topology_file
+from sandbox import crypto, topology_file
 from sandbox.kms import Kms
-from sandbox.kms_facts import DUMMY_CREDENTIALS, KMS, KmsRefused
+from sandbox.kms_facts import KMS, KmsRefused
 from sandbox.network import Network
 
 _P256 = 4  # SIGNING_KEY_SPEC_EC_P256
@@ -44,63 +41,6 @@ def test_keys_outlive_the_kms_and_the_network(tmp_path: Path) -> None:
     with Network(topology, state, logs=tmp_path) as network:
         assert network.info()["kms"]["endpoint"] == place["endpoint"]
         assert Kms(place["endpoint"], place["region"]).public_key(signing, "SIGN_VERIFY") == before[0]
-
-
-class Served:
-    """A KMS in this process, its knobs and a client that does not repeat calls."""
-
-    def __init__(self, state: Path) -> None:
-        self._store = store.create(state / "network.db")
-        self._server = kms_server.open_server(0, state)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.client = self.open_client(30)
-
-    def open_client(self, read_timeout: float) -> Any:
-        return boto3.client(
-            "kms",
-            endpoint_url=f"http://127.0.0.1:{self._server.server_address[1]}",
-            region_name="eu-central-1",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout),
-            aws_access_key_id=DUMMY_CREDENTIALS["aws_access_key_id"],
-            aws_secret_access_key=DUMMY_CREDENTIALS["aws_secret_access_key"],
-        )
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def set(self, key: str, value: Any) -> None:
-        self._store.set_knob(KMS, key, value)
-
-    def create(self, spec: str, **more: Any) -> str:
-        usage = "ENCRYPT_DECRYPT" if spec.startswith(("RSA", "SYM")) else "SIGN_VERIFY"
-        answer = self.client.create_key(**{"KeySpec": spec, "KeyUsage": usage, "Origin": "EXTERNAL", **more})
-        return str(answer["KeyMetadata"]["KeyId"])
-
-    def put(self, key_id: str, material: bytes) -> None:
-        """Import a private key the way that AWS describes."""
-        parameters = self.client.get_parameters_for_import(
-            KeyId=key_id, WrappingAlgorithm="RSA_AES_KEY_WRAP_SHA_256", WrappingKeySpec="RSA_4096"
-        )
-        outer: Any = serialization.load_der_public_key(parameters["PublicKey"])
-        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-        wrapped = outer.encrypt(b"k" * 32, oaep) + keywrap.aes_key_wrap_with_padding(b"k" * 32, material)
-        self.client.import_key_material(
-            KeyId=key_id,
-            ImportToken=parameters["ImportToken"],
-            EncryptedKeyMaterial=wrapped,
-            ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
-        )
-
-    def state(self, key_id: str) -> str:
-        return str(self.client.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"])
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    kms = Served(tmp_path)
-    yield kms
-    kms.close()
 
 
 def refused(act: Any, *arguments: Any, **options: Any) -> str:
