@@ -8,76 +8,23 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import (
+    Params,
+    Spec,
+    check_dependencies,
+    connection_spec,
+    pair_spec,
+    participant_of,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import (
     Participant,
-    open_participant,
     refuse_unlike,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import Report
-
-Params = dict[str, t.Any]
-Spec = dict[str, t.Any]
-
-# Which synchronizer becomes which; documented in ``_participant.synchronizers``.
-SYNCHRONIZERS: Spec = {
-    "source_synchronizer": {"type": "str", "required": True},
-    "target_synchronizer": {"type": "str", "required": True},
-}
-
-
-def check_dependencies() -> None:
-    """Raise DependencyMissing without gRPC. It is loaded late: modules that speak to no participant do without, and begin sooner."""
-    from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel
-
-    channel.check_dependencies()
-
-
-def connection_spec(required: bool = True, from_environment: bool = True) -> Spec:
-    """The options that say how to reach one participant; documented in the ``_participant`` fragments."""
-
-    def token_option(variable: str) -> Spec:
-        return {"type": "str", "no_log": True, **({"fallback": (env_fallback, [variable])} if from_environment else {})}
-
-    return {
-        "endpoint": {"type": "str", "required": required},
-        "ledger_endpoint": {"type": "str"},
-        "tls": {"type": "bool"},
-        "ledger_tls": {"type": "bool"},
-        "ca_cert": {"type": "path"},
-        "client_cert": {"type": "path"},
-        "client_key": {"type": "path"},
-        "server_name": {"type": "str"},
-        "token": token_option("CANTON_TOKEN"),
-        "token_file": {"type": "path"},
-        "ledger_token": token_option("CANTON_LEDGER_TOKEN"),
-        "ledger_token_file": {"type": "path"},
-        "timeout": {"type": "float", "default": 60.0},
-        "ready_timeout": {"type": "float", "default": 60.0},
-        "api_descriptors": {"type": "path"},
-    }
-
-
-def pair_spec() -> Spec:
-    """``source`` and ``target``: two participants with the same options inside."""
-    return {name: side_spec(required=True) for name in ("source", "target")}
-
-
-def side_spec(required: bool) -> Spec:
-    """One of two participants: how to reach it, or its dossier where it cannot be reached."""
-    dossier: Spec = {"dossier": {"type": "path"}, "dossier_uid": {"type": "str"}}
-    return {
-        "type": "dict",
-        "required": required,
-        "options": {**connection_spec(required=False, from_environment=False), **dossier},
-        "required_together": [("client_cert", "client_key")],
-        "required_one_of": [("endpoint", "dossier")],
-        "mutually_exclusive": [("endpoint", "dossier")],
-    }
 
 
 def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], Outcome], **rules: t.Any) -> None:
@@ -210,36 +157,3 @@ def _run(module: AnsibleModule, act: t.Callable[[], Outcome], check: t.Callable[
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(**outcome.exit_values(want_diff=bool(module._diff)))
-
-
-def participant_of(options: Params, label: str) -> Participant:
-    """The participant that these options (of ``connection_spec`` or ``side_spec``, checked) lead to; ``label`` names it in errors."""
-    if options.get("dossier"):
-        from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
-
-        return RecordedParticipant(options["dossier"], label, options["dossier_uid"])
-    tls = options["tls"] if options["tls"] is not None else bool(options["ca_cert"] or options["client_cert"])
-    shared = {
-        "ca_cert": options["ca_cert"],
-        "client_cert": options["client_cert"],
-        "client_key": options["client_key"],
-        "server_name": options["server_name"],
-        "timeout": options["timeout"],
-        "ready_timeout": options["ready_timeout"],
-        "descriptors_file": options["api_descriptors"],
-    }
-    admin = Endpoint(
-        options["endpoint"], label, tls=tls, token=options["token"], token_file=options["token_file"], **shared
-    )
-    ledger = None
-    if options["ledger_endpoint"]:
-        own_token = options["ledger_token"] or options["ledger_token_file"]
-        ledger = Endpoint(
-            options["ledger_endpoint"],
-            label + "'s ledger API",
-            tls=tls if options["ledger_tls"] is None else options["ledger_tls"],
-            token=options["ledger_token"] if own_token else options["token"],
-            token_file=options["ledger_token_file"] if own_token else options["token_file"],
-            **shared,
-        )
-    return open_participant(admin, ledger)

@@ -559,22 +559,25 @@ hint:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, gcp_session, provider
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import CONNECTION_RULES, CONNECTION_SPEC
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_ensure import ensure as ensure_aws
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_ensure import ensure as ensure_gcp
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import ED25519
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import SPEC as GRANT_SPEC
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import SPECS_OF_PURPOSE, USAGE_OF_SPEC
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import side_spec
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.ensure import ensure as ensure_aws
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.grants import SPEC as GRANT_SPEC
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import CONNECTION_RULES, CONNECTION_SPEC
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import session as gcp_session
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.ensure import ensure as ensure_gcp
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import ED25519
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import SPECS_OF_PURPOSE, USAGE_OF_SPEC
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain, side_spec
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **provider.SPEC,
     **CONNECTION_SPEC,
     **gcp_session.CONNECTION_SPEC,
-    **gcp.KEY_SPEC,
-    **gcp.KEEPING_SPEC,
+    **gcp_keys.KEY_SPEC,
+    **gcp_keys.KEEPING_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "alias": {"type": "str"},
     "alias_state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -608,7 +611,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 RULES: dict[str, t.Any] = {
     **CONNECTION_RULES,
-    "required_if": [("provider", "aws", ("alias", "key_id"), True), gcp.REQUIRED],
+    "required_if": [("provider", "aws", ("alias", "key_id"), True), gcp_keys.REQUIRED],
     "required_by": {**CONNECTION_RULES["required_by"], "admin_principals": ("node_principals",)},
     "mutually_exclusive": [*CONNECTION_RULES["mutually_exclusive"], ("policy", "node_principals")],
 }

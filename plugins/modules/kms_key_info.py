@@ -263,16 +263,18 @@ hint:
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, gcp_session, provider
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.errors import ACCESS_DENIED
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import (
     CONNECTION_RULES,
     CONNECTION_SPEC,
     AwsKeys,
     connect,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_errors import ACCESS_DENIED
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_ensure import info as info_gcp
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import session as gcp_session
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.ensure import info as info_gcp
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
 
@@ -280,7 +282,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     **provider.SPEC,
     **CONNECTION_SPEC,
     **gcp_session.CONNECTION_SPEC,
-    "labels": gcp.KEY_SPEC["labels"],
+    "labels": gcp_keys.KEY_SPEC["labels"],
     "names": {"type": "list", "elements": "str"},
     "tags": {"type": "dict"},
 }
@@ -333,7 +335,7 @@ def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
 
 
 def main() -> None:
-    run_plain(SPEC, ensure, provider.check_later, required_if=[gcp.PLACE_REQUIRED], **CONNECTION_RULES)
+    run_plain(SPEC, ensure, provider.check_later, required_if=[gcp_keys.PLACE_REQUIRED], **CONNECTION_RULES)
 
 
 if __name__ == "__main__":

@@ -269,32 +269,25 @@ hint:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import (
-    aws,
-    aws_import,
-    gcp,
-    gcp_import,
-    gcp_session,
-    provider,
-    wrapping,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import ED25519, ED25519_NOTE
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider, wrapping
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import importer as aws_importer
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import importer as gcp_importer
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import session as gcp_session
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import ED25519, ED25519_NOTE
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, bring
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import (
-    choose,
-    export,
-    wanted,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import choose, export, wanted
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import PURPOSES
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_source
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **provider.SPEC,
-    **aws.CONNECTION_SPEC,
+    **aws_keys.CONNECTION_SPEC,
     **gcp_session.CONNECTION_SPEC,
-    **gcp.KEY_SPEC,
+    **gcp_keys.KEY_SPEC,
     "fingerprint": {"type": "str"},
     "purpose": {"type": "str", "choices": list(PURPOSES)},
     "alias": {"type": "str"},
@@ -306,7 +299,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 def ensure(params: dict[str, t.Any], source: Participant, check: bool) -> Outcome:
     provider.refuse_foreign(params, SPEC)
-    opened = gcp_import.open_importer if provider.of(params) == provider.GCP else aws_import.open_importer
+    opened = gcp_importer.open_importer if provider.of(params) == provider.GCP else aws_importer.open_importer
     importer: Importer = opened(params)
     theirs = choose(source, params["fingerprint"], params["purpose"])
     goal = wanted(source, theirs, importer)
@@ -331,10 +324,10 @@ def main() -> None:
     wrapping.keep_secrets_in_memory()
     choice = ("fingerprint", "purpose")
     rules = {
-        **aws.CONNECTION_RULES,
+        **aws_keys.CONNECTION_RULES,
         "required_one_of": [choice],
-        "required_if": [("provider", "aws", ("alias",)), gcp.REQUIRED],
-        "mutually_exclusive": [*aws.CONNECTION_RULES["mutually_exclusive"], choice],
+        "required_if": [("provider", "aws", ("alias",)), gcp_keys.REQUIRED],
+        "mutually_exclusive": [*aws_keys.CONNECTION_RULES["mutually_exclusive"], choice],
     }
     run_source(SPEC, ensure, wrapping.check_dependencies, **rules)
 

@@ -183,9 +183,11 @@ files:
   elements: str
 """
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import journal
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_plain
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration import journal
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration import locks as journal_locks
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
 
 SPEC = {
     "state": {"type": "str", "choices": ["read", "noted", "locked", "unlocked", "archived"], "default": "read"},
@@ -246,12 +248,12 @@ def ensure_noted(params: Params, found: journal.Journal, files: journal.JournalF
 
 
 def ensure_locked(params: Params, found: journal.Journal, files: journal.JournalFiles, check: bool) -> Outcome:
-    owner = journal.Owner(**params["owner"])
-    locks = journal.Locks(params["path"], 0 if params["break_lock"] else params["forgotten_after"])
-    dead = [journal.Owner(**item) for item in params["dead_owners"]]
+    owner = journal_locks.Owner(**params["owner"])
+    locks = journal_locks.Locks(params["path"], 0 if params["break_lock"] else params["forgotten_after"])
+    dead = [journal_locks.Owner(**item) for item in params["dead_owners"]]
     participants = [found.source, found.target]
     if check:
-        journal.refuse_held(locks.standing(participants, params["name"], owner, dead))
+        journal_locks.refuse_held(locks.standing(participants, params["name"], owner, dead))
     else:
         locks.take(participants, params["name"], owner, dead)
     # A lock is no part of the migration: taking it is not a change that anybody wants to be told.
@@ -261,7 +263,9 @@ def ensure_locked(params: Params, found: journal.Journal, files: journal.Journal
 def ensure_unlocked(params: Params, check: bool) -> Outcome:
     """Works with a journal that cannot be read, too: the run that found it so must not leave its locks behind."""
     if not check:
-        journal.Locks(params["path"], 0).release([params["source"], params["target"]], journal.Owner(**params["owner"]))
+        journal_locks.Locks(params["path"], 0).release(
+            [params["source"], params["target"]], journal_locks.Owner(**params["owner"])
+        )
     return Outcome()
 
 

@@ -238,12 +238,17 @@ transfer:
 
 import typing as t
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params, side_spec
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import purge, transfer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import refuse_recorded
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import Report, running, silent
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_transfer, side_spec
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import purge, transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
+    Report,
+    running,
+    silent,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import refuse_recorded
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_transfer
 
 SPEC = {
     "source": side_spec(required=False),

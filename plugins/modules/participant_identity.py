@@ -166,24 +166,20 @@ needed:
 import typing as t
 from dataclasses import asdict, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import IMPORTABLE, takes
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
-    delegation_file,
-    identity,
-    identity_file,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
-    Participant,
-    namespace_of,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import (
     Params,
     Spec,
     participant_of,
-    run_participant,
     side_spec,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import file as identity_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import IMPORTABLE, takes
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
 
 SPEC: Spec = {
     "state": {"type": "str", "choices": ["initialized", "recorded"], "default": "initialized"},
@@ -209,35 +205,35 @@ SPEC: Spec = {
 
 
 def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
-    node = identity.canton_3(participant)
+    node = initialisation.canton_3(participant)
     if params["state"] == "recorded":
         return ensure_recorded(params, node, check)
     old = _old(params)
     if old is None:
-        wanted = identity.wanted_new(params["keys"], params["identifier"])
+        wanted = initialisation.wanted_new(params["keys"], params["identifier"])
         identifier, namespace = params["identifier"], None
     else:
-        wanted = identity.wanted_old(params["keys"], old)
+        wanted = initialisation.wanted_old(params["keys"], old)
         identifier, namespace = old.uid.rpartition("::")[0], namespace_of(old.uid)
-    before = identity.read_state(node, wanted)
-    identity.refuse_unlike(node, before, wanted, identifier, namespace)
+    before = initialisation.read_state(node, wanted)
+    initialisation.refuse_unlike(node, before, wanted, identifier, namespace)
     after = _aim(before, identifier, namespace)
     if not check and after != before:
         if old is None:
-            identity.initialize_new(node, wanted, identifier, params["wait_timeout"])
+            initialisation.initialize_new(node, wanted, identifier, params["wait_timeout"])
         else:
-            identity.initialize_like(node, wanted, old, params["wait_timeout"])
-        after = identity.read_state(node, wanted)
+            initialisation.initialize_like(node, wanted, old, params["wait_timeout"])
+        after = initialisation.read_state(node, wanted)
     return Outcome(before.as_dict(), after.as_dict(), {"uid": after.uid, "keys": dict(after.keys)})
 
 
-def _old(params: Params) -> identity.OldIdentity | None:
+def _old(params: Params) -> initialisation.OldIdentity | None:
     if params["source"]:
-        return identity.read_old(identity.canton_3(participant_of(params["source"], "old participant")))
+        return initialisation.read_old(initialisation.canton_3(participant_of(params["source"], "old participant")))
     return identity_file.read(params["identity_file"]) if params["identity_file"] else None
 
 
-def _aim(before: identity.State, identifier: str, namespace: str | None) -> identity.State:
+def _aim(before: initialisation.State, identifier: str, namespace: str | None) -> initialisation.State:
     own = namespace or before.keys.get("namespace")
     uid = f"{identifier}::{own}" if own else None
     # the fingerprint of a key that is not registered yet is known of an old identity only, whose labels end with it
@@ -249,7 +245,7 @@ def _aim(before: identity.State, identifier: str, namespace: str | None) -> iden
 
 def ensure_recorded(params: Params, node: t.Any, check: bool) -> Outcome:
     path = params["identity_file"]
-    found = identity.read_old(node)
+    found = initialisation.read_old(node)
     values = identity_file.as_values(found)
     current = delegation_file.read_own_file(path) == values
     if not current and not check:

@@ -105,11 +105,12 @@ replaced:
   sample: [1220af73e872e86a62313fe5e2a76b4302e1f2c7b52292df7116b7a12b0518b57769]
 """
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params, Spec
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import identity, rotation
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, Spec, run_participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation, rotation
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
 
 SPEC: Spec = {
     "purpose": {"type": "str", "choices": ["sequencer_authentication", "protocol", "encryption"], "required": True},
@@ -132,7 +133,7 @@ def check_values(params: Params) -> None:
 
 def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     check_values(params)
-    node = identity.canton_3(participant)
+    node = initialisation.canton_3(participant)
     asked = (params["kms_key_id"], params["generate"], params["name"])
     plan = rotation.plan(node, params["purpose"], *asked)
     new = plan.new

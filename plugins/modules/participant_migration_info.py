@@ -169,11 +169,12 @@ plan:
     estimate_basis: an estimate from the vendor's own figures
 """
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import preflight
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import Wish
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import SYNCHRONIZERS, Params, run_pair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Wish
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
 
 SPEC = {
     **SYNCHRONIZERS,
@@ -217,7 +218,7 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
         kms_provider=params["kms_provider"],
         rotate_keys=params["rotate_keys"],
     )
-    findings, plan = preflight.examine(source, target, wish)
+    findings, plan = examine.examine(source, target, wish)
     return Outcome(
         result={
             "can_migrate": not any(item.severity == "error" for item in findings),

@@ -143,20 +143,18 @@ content:
 import typing as t
 from dataclasses import asdict
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
+    delegation,
     delegation_file,
     synchronizers,
-    topology,
-    undelegate,
+    undelegation,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
-    AUTHORIZED,
-    Key,
-    Participant,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_either
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_either
 
 SPEC = {
     "namespace": {"type": "str"},
@@ -177,7 +175,7 @@ def ensure(params: Params, source: Participant | None, target: Participant | Non
     if params["state"] == "key_exported":
         return ensure_key_exported(params, target, check)
     if params["state"] == "absent" and source is not None:
-        return undelegate.ensure_absent(params, source, target, check)
+        return undelegation.ensure_absent(params, source, target, check)
     if source is None:
         return ensure_loaded(params, target, check)
     if params["signed_file"]:
@@ -191,10 +189,10 @@ def ensure(params: Params, source: Participant | None, target: Participant | Non
 
 def ensure_present(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
     namespace = params["namespace"] or source.identity().namespace
-    key = topology.namespace_key(target, target.identity().uid)
+    key = delegation.namespace_key(target, target.identity().uid)
 
     def delegate(store: str) -> None:
-        topology.delegate(source, target, namespace, key, store, params["wait_timeout"])
+        delegation.delegate(source, target, namespace, key, store, params["wait_timeout"])
 
     return _ensure_in_force(params, source, target, namespace, key, delegate, check)
 
@@ -212,7 +210,7 @@ def ensure_loaded(params: Params, target: Participant, check: bool) -> Outcome:
     delegation_file.refuse_unfit(chain, target, wanted.key.fingerprint, wanted.written_for)
 
     def load(store: str) -> None:
-        topology.load(None, target, chain.transactions, store, params["wait_timeout"])
+        delegation.load(None, target, chain.transactions, store, params["wait_timeout"])
 
     return _ensure_in_force(params, None, target, chain.namespace, wanted.key, load, check)
 
@@ -227,17 +225,17 @@ def _ensure_in_force(
     check: bool,
 ) -> Outcome:
     store = synchronizers.known_id(target, params["synchronizer"])
-    before = topology.delegation_state(source, target, namespace, key.fingerprint, store)
+    before = delegation.delegation_state(source, target, namespace, key.fingerprint, store)
     after = before
     if not before.complete:
-        after = topology.DelegationState(True, True, True)
-        topology.refuse_removed_delegation(source, target, namespace, key.fingerprint, store)
+        after = delegation.DelegationState(True, True, True)
+        delegation.refuse_removed_delegation(source, target, namespace, key.fingerprint, store)
         if source is not None:
-            topology.refuse_without_root_key(source, namespace, before)
+            delegation.refuse_without_root_key(source, namespace, before)
         if not check:
             synchronizers.connected_id(target, params["synchronizer"], "which the delegation has to reach")
             bring(store)
-            after = topology.delegation_state(source, target, namespace, key.fingerprint, store)
+            after = delegation.delegation_state(source, target, namespace, key.fingerprint, store)
     return Outcome(
         asdict(before),
         asdict(after),
@@ -267,10 +265,10 @@ def ensure_signed(params: Params, source: Participant, target: Participant | Non
     else:
         where = params["target_key_file"]
         key = delegation_file.read_target_key(delegation_file.read_file(where), source, where)
-    signed = topology.is_delegated(source, AUTHORIZED, namespace, key.key.fingerprint)
+    signed = delegation.is_delegated(source, AUTHORIZED, namespace, key.key.fingerprint)
     if not signed:
-        topology.refuse_removed_delegation(source, None, namespace, key.key.fingerprint, "")
-        topology.refuse_without_root_key(source, namespace, topology.DelegationState(signed, False, False))
+        delegation.refuse_removed_delegation(source, None, namespace, key.key.fingerprint, "")
+        delegation.refuse_without_root_key(source, namespace, delegation.DelegationState(signed, False, False))
     chain = _standing(source, namespace, key, path)
     before: dict[str, object] = {"signed": signed, "signed_file": chain is not None}
     if not check and not all(before.values()):

@@ -158,11 +158,19 @@ with_contracts:
   type: bool
 """
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers, topology, unhost
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant, namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import SYNCHRONIZERS, Params, run_pair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
+    delegation,
+    hosting,
+    synchronizers,
+    unhosting,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
 
 SPEC = {
     **SYNCHRONIZERS,
@@ -178,28 +186,28 @@ SPEC = {
 
 def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
     if params["state"] == "absent":
-        return unhost.ensure_absent(params, source, target, check)
+        return unhosting.ensure_absent(params, source, target, check)
     source_uid, target_uid = source.identity().uid, target.identity().uid
     source_store = synchronizers.known_id(source, params["source_synchronizer"])
     store = synchronizers.known_id(target, params["target_synchronizer"])
-    delegated = topology.delegated_namespaces(target, store)
-    selection = topology.select_parties(
+    delegated = delegation.delegated_namespaces(target, store)
+    selection = hosting.select_parties(
         source, source_uid, source_store, params["parties"], params["exclude"], {*delegated, *params["namespaces"]}
     )
-    topology.refuse_unmovable(selection)
-    wanted = {party: topology.hosted_on(mapping, target_uid) for party, mapping in selection.movable.items()}
-    missing = topology.missing_hostings(target, store, wanted, params["replace_hosts"])
+    hosting.refuse_unmovable(selection)
+    wanted = {party: hosting.hosted_on(mapping, target_uid) for party, mapping in selection.movable.items()}
+    missing = hosting.missing_hostings(target, store, wanted, params["replace_hosts"])
     again: list[str] = []
     if missing and not check:
         synchronizers.refuse_away(target, params["target_synchronizer"], "where the parties have to be hosted")
         lacking = set(selection.namespaces()) - delegated - {namespace_of(source_uid)}
         if lacking:
             raise CantonError(
-                f"Namespaces of these parties are not delegated to the target on its synchronizer: {topology.some(lacking)}",
+                f"Namespaces of these parties are not delegated to the target on its synchronizer: {ids.some(lacking)}",
                 error_id="namespace_not_delegated",
                 hint="Delegate them first with ledgerops.canton.participant_namespace_delegation.",
             )
-        again = topology.host_parties(
+        again = hosting.host_parties(
             target, store, missing, params["parallel"], params["wait_timeout"], params["replace_hosts"]
         )
     return Outcome(

@@ -170,25 +170,23 @@ purged:
   type: int
 """
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
-    same_synchronizer,
-    same_synchronizer_back,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import Move, Options
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import SYNCHRONIZERS, Params, run_pair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps, withdrawal
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Move, Options
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
 
 STATES = {
-    "proposed": same_synchronizer.ensure_proposed,
-    "activated": same_synchronizer.ensure_activated,
-    "exported": same_synchronizer.ensure_exported,
-    "imported": same_synchronizer.ensure_imported,
-    "onboarded": same_synchronizer.ensure_onboarded,
-    "moved": same_synchronizer.ensure_moved,
-    "verified": same_synchronizer.ensure_verified,
-    "purged": same_synchronizer_back.ensure_purged,
-    "withdrawn": same_synchronizer_back.take_back,
+    "proposed": steps.ensure_proposed,
+    "activated": steps.ensure_activated,
+    "exported": steps.ensure_exported,
+    "imported": steps.ensure_imported,
+    "onboarded": steps.ensure_onboarded,
+    "moved": steps.ensure_moved,
+    "verified": steps.ensure_verified,
+    "purged": withdrawal.ensure_purged,
+    "withdrawn": withdrawal.take_back,
 }
 
 SPEC = {

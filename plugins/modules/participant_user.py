@@ -91,10 +91,11 @@ left_out:
   elements: str
 """
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import users
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import Params, run_pair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import users
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
 
 SPEC = {
     "skip_users": {"type": "list", "elements": "str", "default": []},

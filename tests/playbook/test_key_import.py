@@ -27,8 +27,8 @@ from playbook.migration import OLD_ALIAS, SOURCE, TARGET, Migration
 from playbook.releases import MATRIX, Pair
 from playbook.test_kill import Playing
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import AUTHORIZED
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import connection_spec, participant_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import connection_spec, participant_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
 
 PLAIN = "plain-c"
 # of this run only: others may run beside it and show theirs

@@ -19,7 +19,7 @@ from playbook.harness import Ansible
 from playbook.migration import TARGET, Migration, topology
 from playbook.releases import LINES, Pair
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.journal import Locks, Owner
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration.locks import Locks, Owner
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._owner import this_run
 
 NEVER = 10_000.0

@@ -19,7 +19,7 @@ from qualify.nodes import Node, delegated
 from qualify.plays import GROUP, Ansible, Failed, Run
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import short
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
 
 PLAYBOOK = "ledgerops.canton.migrate_to_kms"
 _BATCHES = ("file", "pipe", "playbook")  # parties that go through a snapshot file, through a pipe, with the playbook

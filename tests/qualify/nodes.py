@@ -10,19 +10,19 @@ from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
+from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant._wait import wait_for
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     ActiveContract,
     Dar,
-    Participant,
     Right,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import namespace_key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.delegation import namespace_key
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 WAIT_SECONDS = 120.0
 _LEDGER = {2: "com.daml.ledger.api.v1.", 3: "com.daml.ledger.api.v2."}
@@ -35,10 +35,10 @@ class Node:
     """One participant and the synchronizer that matters, by its alias."""
 
     def __init__(self, options: Mapping[str, Any], label: str, alias: str) -> None:
-        checked = ArgumentSpecValidator(_runner.connection_spec(from_environment=False)).validate(dict(options))
+        checked = ArgumentSpecValidator(_connection.connection_spec(from_environment=False)).validate(dict(options))
         if checked.error_messages:
             raise CantonError(f"The options of the {label} are wrong: {'; '.join(checked.error_messages)}")
-        self.client: Participant = _runner.participant_of(checked.validated_parameters, label)
+        self.client: Participant = _connection.participant_of(checked.validated_parameters, label)
         self.label, self.alias = label, alias
         self.identity = self.client.identity()
 

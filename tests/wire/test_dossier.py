@@ -15,13 +15,13 @@ import pytest
 from networks import MakeNetwork, playing
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import dossier
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
-    AUTHORIZED,
-    Participant,
-    open_participant,
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.factory import open_participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
+    RecordedParticipant,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
 
 EVERYTHING: dict[str, Any] = {
     "parties": [

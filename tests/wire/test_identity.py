@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from networks import kms_client
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import connection_spec, participant_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import identity
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import AUTHORIZED
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import connection_spec, participant_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
 from ansible_collections.ledgerops.canton.plugins.modules import (
     kms_key_material,
     participant_identity,
@@ -223,7 +223,7 @@ def test_what_cannot_be_asked(identifier: str, change: dict[str, Any], error_id:
     keys = [{"purpose": each, "kms_key_id": f"key-{each}", "name": None} for each in PURPOSES]
     keys[0] = {**keys[0], **change}
     with pytest.raises(CantonError) as caught:
-        identity.wanted_new(keys, identifier)
+        initialisation.wanted_new(keys, identifier)
     assert caught.value.error_id == error_id
 
 

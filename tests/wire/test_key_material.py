@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from networks import Served
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._connection import connection_spec, participant_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_import, material_source, wrapping
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import material_source, wrapping
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import importer as aws_importer
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import connection_spec, participant_of
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_material
 from sandbox import client, gcp_kms
 from sandbox.kms_facts import DUMMY_CREDENTIALS
@@ -159,7 +160,7 @@ def test_every_kind_that_canton_can_use_goes_in(network: Any, served: Served) ->
         assert key["fingerprint"] == done.result["source_key"]["fingerprint"] == key["tags"]["canton-fingerprint"]  # type: ignore[index]
         specs.append(key["spec"])
         # AWS's side of it works
-        keys = aws_import.open_importer(params(served))._keys
+        keys = aws_importer.open_importer(params(served))._keys
         theirs = keys.find(key["arn"])
         assert theirs is not None and keys.probe(theirs) == key["usage"]
     assert specs == ["ec_p256", "rsa_2048", "ec_p384", "ec_secp256k1"]
@@ -225,7 +226,7 @@ def test_a_wrong_public_key_is_no_success(network: Any, served: Served) -> None:
 
 def test_a_run_that_ended_before_it_compared(network: Any, served: Served) -> None:
     source: Any = Counting(participant(network, "old"))
-    importer = aws_import.open_importer(params(served))
+    importer = aws_importer.open_importer(params(served))
     theirs = material_source.choose(source, None, "namespace")
     goal = material_source.wanted(source, theirs, importer)
     importer.send(importer.create(goal), source.export_key_pair(theirs.fingerprint, 35).private_key())

@@ -9,13 +9,13 @@ from __future__ import annotations
 import typing as t
 from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
+from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 
 if t.TYPE_CHECKING:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Key as NodeKey
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Participant
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key as NodeKey
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 
 
 class Keys(t.Protocol):
@@ -29,9 +29,9 @@ def asked(params: t.Mapping[str, t.Any]) -> list[Open]:
     """The participants of ``in_use_by``, opened when they are asked; none with ``force``. gRPC is wanted only if there are some."""
     if not params["in_use_by"] or params["force"]:
         return []
-    _runner.check_dependencies()
+    _connection.check_dependencies()
     return [
-        partial(_runner.participant_of, options, f"participant {number} of in_use_by")
+        partial(_connection.participant_of, options, f"participant {number} of in_use_by")
         for number, options in enumerate(params["in_use_by"], 1)
     ]
 

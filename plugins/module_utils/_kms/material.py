@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.waiting import poll
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import PKCS8, KeyPair
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import PKCS8, KeyPair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import poll
 
 View = dict[str, t.Any]
 # The tag or label with the fingerprint, which every key that was made for an import has.

@@ -11,10 +11,11 @@ import typing as t
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, Wanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import ENCRYPT, SIGN
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import KeyPair
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import serves
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Key, Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, SIGN
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import serves
 
 # What every node of a major release supports, for nodes that don't tell (Canton 2.8).
 _ANY_VERSION = {2: 5, 3: 34}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import KEEPING_SPEC, KEY_SPEC
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_session import CONNECTION_SPEC
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.keys import KEEPING_SPEC, KEY_SPEC
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.session import CONNECTION_SPEC
 
 AWS, GCP = "aws", "gcp"
 SPEC: dict[str, dict[str, t.Any]] = {"provider": {"type": "str", "choices": [AWS, GCP], "default": AWS}}

@@ -5,25 +5,3 @@
 """Waiting for a KMS, which may take seconds for what it has accepted."""
 
 from __future__ import annotations
-
-import time
-import typing as t
-
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
-
-Found = t.TypeVar("Found")
-
-
-def poll(look: t.Callable[[], Found | None], timeout: float) -> Found | None:
-    """What ``look`` finds, asked again and again with pauses that double; None when it finds nothing in ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        found = look()
-        if found is not None:
-            return found
-        if time.monotonic() >= deadline:
-            return None
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

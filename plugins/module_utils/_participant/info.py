@@ -9,15 +9,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
-    ADMIN_USER,
-    Hosting,
-    Participant,
-    namespace_of,
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import read_users
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ADMIN_USER, Hosting
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.delegation import (
+    delegated_namespaces,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import tally
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegated_namespaces
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import read_users
 
 
 def identity(participant: Participant) -> dict[str, t.Any]:

@@ -10,7 +10,7 @@ import gzip
 import json
 from collections.abc import Iterable
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     ActiveContract,
     Host,
     Hosting,

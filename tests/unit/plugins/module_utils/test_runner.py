@@ -16,7 +16,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from unit.plugins.fakes import Fake, new_participant, old_participant
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
+from ansible_collections.ledgerops.canton.plugins.module_utils import _connection, _runner
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
@@ -41,7 +41,7 @@ class Opened:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     found = Opened()
-    monkeypatch.setattr(_runner, "open_participant", found)
+    monkeypatch.setattr(_connection, "open_participant", found)
     return found
 
 

@@ -10,16 +10,16 @@ import pytest
 from unit.plugins.module_utils._kms.support import aws_in_process
 from unit.plugins.modules.support import Participants
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_ensure
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import ensure as aws_ensure
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_info
 
 
 @pytest.fixture
 def participants(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Participants:
     found = Participants(capsys)
-    monkeypatch.setattr(_runner, "open_participant", found.open)
+    monkeypatch.setattr(_connection, "open_participant", found.open)
     return found
 
 

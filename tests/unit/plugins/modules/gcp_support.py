@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.ledgerops.canton.plugins.module_utils import _waiting
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp, waiting
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key, kms_key_info
 from sandbox.gcp_kms import GcpKms, served
@@ -72,9 +73,9 @@ class Gcp:
 
 @contextmanager
 def gcp_in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gcp]:
-    monkeypatch.setattr(gcp, "RETRY_SECONDS", 0.4)
-    monkeypatch.setattr(gcp, "_FIRST_PAUSE_SECONDS", 0.02)
-    monkeypatch.setattr(waiting, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(gcp_keys, "RETRY_SECONDS", 0.4)
+    monkeypatch.setattr(gcp_keys, "_FIRST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(_waiting, "FIRST_PAUSE_SECONDS", 0.01)
     with served() as (service, url):
         service.rings.add(RING)
         yield Gcp(service, url)

@@ -12,7 +12,7 @@ import pytest
 from unit.plugins.module_utils._kms.support import CONNECTION, record
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key
 

@@ -19,10 +19,7 @@ from unit.plugins.fakes import new_participant, old_participant
 from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import NEW_NAMESPACE, NEW_SYNC, OLD_NAMESPACE, key, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
-    AUTHORIZED,
-    Delegation,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Delegation
 from ansible_collections.ledgerops.canton.plugins.modules import participant_namespace_delegation as module
 
 TARGET_END: dict[str, Any] = {"target": {"endpoint": TARGET}, "synchronizer": "newsync"}
@@ -154,7 +151,7 @@ def test_signed_file_that_is_damaged_or_foreign(post: Post, change: dict[str, An
 def test_signed_file_with_the_wrong_parts(
     post: Post, root: tuple[str, str], delegation: tuple[str, str], why: str
 ) -> None:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.delegation_file import digest
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.delegation_file import digest
 
     post.export_key()
     parts = [" ".join(words).encode() for words in (root, delegation)]

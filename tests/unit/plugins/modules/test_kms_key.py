@@ -15,8 +15,8 @@ from unit.plugins.module_utils._kms.support import record, refuse
 from unit.plugins.modules.kms_support import ALIAS, key_of, refused, run, run_thrice, writes
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key
 
 PURPOSES = {

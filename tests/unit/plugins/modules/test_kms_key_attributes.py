@@ -14,10 +14,10 @@ import pytest
 from unit.plugins.module_utils._kms.support import CONNECTION, aws_in_process, record, refuse
 from unit.plugins.modules.kms_support import ALIAS, key_of, refused, run, run_thrice, writes
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_ensure
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys, connect
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import Grant
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key, Rotation
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import ensure as aws_ensure
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, connect
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, Rotation
 
 ACCOUNT = "123456789012"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"

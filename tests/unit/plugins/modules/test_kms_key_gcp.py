@@ -17,10 +17,10 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from unit.plugins.modules.gcp_support import NODE, PLACE, RING, Gcp, gcp_in_process, key_of
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
+from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import gcp_errors
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import errors as gcp_errors
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key, kms_key_info
 
 PURPOSES = {
@@ -342,7 +342,7 @@ def test_key_that_waits_for_its_import(cloud: Gcp) -> None:
 def cloud_keys(cloud: Gcp) -> Any:
     from contextlib import nullcontext
 
-    from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import connect
+    from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.keys import connect
 
     return nullcontext(connect(cloud.params(kms_key.SPEC)))
 
@@ -366,7 +366,7 @@ def test_key_that_a_participant_lists_is_not_destroyed(
     der = base64.b64decode(key_of(cloud.run(purpose="namespace"))["public_key_der"])
     listed = SimpleNamespace(kms_key_id=known_as, wrapper_key_id=None, der=b"" if known_as else der)
     node = SimpleNamespace(identity=lambda: SimpleNamespace(uid="node::1220"), own_keys=lambda: [listed])
-    monkeypatch.setattr(_runner, "participant_of", lambda _options, _label: node)
+    monkeypatch.setattr(_connection, "participant_of", lambda _options, _label: node)
     for check in (True, False):
         error = cloud.refused(check=check, state="absent", in_use_by=[{}])
         assert error.error_id == "key_in_use" and "node::1220" in error.message

@@ -14,9 +14,9 @@ from unit.plugins.modules.kms_support import ALIAS, key_of, run
 from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import NEW
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _runner
+from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key
 
 OTHER = b"another key"
@@ -101,7 +101,7 @@ def test_grpc_is_needed_only_to_ask_participants(
     def missing() -> None:
         raise DependencyMissing("grpcio", "No module named grpc")
 
-    monkeypatch.setattr(_runner, "check_dependencies", missing)
+    monkeypatch.setattr(_connection, "check_dependencies", missing)
     assert delete(participants)["error_id"] == "dependency_missing"
     assert delete(participants, in_use_by=[])["key"]["state"] == "pending_deletion"
 

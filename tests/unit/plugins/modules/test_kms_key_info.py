@@ -14,9 +14,9 @@ from ansible.module_utils.testing import patch_module_args
 from unit.plugins.module_utils._kms.support import CONNECTION, refuse
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import Grant
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Rotation
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Rotation
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_info
 

@@ -16,8 +16,10 @@ from unit.plugins.fakes import new_participant
 from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import ALICE, BOB, CAROL, OLD, OLD_NAMESPACE, OLD_SYNC, PACKAGE, hosting, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import LocalParty, User
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import LocalParty, User
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
+    RecordedParticipant,
+)
 from ansible_collections.ledgerops.canton.plugins.modules import (
     participant_acs_transfer,
     participant_dossier,

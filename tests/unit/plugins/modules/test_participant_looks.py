@@ -13,7 +13,7 @@ from unit.plugins.fakes import new_participant
 from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW, NEW_SYNC, OLD, PACKAGE, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Pong, Right, User
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Pong, Right, User
 from ansible_collections.ledgerops.canton.plugins.modules import participant_info, participant_ping
 
 

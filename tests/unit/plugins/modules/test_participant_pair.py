@@ -27,13 +27,13 @@ from unit.plugins.samples import (
     synchronizer,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import only_one
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Delegation,
     Right,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import only_one
 from ansible_collections.ledgerops.canton.plugins.modules import (
     participant_acs_transfer,
     participant_migration_info,

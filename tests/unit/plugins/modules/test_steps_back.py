@@ -13,10 +13,7 @@ from unit.plugins.fakes import Fake, new_participant
 from unit.plugins.modules.support import Participants
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW_NAMESPACE, NEW_SYNC, OLD_NAMESPACE, contract, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
-    AUTHORIZED,
-    Delegation,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Delegation
 from ansible_collections.ledgerops.canton.plugins.modules import (
     participant_acs_transfer,
     participant_namespace_delegation,

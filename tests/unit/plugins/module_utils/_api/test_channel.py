@@ -30,7 +30,7 @@ from unit.plugins.module_utils._api.server import (
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
 ATTEMPTS = 6
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from unit.plugins.module_utils._kms.support import aws_in_process
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
 
 
 @pytest.fixture

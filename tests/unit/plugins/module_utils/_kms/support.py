@@ -16,7 +16,7 @@ import botocore.session
 import pytest
 from moto import mock_aws
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys, connect
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, connect
 
 REGION = "eu-central-1"
 CONNECTION: dict[str, Any] = {

@@ -16,9 +16,9 @@ from botocore.stub import ANY, Stubber
 from unit.plugins.module_utils._kms.support import CONNECTION, REGION, break_down, client_of, refuse
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys, alias_name, connect
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, alias_name, connect
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 
 SPECS = {
     "ec_p256": "sign_verify",
@@ -292,6 +292,6 @@ def test_alias_that_nobody_can_have(text: str, error_id: str) -> None:
 
 @pytest.mark.parametrize(("name", "library"), [("BOTO3", "boto3"), ("CRYPTOGRAPHY", "cryptography")])
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, name: str, library: str) -> None:
-    monkeypatch.setattr(aws, f"{name}_IMPORT_ERROR", ImportError("No module"))
+    monkeypatch.setattr(aws_keys, f"{name}_IMPORT_ERROR", ImportError("No module"))
     with pytest.raises(DependencyMissing, match=f"pip install {library}"):
-        aws.check_dependencies()
+        aws_keys.check_dependencies()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import botocore.exceptions as sdk
 import pytest
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_errors import failed, refused
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.errors import failed, refused
 
 DENIED = (
     "User: arn:aws:iam::111122223333:user/op is not authorized to perform: kms:TagResource on resource: * "

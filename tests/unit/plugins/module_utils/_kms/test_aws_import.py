@@ -16,10 +16,10 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.stub import ANY, Stubber
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import aws_import
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import importer as aws_importer
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Wanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 from sandbox import crypto
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -45,9 +45,9 @@ def stub() -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def importer(stub: Stubber, **more: Any) -> aws_import.AwsImporter:
+def importer(stub: Stubber, **more: Any) -> aws_importer.AwsImporter:
     options: dict[str, Any] = {"alias": "alias/one", "description": None, "tags": None, "wait_timeout": 0.0, **more}
-    return aws_import.AwsImporter(aws_import.ImportCalls(AwsKeys(stub.client)), **options)
+    return aws_importer.AwsImporter(aws_importer.ImportCalls(AwsKeys(stub.client)), **options)
 
 
 def metadata(arn: str = ARN, state: str = "PendingImport", origin: str = "EXTERNAL") -> dict[str, Any]:

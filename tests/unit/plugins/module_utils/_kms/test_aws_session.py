@@ -14,8 +14,8 @@ import pytest
 from unit.plugins.module_utils._kms.support import CONNECTION, REGION
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys, connect
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws_session import Clients
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, connect
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.session import Clients
 
 ROLE = "arn:aws:iam::123456789012:role/keeper"
 ASSUMED: dict[str, Any] = {"role_arn": ROLE, "session_name": "ops", "external_id": "x-1", "duration": 900}

@@ -10,7 +10,7 @@ import hashlib
 
 import pytest
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import keys
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import keys
 
 ED25519_SPKI = bytes.fromhex("302a300506032b6570032100") + bytes(range(32))
 

@@ -15,10 +15,10 @@ from unit.plugins.module_utils._kms.test_material import Exporting
 from unit.plugins.modules.gcp_support import RING, Gcp, gcp_in_process
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_import import GcpImporter, open_importer
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp_spec import ALGORITHMS
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.importer import GcpImporter, open_importer
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import ALGORITHMS
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, Brought, Wanted, bring
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_material
 from sandbox import gcp_crypto
 

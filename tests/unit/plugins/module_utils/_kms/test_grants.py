@@ -9,13 +9,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.grants import (
-    Grant,
-    check_fit,
-    facts,
-    planned,
-    unwanted,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.grants import check_fit, planned, unwanted
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant, facts
 
 NODE = "arn:aws:iam::111122223333:role/canton"
 ONE, TWO, NAMELESS = Grant("one", NODE, ("Sign",)), Grant("two", NODE, ("Sign",)), Grant("", NODE, ("Sign",))

@@ -13,9 +13,9 @@ import pytest
 from unit.plugins.module_utils._kms.support import record, refuse
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import lifecycle
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key, requirement
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import lifecycle
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, requirement
 
 NAMESPACE = requirement("namespace", None, None)
 PARAMS: dict[str, Any] = {

@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
+from ansible_collections.ledgerops.canton.plugins.module_utils import _waiting
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import material_source, waiting, wrapping
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import material_source, wrapping
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, Brought, Wanted, bring
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.key_pair import KeyPair
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import PURPOSES, fingerprint
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import entities
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES, fingerprint
 from sandbox import crypto
 
 PUBLIC, PRIVATE = crypto.generate_signing(crypto.P256)
@@ -227,7 +228,7 @@ def test_a_marked_key_with_other_material_goes() -> None:
 
 
 def test_a_slow_kms_is_waited_for_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(_waiting, "FIRST_PAUSE_SECONDS", 0.001)
     kms = FakeKms()
     kms.slow = 3
     assert go(kms).key.state == "enabled"
@@ -256,7 +257,7 @@ def test_wrapping_is_what_a_kms_unwraps() -> None:
 # -- which key --------------------------------------------------------------------------------------------------------
 
 
-def held(spec: str = "ec_p256", purpose: str = "signing", **more: Any) -> participant.Key:
+def held(spec: str = "ec_p256", purpose: str = "signing", **more: Any) -> entities.Key:
     made = {"ec_curve25519": crypto.ED25519, "ec_p256": crypto.P256, "ec_secp256k1": crypto.SECP256K1}
     der = crypto.generate_signing(made.get(spec, crypto.P256))[0]
     if spec == "rsa_2048":
@@ -269,10 +270,10 @@ def held(spec: str = "ec_p256", purpose: str = "signing", **more: Any) -> partic
         "der": der,
         **more,
     }
-    return participant.Key(fingerprint=fingerprint(spec, der), purpose=purpose, spec=spec, **fields)
+    return entities.Key(fingerprint=fingerprint(spec, der), purpose=purpose, spec=spec, **fields)
 
 
-def node(*keys: participant.Key, namespace: str = "", versions: tuple[int, ...] = (), major: int = 3) -> Any:
+def node(*keys: entities.Key, namespace: str = "", versions: tuple[int, ...] = (), major: int = 3) -> Any:
     known = SimpleNamespace(namespace=namespace, protocol_versions=versions)
     asked: list[Any] = []
     return SimpleNamespace(
@@ -315,7 +316,7 @@ def test_choosing() -> None:
         (held(der=b""), "key_format_unfit", ["Rotate"]),
     ],
 )
-def test_keys_that_cannot_go(key: participant.Key, error_id: str, way_out: list[str]) -> None:
+def test_keys_that_cannot_go(key: entities.Key, error_id: str, way_out: list[str]) -> None:
     with pytest.raises(CantonError) as caught:
         material_source.wanted(node(key), key, FakeKms())
     assert caught.value.error_id == error_id

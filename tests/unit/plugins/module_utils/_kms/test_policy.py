@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.policy import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.policy import (
     as_text,
     check_principals,
     check_way_back,

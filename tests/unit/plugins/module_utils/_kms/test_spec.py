@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.spec import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
     Key,
     Requirement,
     check_fits,
     pem,
     requirement,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import fingerprint
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 
 P256 = Key(state="enabled", spec="ec_p256", usage="sign_verify", arn="arn:p256")
 

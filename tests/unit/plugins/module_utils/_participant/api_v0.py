@@ -13,7 +13,7 @@ from typing import Any, Union
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Descriptors
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v0 import V0
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
 from sandbox import wire
 from sandbox.release import release
 

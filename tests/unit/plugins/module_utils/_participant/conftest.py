@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from unit.plugins.module_utils._participant.support import Setting
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import proof, purge, topology
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import proof, purge
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here happens later by itself, so a wait that is not over at once never is."""
-    monkeypatch.setattr(topology, "LOST_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr(hosting, "LOST_AFTER_SECONDS", 0.01)
     monkeypatch.setattr(proof, "VISIBLE_SECONDS", 0.01)
     monkeypatch.setattr(purge, "VISIBLE_SECONDS", 0.01)
 

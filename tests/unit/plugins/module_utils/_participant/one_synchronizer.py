@@ -32,7 +32,7 @@ from unit.plugins.samples import (
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     ActiveContract,
     Clearance,
@@ -42,7 +42,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Hosting,
     SignedHosting,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import Move, Options
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Move, Options
 from ansible_collections.ledgerops.canton.plugins.modules import participant_party_replication as module
 
 STEPS = ("proposed", "activated", "exported", "imported", "onboarded", "moved")

@@ -15,7 +15,7 @@ from unit.plugins.samples import ALICE, BOB, NEW_SYNC
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
 
 MOVED = {"00a1", "00a2", "00b1"}
 

@@ -27,15 +27,18 @@ from unit.plugins.samples import (
     synchronizer,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import info, packages, topology, users
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import Finding, Wish
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant import info
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import packages, users
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Identity,
     LocalParty,
-    refuse_unlike,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import refuse_unlike
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Finding, Wish
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting as party_hosting
 
 WISH = Wish("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 VERSIONS = {"oldsync": 5, "newsync": 7}
@@ -123,15 +126,15 @@ def test_canton_2_and_3_do_not_mix() -> None:
 def test_hosting_is_proven_where_it_shows(connected: bool) -> None:
     target = new(hosted={}, known=[synchronizer("newsync", connected=connected)])
     wanted = {party: hosting(party, NEW) for party in (ALICE, BOB)}
-    assert topology.missing_hostings(target, NEW_SYNC, wanted) == wanted
-    assert topology.host_parties(target, NEW_SYNC, wanted, 8, 1.0) == []
+    assert party_hosting.missing_hostings(target, NEW_SYNC, wanted) == wanted
+    assert party_hosting.host_parties(target, NEW_SYNC, wanted, 8, 1.0) == []
     assert set(target.hosted) == {NEW_SYNC if connected else AUTHORIZED}
-    assert topology.missing_hostings(target, NEW_SYNC, wanted) == {}
+    assert party_hosting.missing_hostings(target, NEW_SYNC, wanted) == {}
 
 
 def test_a_party_that_somebody_else_hosts_on_the_domain_is_seen_from_afar() -> None:
     target = new(hosted={NEW_SYNC: [hosting(ALICE, "third::1220cc")]}, known=[synchronizer("newsync", connected=False)])
-    error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, {ALICE: hosting(ALICE, NEW)}))
+    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, {ALICE: hosting(ALICE, NEW)}))
     assert error.error_id == "hosted_elsewhere"
 
 
@@ -145,7 +148,7 @@ def test_vetting_is_looked_for_in_the_own_store_while_away(store: str, to_vet: l
 
 def test_delegation_is_loaded_in_the_form_that_the_domain_takes() -> None:
     source, target = old(), new(known=[synchronizer("newsync")], versions={"newsync": 5})
-    topology.delegate(source, target, OLD_NAMESPACE, target.keys[0], NEW_SYNC, 1.0)
+    delegation.delegate(source, target, OLD_NAMESPACE, target.keys[0], NEW_SYNC, 1.0)
     assert source.delegations_written_for == 5
 
 

@@ -29,8 +29,7 @@ from unit.plugins.samples import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import dossier
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Identity,
     IdentityProvider,
@@ -38,7 +37,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Right,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.recorded import RecordedParticipant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
+    RecordedParticipant,
+)
 
 
 @pytest.fixture

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from unit.plugins.samples import NEW, OLD
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import journal as module
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.journal import JournalFiles, Locks, Owner
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration import journal
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration import locks as locks_module
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration.journal import JournalFiles
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration.locks import Locks, Owner
 
 US = Owner("controller-1", "boot-1", 100, "5", "ops")
 THEM = replace(US, pid=200, started="9")
@@ -125,8 +127,8 @@ def test_the_lock_of_a_dead_run_is_taken_over(locks: Locks) -> None:
 
 def test_the_lock_of_a_long_silent_run_is_taken_over(locks: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
     locks.take([OLD, NEW], "bank", THEM, [])
-    later = module.now() + timedelta(seconds=HOUR + 1)
-    monkeypatch.setattr(module, "now", lambda: later)
+    later = datetime.now(timezone.utc) + timedelta(seconds=HOUR + 1)
+    monkeypatch.setattr(locks_module, "now", lambda: later)
     assert locks.take([OLD, NEW], "bank", US, [])
 
 
@@ -154,10 +156,10 @@ def test_the_files_of_a_migration_are_moved_aside(files: JournalFiles) -> None:
         Path(files.base + ending).touch()
     Path(files.folder, "bank-2.journal.json").touch()
     found = files.read(OLD, NEW)
-    moved = module.archive(files, found, "rolled-back", keep_snapshot=True)
+    moved = journal.archive(files, found, "rolled-back", keep_snapshot=True)
     assert [name.partition("Z")[2] for name in moved] == [".acs.gz", ".manifest.json", ".journal.json"]
     assert sorted([*moved, "bank-2.journal.json"]) == sorted(path.name for path in Path(files.folder).iterdir())
-    assert module.archive(files, found, "rolled-back", keep_snapshot=True) == []
+    assert journal.archive(files, found, "rolled-back", keep_snapshot=True) == []
     assert files.read(OLD, NEW).events == ()
 
 
@@ -165,6 +167,6 @@ def test_contracts_can_be_deleted_instead(files: JournalFiles) -> None:
     Path(files.folder).mkdir()
     for ending in (".acs.gz", ".manifest.json"):
         Path(files.base + ending).touch()
-    (moved,) = module.archive(files, files.read(OLD, NEW), "rolled-back", keep_snapshot=False)
+    (moved,) = journal.archive(files, files.read(OLD, NEW), "rolled-back", keep_snapshot=False)
     assert moved.endswith(".manifest.json")
     assert [path.name for path in Path(files.folder).iterdir()] == [moved]

@@ -13,8 +13,8 @@ import pytest
 from unit.plugins.module_utils._participant.api_v0 import FakeApi
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v0 import V0
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 from sandbox import wire
 from sandbox.release import release
 

@@ -12,10 +12,10 @@ import pytest
 from unit.plugins.fakes import new_participant, old_participant
 from unit.plugins.samples import ALICE, NEW, OLD, contract
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import known_bugs
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import Wish
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Identity
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Wish
 
 WISH = Wish("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 REPLAY, MACROS = ("known_bug_3_4_7_replay", "warning"), ("known_bug_24_028", "warning")

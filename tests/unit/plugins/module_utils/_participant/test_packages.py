@@ -11,12 +11,15 @@ from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.samples import NEW, NEW_SYNC, OLD, OLD_SYNC, PACKAGE
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.packages import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.packages import (
     PackagePlan,
     copy,
     plan_copy,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import BUILTIN_DAR_PREFIXES, Dar
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    BUILTIN_DAR_PREFIXES,
+    Dar,
+)
 
 APP, LIB, BUILTIN = (
     Dar(PACKAGE, "app", "1.0.0", "mine"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.plan import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.throughput import (
     Speed,
     estimate,
     read_speeds,

@@ -33,8 +33,7 @@ from unit.plugins.samples import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import Finding, Wish
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Dar,
     Delegation,
@@ -42,7 +41,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     LocalParty,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Finding, Wish
 
 WISH = Wish("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 REMOVED = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)

@@ -10,20 +10,21 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import known_bugs, preflight
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine, known_bugs
 
-CODE = Path(preflight.__file__).parent
+CODE = Path(examine.__file__).parents[1]
 DOCUMENT = CODE.parents[2] / "docs" / "preflight.md"
-EXAMINED = ("preflight", "preflight_node", "preflight_contracts", "preflight_key_import", "known_bugs")
+EXAMINED = ("examine", "node", "contracts", "key_import", "known_bugs")
 SEVERITIES = {"error": "error", "warn": "warning", "report": "error or warning"}
 # Refusals inside of checks, which become findings.
 REFUSING = {
-    "identity": {"read_old"},
-    "participant": {"refuse_unlike"},
-    "synchronizers": {"find", "known_id"},
-    "topology": {"namespace_key", "refuse_without_root_key", "refuse_removed_delegation", "missing_hostings"},
-    "snapshot": {"add"},
-    "users": {"plan_copy"},
+    "identity/initialisation": {"read_old"},
+    "model/interface": {"refuse_unlike"},
+    "topology/synchronizers": {"find", "known_id"},
+    "topology/delegation": {"namespace_key", "refuse_without_root_key", "refuse_removed_delegation"},
+    "topology/hosting": {"missing_hostings"},
+    "contracts/tally": {"add"},
+    "copying/users": {"plan_copy"},
 }
 
 
@@ -37,7 +38,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 def in_the_code() -> dict[str, str]:
     found = {}
     for module in EXAMINED:
-        for name, call in calls(ast.parse((CODE / f"{module}.py").read_text(encoding="utf-8"))):
+        for name, call in calls(ast.parse((CODE / "preflight" / f"{module}.py").read_text(encoding="utf-8"))):
             if name in SEVERITIES and call.args and isinstance(call.args[0], ast.Constant):
                 found[str(call.args[0].value)] = SEVERITIES[name]
     for module, names in REFUSING.items():

@@ -13,9 +13,9 @@ import pytest
 from unit.plugins.fakes import new_participant, old_participant
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW, OLD, OLD_SYNC, contract, hosting, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.examination import Finding, Wish
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Host, Identity
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Identity
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Finding, Wish
 
 WISH = Wish(
     "oldsync",

@@ -14,7 +14,7 @@ from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, OLD_SYNC, contract
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import purge
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import purge
 
 OTHERS = contract("00ff", CAROL, on=NEW_SYNC)
 

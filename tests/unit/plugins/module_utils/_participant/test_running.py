@@ -16,14 +16,16 @@ import pytest
 from unit.plugins.module_utils._participant.support import Setting
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import transfer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.running import (
-    Moved,
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import only_one
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
     ProgressFile,
     counted,
-    only_one,
-    remember_speed,
     running,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.throughput import (
+    Moved,
+    remember_speed,
 )
 
 # -- how far it is ----------------------------------------------------------------------------------------------------

@@ -25,25 +25,22 @@ from unit.plugins.samples import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import (
-    replication,
-    same_synchronizer,
-    same_synchronizer_back,
-    synchronizers,
-    topology,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Host, Hosting
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Hosting
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import move as replication_move
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps, withdrawal
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting as party_hosting
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 
 THEIRS = {"00a1", "00a2", "00b1", "00c2", "00z1"}
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replication, "VISIBLE_SECONDS", 0.0)
-    monkeypatch.setattr(same_synchronizer_back, "VISIBLE_SECONDS", 0.0)
-    monkeypatch.setattr(same_synchronizer, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(replication_move, "VISIBLE_SECONDS", 0.0)
+    monkeypatch.setattr(withdrawal, "VISIBLE_SECONDS", 0.0)
+    monkeypatch.setattr(steps, "LONGEST_PAUSE", 0.0)
     monkeypatch.setattr(synchronizers, "QUIET_POLLS", 1)
-    monkeypatch.setattr(topology, "LOST_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(party_hosting, "LOST_AFTER_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -222,13 +219,13 @@ def test_the_beginning_is_noted_anew_unless_the_proposal_is_still_open(setting: 
 
 
 def test_clearing_waits_for_a_target_that_knows_nothing_yet(setting: Setting) -> None:
-    setting.target.refuses["clear"] = CantonError("no mapping", same_synchronizer.NOT_YET)
+    setting.target.refuses["clear"] = CantonError("no mapping", steps.NOT_YET)
     setting.options["seconds"] = 5.0
     setting.all()
 
 
 def test_clearing_that_takes_too_long(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(same_synchronizer, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(steps, "LONGEST_PAUSE", 0.05)
     setting.target.clearing = 1_000_000
     setting.options["seconds"] = 0.2
     error = refused(setting.all)

@@ -35,17 +35,19 @@ from unit.plugins.samples import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import snapshot as module
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import (
-    Counter,
-    IdDigest,
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import snapshot as module
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
     Receipt,
     SnapshotFiles,
     SnapshotReader,
-    private_file,
-    tally,
     watch,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
+    Counter,
+    IdDigest,
+    tally,
 )
 
 CONTRACTS = [contract("00a1", ALICE, on=NEW_SYNC), contract("00b1", ALICE, BOB, on=NEW_SYNC)]

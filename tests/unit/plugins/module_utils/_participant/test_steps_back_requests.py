@@ -11,8 +11,8 @@ from unit.plugins.module_utils._participant import api_v0
 from unit.plugins.module_utils._participant.api_v0 import ALICE, BOB, DOMAIN, NAMESPACE, OTHER, UID, FakeApi, Node
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Host, Hosting, Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Hosting, Key
 
 GUEST = f"guest::{OTHER}"
 ADD, REMOVE = 1, 2

@@ -11,8 +11,8 @@ from unit.plugins.fakes import Fake, new_participant
 from unit.plugins.samples import NEW_SYNC, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Synchronizer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Synchronizer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 
 NEVER = Synchronizer("never", "", False, False, False)
 

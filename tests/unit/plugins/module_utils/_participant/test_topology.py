@@ -25,14 +25,16 @@ from unit.plugins.samples import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import topology
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     MAPPING_ALREADY_EXISTS,
     Delegation,
     Host,
     Hosting,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting as party_hosting
 
 ELSEWHERE = "other::1220" + "e" * 64
 WANTED = {party: hosting(party, NEW) for party in (ALICE, BOB, CAROL)}
@@ -45,9 +47,9 @@ def refused(call: Any) -> CantonError:
 
 
 def test_short_names() -> None:
-    assert topology.short(ALICE) == "Alice::1220aaaaaaaa…"
-    assert topology.short("Alice::1220") == "Alice::1220" and topology.short("Alice") == "Alice"
-    assert topology.some("bca") == "a, b, c" and topology.some("abcdefg") == "a, b, c, d, e and 2 more"
+    assert ids.short(ALICE) == "Alice::1220aaaaaaaa…"
+    assert ids.short("Alice::1220") == "Alice::1220" and ids.short("Alice") == "Alice"
+    assert ids.some("bca") == "a, b, c" and ids.some("abcdefg") == "a, b, c, d, e and 2 more"
 
 
 # -- which parties can move -------------------------------------------------------------------------------------------
@@ -68,7 +70,7 @@ def test_short_names() -> None:
     ],
 )
 def test_why_not_movable(item: Hosting, reason: str | None) -> None:
-    found = topology.why_not_movable(item, OLD, {OLD_NAMESPACE}, {"1220dd"})
+    found = party_hosting.why_not_movable(item, OLD, {OLD_NAMESPACE}, {"1220dd"})
     assert found is None if reason is None else found is not None and reason in found
 
 
@@ -86,7 +88,7 @@ def test_why_not_movable(item: Hosting, reason: str | None) -> None:
 def test_select_parties(
     wanted: list[str] | None, excluded: list[str], movable: list[str], refused_parties: list[str]
 ) -> None:
-    found = topology.select_parties(old_participant(), OLD, OLD_SYNC, wanted, excluded)  # type: ignore[arg-type]
+    found = party_hosting.select_parties(old_participant(), OLD, OLD_SYNC, wanted, excluded)  # type: ignore[arg-type]
     assert list(found.movable) == movable and list(found.refused) == refused_parties
 
 
@@ -94,10 +96,10 @@ def test_parties_of_further_namespaces() -> None:
     eve = "Eve::1220ee"
     source = old_participant()
     source.hosted[OLD_SYNC].append(hosting(eve, OLD))
-    without = topology.select_parties(source, OLD, OLD_SYNC, None, [])  # type: ignore[arg-type]
-    assert without.refused == {eve: topology.OF_ANOTHER_NAMESPACE} and without.namespaces() == {OLD_NAMESPACE: 3}
-    assert "kms_migration_root_holder" in refused(lambda: topology.refuse_unmovable(without)).hint
-    found = topology.select_parties(source, OLD, OLD_SYNC, None, [], {"1220ee"})  # type: ignore[arg-type]
+    without = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [])  # type: ignore[arg-type]
+    assert without.refused == {eve: party_hosting.OF_ANOTHER_NAMESPACE} and without.namespaces() == {OLD_NAMESPACE: 3}
+    assert "kms_migration_root_holder" in refused(lambda: party_hosting.refuse_unmovable(without)).hint
+    found = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [], {"1220ee"})  # type: ignore[arg-type]
     assert eve in found.movable and found.namespaces() == {OLD_NAMESPACE: 3, "1220ee": 1}
 
 
@@ -112,12 +114,12 @@ def test_parties_of_further_namespaces() -> None:
 )
 def test_namespaces_that_a_target_signs_for(own: Delegation, synchronizer_s: bool, expected: set[str]) -> None:
     target = new_participant(delegated={AUTHORIZED: [own], NEW_SYNC: [own] if synchronizer_s else []})
-    assert topology.delegated_namespaces(target, NEW_SYNC) == expected  # type: ignore[arg-type]
+    assert delegation.delegated_namespaces(target, NEW_SYNC) == expected  # type: ignore[arg-type]
 
 
 def test_all_refusals_at_once() -> None:
     parties = {f"P{number}::{OLD_NAMESPACE}": "it has a reason" for number in range(7)}
-    error = refused(lambda: topology.refuse_unmovable(topology.PartySelection({}, parties)))
+    error = refused(lambda: party_hosting.refuse_unmovable(party_hosting.PartySelection({}, parties)))
     assert error.error_id == "parties_not_movable"
     assert error.message.startswith("7 of the parties") and "and 2 more" in error.message
     assert "P0::1220aaaaaaaa…: it has a reason" in error.message and "Exclude them" in error.hint
@@ -125,7 +127,7 @@ def test_all_refusals_at_once() -> None:
 
 
 def test_hosted_on_keeps_the_permission() -> None:
-    assert topology.hosted_on(hosting(ALICE, OLD, permission="confirmation"), NEW) == Hosting(
+    assert party_hosting.hosted_on(hosting(ALICE, OLD, permission="confirmation"), NEW) == Hosting(
         ALICE, 1, (Host(NEW, "confirmation"),)
     )
 
@@ -134,7 +136,7 @@ def test_hosted_on_keeps_the_permission() -> None:
 
 
 def host(target: Fake, seconds: float = 1.0) -> list[str]:
-    return topology.host_parties(target, NEW_SYNC, WANTED, 8, seconds)  # type: ignore[arg-type]
+    return party_hosting.host_parties(target, NEW_SYNC, WANTED, 8, seconds)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def host(target: Fake, seconds: float = 1.0) -> list[str]:
 )
 def test_missing_hostings(standing: list[Hosting], missing: list[str]) -> None:
     target = new_participant(hosted={NEW_SYNC: standing})
-    assert list(topology.missing_hostings(target, NEW_SYNC, WANTED)) == missing  # type: ignore[arg-type]
+    assert list(party_hosting.missing_hostings(target, NEW_SYNC, WANTED)) == missing  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -155,12 +157,10 @@ def test_missing_hostings(standing: list[Hosting], missing: list[str]) -> None:
 )
 def test_parties_that_are_hosted_differently(standing: Hosting) -> None:
     target = new_participant(hosted={NEW_SYNC: [standing]})
-    error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, WANTED))  # type: ignore[arg-type]
+    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED))  # type: ignore[arg-type]
     assert error.error_id == "hosted_elsewhere" and error.details["parties"] == [BOB]
-    listed = ", ".join(
-        f"{topology.short(host.participant)} with permission {host.permission}" for host in standing.hosts
-    )
-    assert f"is hosted by {listed}, and it should be by {topology.short(NEW)} with permission " in error.message
+    listed = ", ".join(f"{ids.short(host.participant)} with permission {host.permission}" for host in standing.hosts)
+    assert f"is hosted by {listed}, and it should be by {ids.short(NEW)} with permission " in error.message
     assert "Bob::1220aaaaaaaa…" in error.message
 
 
@@ -169,11 +169,11 @@ REPLACED = hosting(BOB, ELSEWHERE)
 
 def test_a_host_that_was_given_up_is_replaced() -> None:
     target = new_participant(hosted={NEW_SYNC: [REPLACED, WANTED[CAROL]]})
-    missing = topology.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE])  # type: ignore[arg-type]
+    missing = party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE])  # type: ignore[arg-type]
     assert list(missing) == [ALICE, BOB]
-    topology.host_parties(target, NEW_SYNC, missing, 8, 1.0, [ELSEWHERE])  # type: ignore[arg-type]
+    party_hosting.host_parties(target, NEW_SYNC, missing, 8, 1.0, [ELSEWHERE])  # type: ignore[arg-type]
     assert target.changes == [("host", [ALICE, BOB])]
-    assert not topology.missing_hostings(target, NEW_SYNC, WANTED)  # type: ignore[arg-type]
+    assert not party_hosting.missing_hostings(target, NEW_SYNC, WANTED)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def test_a_host_that_was_given_up_is_replaced() -> None:
 )
 def test_only_the_sole_hosting_of_a_host_that_was_given_up_is_replaced(standing: Hosting) -> None:
     target = new_participant(hosted={NEW_SYNC: [standing]})
-    error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))  # type: ignore[arg-type]
+    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))  # type: ignore[arg-type]
     assert error.error_id == "hosted_elsewhere" and "replace_hosts" in error.hint
     assert error.details["hosts"] == sorted(host.participant for host in standing.hosts)
 
 
 def test_canton_2_replaces_no_host() -> None:
     target = new_participant(MAJOR=2, known=[synchronizer("newsync")], hosted={NEW_SYNC: [REPLACED]})
-    error = refused(lambda: topology.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))  # type: ignore[arg-type]
+    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))  # type: ignore[arg-type]
     assert error.error_id == "hosted_elsewhere" and "Canton 2 cannot replace" in error.message
 
 
@@ -252,17 +252,17 @@ def connected_target(**values: Any) -> Fake:
 
 
 def delegate(source: Fake, target: Fake) -> None:
-    target_key = topology.namespace_key(target, NEW)  # type: ignore[arg-type]
-    topology.delegate(source, target, OLD_NAMESPACE, target_key, NEW_SYNC, 0.01)  # type: ignore[arg-type]
+    target_key = delegation.namespace_key(target, NEW)  # type: ignore[arg-type]
+    delegation.delegate(source, target, OLD_NAMESPACE, target_key, NEW_SYNC, 0.01)  # type: ignore[arg-type]
 
 
-def state(source: Fake, target: Fake) -> topology.DelegationState:
-    return topology.delegation_state(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
+def state(source: Fake, target: Fake) -> delegation.DelegationState:
+    return delegation.delegation_state(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
 
 
 def test_delegation_root_certificate_first() -> None:
     source, target = old_participant(), connected_target()
-    assert state(source, target) == topology.DelegationState(False, False, False)
+    assert state(source, target) == delegation.DelegationState(False, False, False)
     delegate(source, target)
     assert state(source, target).complete
     assert source.changes == [("authorize", NEW_NAMESPACE)]
@@ -272,7 +272,7 @@ def test_delegation_root_certificate_first() -> None:
 def test_delegation_that_the_source_has_signed_already() -> None:
     source, target = old_participant(keys=[]), connected_target()
     source.delegated[AUTHORIZED].append(Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1))
-    topology.refuse_without_root_key(source, OLD_NAMESPACE, state(source, target))  # type: ignore[arg-type]
+    delegation.refuse_without_root_key(source, OLD_NAMESPACE, state(source, target))  # type: ignore[arg-type]
     delegate(source, target)
     assert state(source, target).complete and source.changes == []
 
@@ -291,8 +291,8 @@ def test_keys_that_are_kept_elsewhere() -> None:
     source, target = old_participant(keys=[key("1220ff")]), connected_target()
     before = state(source, target)
     errors = [
-        refused(lambda: topology.namespace_key(source, OLD)),  # type: ignore[arg-type]
-        refused(lambda: topology.refuse_without_root_key(source, OLD_NAMESPACE, before)),  # type: ignore[arg-type]
+        refused(lambda: delegation.namespace_key(source, OLD)),  # type: ignore[arg-type]
+        refused(lambda: delegation.refuse_without_root_key(source, OLD_NAMESPACE, before)),  # type: ignore[arg-type]
     ]
     assert [error.error_id for error in errors] == ["namespace_key_missing"] * 2
     assert all("1220aaaaaaaa…" in error.message and "Bring" in error.hint.title() for error in errors)
@@ -306,7 +306,7 @@ def test_delegation_that_was_removed_once(place: str) -> None:
         NEW_SYNC if place == "synchronizer" else AUTHORIZED: removed
     }
     error = refused(
-        lambda: topology.refuse_removed_delegation(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
+        lambda: delegation.refuse_removed_delegation(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
     )
     assert error.error_id == "delegation_was_removed"
     assert "was removed once" in error.message and "another namespace key" in error.hint
@@ -314,4 +314,4 @@ def test_delegation_that_was_removed_once(place: str) -> None:
 
 def test_another_key_s_removal_does_not_matter() -> None:
     source = old_participant(removed={AUTHORIZED: [Delegation(OLD_NAMESPACE, "1220ff", "all", 2)]})
-    topology.refuse_removed_delegation(source, new_participant(), OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
+    delegation.refuse_removed_delegation(source, new_participant(), OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ from unit.plugins.fakes import new_participant, old_participant
 from unit.plugins.module_utils._participant.support import MOVED, Setting, refused
 from unit.plugins.samples import ALICE, BOB, CAROL, OLD_SYNC, PACKAGE, contract, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import transfer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.snapshot import SnapshotFiles
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
 
 # -- it works, and again changes nothing ------------------------------------------------------------------------------
 

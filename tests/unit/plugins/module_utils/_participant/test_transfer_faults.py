@@ -18,7 +18,7 @@ from unit.plugins.module_utils._participant.support import MOVED, Setting, refus
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, OLD_SYNC, contract
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import Dar
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
 
 # -- what a node answers with OK --------------------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ from unit.plugins.samples import ALICE, BOB, CAROL, NEW, NEW_SYNC, OLD, OLD_SYNC
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import AUTHORIZED
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.unhost import ensure_absent
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.unhosting import ensure_absent
 
 THIRD = "third::1220" + "d" * 64
 

@@ -12,14 +12,18 @@ from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.samples import ALICE, BOB, CAROL
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import (
+    UserPlan,
+    copy,
+    plan_copy,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     ADMIN_USER,
     IdentityProvider,
     LocalParty,
     Right,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.users import UserPlan, copy, plan_copy
 
 IDP = IdentityProvider("idp", "issuer", "https://idp.example/jwks", "aud", False)
 ACT, READ, ADMIN = Right("can_act_as", ALICE), Right("can_read_as", BOB), Right("participant_admin")

@@ -26,8 +26,10 @@ from unit.plugins.module_utils._participant.api_v0 import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.keys import ED25519_SPKI_PREFIX
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_identity import OwnIdentity
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Delegation,
     Host,
@@ -35,9 +37,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.part
     Key,
     Synchronizer,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v0 import V0
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30_identity import OwnIdentity
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import ED25519_SPKI_PREFIX
 
 THERE = f"there::{OTHER}"
 AT = Synchronizer("da", DOMAIN, True, True, False)

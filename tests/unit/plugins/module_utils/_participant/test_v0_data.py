@@ -15,7 +15,7 @@ import pytest
 from unit.plugins.module_utils._participant.api_v0 import ALICE, BOB, DOMAIN, OTHER, SECOND, UID, Node, vetting
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.participant import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     ActiveContract,
     Dar,

@@ -10,7 +10,7 @@ import pytest
 from unit.plugins.module_utils._participant.api_v0 import Answer, FakeApi
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.v30 import V30
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
 LINES = pytest.mark.parametrize("line", ["3.5", "3.4"])
 

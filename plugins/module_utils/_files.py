@@ -1,0 +1,160 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Private files of this host: whole or not there, mode 0600, one writer at a time."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+import typing as t
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+
+# -- one at a time ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def only_one(path: str, state: str) -> t.Iterator[None]:
+    """Hold the lock ``path``, or raise ``transfer_running`` with what the file says of its holder: ``{pid, state, started}``.
+
+    The kernel gives the lock back when its holder ends, however it ends; the file then only has to be taken over.
+    """
+    descriptor = _locked(path)
+    try:
+        with suppress(OSError):  # who holds it is good to know, and no more
+            os.ftruncate(descriptor, 0)
+            values = {"pid": os.getpid(), "state": state, "started": time.time()}
+            os.pwrite(descriptor, json.dumps(values).encode(), 0)
+        yield
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+        os.close(descriptor)
+
+
+def _locked(path: str) -> int:
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as exc:
+            raise file_error(path, "made", exc) from exc
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _still_there(path, descriptor):
+                return descriptor
+        except OSError as exc:
+            try:
+                raise _held(path, descriptor) if exc.errno == errno.EWOULDBLOCK else file_error(path, "locked", exc)
+            finally:
+                os.close(descriptor)
+        # Its holder took it away between the two calls: what is locked now is not what others will find.
+        os.close(descriptor)
+
+
+def _still_there(path: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _held(path: str, descriptor: int) -> CantonError:
+    try:
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        pid, state, started = int(holder["pid"]), str(holder["state"]), float(holder["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pid, state, started = 0, "", 0.0
+    since = datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds") if started else "some time"
+    return CantonError(
+        f"Another transfer of this snapshot is running ({f'state {state}, process {pid}' if pid else 'it has just begun'}, since {since}); it holds {path}",
+        error_id="transfer_running",
+        hint="Wait until it has ended and run again. To give it up, end that process: a transfer that was broken off is taken up by the next run.",
+        details={"running": {"pid": pid, "state": state, "started": started}},
+    )
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+@contextmanager
+def private_file(path: str) -> t.Iterator[t.BinaryIO]:
+    """A file that appears under its name only when it is whole and on disk: mode 0600, temporary name, fsync, rename."""
+    part = path + ".part"
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        with os.fdopen(descriptor, "wb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(part, path)
+        _sync_folder(path)
+    except BaseException as exc:
+        _remove(part)
+        if isinstance(exc, OSError):
+            raise file_error(path, "written", exc) from exc
+        raise
+
+
+def _sync_folder(path: str) -> None:
+    descriptor = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
+
+
+def file_error(path: str, verb: str, exc: OSError) -> CantonError:
+    hints = {
+        errno.ENOSPC: "Free space or name another folder in path, then run again: the unfinished file was removed.",
+        errno.EDQUOT: "Raise the quota or name another folder in path, then run again: the unfinished file was removed.",
+        errno.ENOENT: "Create the folder first (mode 0700, owned by the user who runs the module).",
+        errno.EACCES: "Give the user who runs the module the right to this folder.",
+        errno.EROFS: "Name a folder on a file system that can be written to.",
+    }
+    return CantonError(
+        f"{path} cannot be {verb}: {exc.strerror or exc}",
+        error_id="file_" + (errno.errorcode.get(exc.errno or 0, "error").lower()),
+        hint=hints.get(exc.errno or 0, "Check the folder and its file system."),
+    )
+
+
+def _unreadable(path: str, why: str) -> CantonError:
+    return CantonError(
+        f"{path} cannot be used: {why}",
+        error_id="manifest_unreadable",
+        hint="Delete the snapshot and its manifest and export again.",
+    )
+
+
+def read_json(path: str) -> dict[str, t.Any] | None:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            values = json.load(handle)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise file_error(path, "read", exc) from exc
+    except ValueError as exc:
+        raise _unreadable(path, "it is not JSON") from exc
+    if not isinstance(values, dict):
+        raise _unreadable(path, "it is not a JSON object")
+    return values
+
+
+def write_json(path: str, values: dict[str, t.Any]) -> None:
+    with private_file(path) as handle:
+        handle.write(json.dumps(values, indent=2, sort_keys=True).encode() + b"\n")

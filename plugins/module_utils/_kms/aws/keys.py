@@ -1,0 +1,332 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keys in AWS KMS: find, create, change, prove. The only file here that needs cryptography; aws_session needs boto3.
+
+It knows AWS's calls and words; what should happen to a key is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from datetime import datetime, timezone
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import errors as aws_errors
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.calls import (
+    AwsAttributes,
+    own_id,
+    replicas_of,
+    tag_list,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.session import (
+    BOTO3_IMPORT_ERROR,
+    CONNECTION_RULES,
+    CONNECTION_SPEC,
+    Clients,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, Key, proven, snake
+
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+except ImportError as exc:
+    CRYPTOGRAPHY_IMPORT_ERROR: ImportError | None = exc
+else:
+    CRYPTOGRAPHY_IMPORT_ERROR = None
+
+__all__ = ["CONNECTION_RULES", "CONNECTION_SPEC", "AwsKeys", "alias_name", "check_dependencies", "connect"]
+
+AWS_SPECS = {
+    "ec_p256": "ECC_NIST_P256",
+    "ec_p384": "ECC_NIST_P384",
+    "ec_secp256k1": "ECC_SECG_P256K1",
+    "ec_curve25519": "ECC_NIST_EDWARDS25519",
+    "rsa_2048": "RSA_2048",
+    "symmetric": "SYMMETRIC_DEFAULT",
+}
+_OUR_SPECS = {theirs: ours for ours, theirs in AWS_SPECS.items()}
+# What Canton signs and decrypts with (kms 2)
+SIGNING_ALGORITHMS = {"ec_p256": "ECDSA_SHA_256", "ec_secp256k1": "ECDSA_SHA_256", "ec_p384": "ECDSA_SHA_384"}
+ENCRYPTION_ALGORITHMS = {"rsa_2048": "RSAES_OAEP_SHA_256", "symmetric": "SYMMETRIC_DEFAULT"}
+
+_ALIAS = re.compile(r"alias/[a-zA-Z0-9/_-]{1,250}")
+_ARN = re.compile(r"arn:[^:]+:kms:([^:]+):")
+_PROBE = b"ledgerops.canton asks whether this key works"
+
+
+def check_dependencies() -> None:
+    """Raise DependencyMissing when boto3 or cryptography is not importable here."""
+    if BOTO3_IMPORT_ERROR is not None:
+        raise DependencyMissing("boto3", str(BOTO3_IMPORT_ERROR))
+    if CRYPTOGRAPHY_IMPORT_ERROR is not None:
+        raise DependencyMissing("cryptography", str(CRYPTOGRAPHY_IMPORT_ERROR))
+
+
+def alias_name(text: str) -> str:
+    """An alias as AWS writes it, with C(alias/) in front. Raises CantonError for one that a customer can't create."""
+    name = text if text.startswith("alias/") else f"alias/{text}"
+    if not _ALIAS.fullmatch(name):
+        raise CantonError(
+            f"{text!r} can't be an alias in AWS KMS",
+            "alias_invalid",
+            "Use up to 250 letters, digits, and the signs / _ - only.",
+        )
+    if name.startswith("alias/aws/"):
+        raise CantonError(
+            f"The alias {name} is AWS's own", "alias_reserved", "Choose an alias that doesn't begin with aws/."
+        )
+    return name
+
+
+def connect(params: t.Mapping[str, t.Any]) -> AwsKeys:
+    """Keys of the account and region that ``params`` (see CONNECTION_SPEC) lead to. Only an assumed role sends something."""
+    check_dependencies()
+    clients = Clients(params)
+    return AwsKeys(clients.client("kms"), clients, params.get("replica_endpoint_urls"))
+
+
+class AwsKeys(AwsAttributes):
+    """One method for each thing that can be done to a key. Refusals are a CantonError with AWS's code as id."""
+
+    def __init__(
+        self, client: t.Any, clients: Clients | None = None, endpoints: t.Mapping[str, str] | None = None
+    ) -> None:
+        """``clients`` leads to other regions and to STS; ``endpoints`` are those of KMS in other regions, by region."""
+        super().__init__(client)
+        self._clients = clients
+        self._endpoints = endpoints or {}
+
+    def in_region(self, region: str) -> AwsKeys:
+        clients = self._known_clients()
+        return AwsKeys(clients.client("kms", region, self._endpoints.get(region)), clients)
+
+    def account(self, key: Key | None) -> tuple[str, str]:
+        """Account and partition of a key, or those of the credentials where there is no key yet."""
+        if key is not None and key.arn:
+            _arn, partition, _kms, _region, account, _rest = key.arn.split(":", 5)
+            return account, partition
+        return self._known_clients().caller()
+
+    def _known_clients(self) -> Clients:
+        if self._clients is None:
+            raise AssertionError("keys that are not of connect() lead nowhere else")
+        return self._clients
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def identify(self, name: str) -> str | None:
+        """The ARN of the key with this id, ARN, alias or alias ARN; None when there is none."""
+        metadata = self._metadata(name)
+        return None if metadata is None else str(metadata["Arn"])
+
+    def find(self, name: str, *parts: str) -> Key | None:
+        """What can be read of the key with this id, ARN, alias or alias ARN; None when there is none.
+
+        Of ``policy``, ``grants`` and ``rotation`` those that are named in ``parts``: each needs a permission of its own.
+        """
+        metadata = self._metadata(name)
+        if metadata is None:
+            return None
+        notes: list[str] = []
+        aliases = self._list_if_allowed("list_aliases", "Aliases", metadata["Arn"], notes)
+        tags = self._list_if_allowed("list_resource_tags", "Tags", metadata["Arn"], notes)
+        primary, replicas = replicas_of(metadata)
+        return Key(
+            state=snake(metadata["KeyState"]),
+            spec=_OUR_SPECS.get(metadata["KeySpec"], metadata["KeySpec"].lower()),
+            usage=metadata["KeyUsage"].lower(),
+            description=metadata.get("Description", ""),
+            tags=None if tags is None else {tag["TagKey"]: tag["TagValue"] for tag in tags},
+            aliases=None if aliases is None else tuple(alias["AliasName"] for alias in aliases),
+            key_id=metadata["KeyId"],
+            arn=metadata["Arn"],
+            origin=metadata.get("Origin", "").lower(),
+            multi_region=bool(metadata.get("MultiRegion")),
+            created=_utc(metadata.get("CreationDate")),
+            deletion_date=_utc(metadata.get("DeletionDate")),
+            public_key_der=self._public_key(metadata),
+            managed_by_provider=metadata.get("KeyManager") == "AWS",
+            primary_region=primary,
+            replicas=replicas,
+            **self._parts(metadata, parts, notes),
+            notes=tuple(notes),
+        )
+
+    def _parts(self, metadata: dict[str, t.Any], parts: t.Collection[str], notes: list[str]) -> dict[str, t.Any]:
+        """Policy, grants and rotation, as far as they are asked for, exist, and may be read."""
+        readers: dict[str, t.Callable[[str], t.Any]] = {
+            "policy": self.policy,
+            "grants": self.grants,
+            "rotation": self.rotation,
+        }
+        found = {}
+        for part in readers:
+            if part not in parts or (part == "rotation" and metadata["KeySpec"] != AWS_SPECS["symmetric"]):
+                continue
+            try:
+                found[part] = readers[part](metadata["Arn"])
+            except CantonError as exc:
+                if exc.error_id == aws_errors.ACCESS_DENIED:
+                    notes.append(_unreadable(part, metadata["Arn"], exc))
+                elif exc.error_id not in (aws_errors.INVALID_STATE, aws_errors.UNSUPPORTED):
+                    raise
+        return found
+
+    def names(self) -> list[str]:
+        """The ARNs of all keys of the account in this region."""
+        return [key["KeyArn"] for key in self._pages("list_keys", "Keys")]
+
+    def _metadata(self, name: str) -> dict[str, t.Any] | None:
+        arn = _ARN.match(name)
+        if arn and arn.group(1) != self.region:
+            raise CantonError(
+                f"{name} is in the region {arn.group(1)}, but {self.region} was asked for",
+                error_id="region_mismatch",
+                hint=f"Set region to {arn.group(1)}, or name a key of {self.region}.",
+            )
+        try:
+            answer = self._call("describe_key", KeyId=name)
+        except CantonError as exc:
+            if exc.error_id == aws_errors.NOT_FOUND:
+                return None
+            raise
+        if "KeyMetadata" not in answer:
+            raise CantonError(
+                f"{self._client.meta.endpoint_url} does not answer like AWS KMS",
+                "endpoint_invalid",
+                "Check endpoint_url.",
+            )
+        return t.cast("dict[str, t.Any]", answer["KeyMetadata"])
+
+    def _public_key(self, metadata: dict[str, t.Any]) -> bytes | None:
+        if metadata["KeySpec"].startswith(("SYMMETRIC", "HMAC")):
+            return None
+        try:
+            return bytes(self._call("get_public_key", KeyId=metadata["Arn"])["PublicKey"])
+        except CantonError as exc:
+            # a key that can't be used at the moment may keep its public key to itself
+            if metadata["KeyState"] != "Enabled" and exc.error_id in (aws_errors.DISABLED, aws_errors.INVALID_STATE):
+                return None
+            raise
+
+    def _list_if_allowed(self, method: str, part: str, arn: str, notes: list[str]) -> list[dict[str, t.Any]] | None:
+        """Aliases and tags help people but no node needs them, and of another account's key AWS never shows them."""
+        try:
+            return self._pages(method, part, KeyId=arn)
+        except CantonError as exc:
+            if exc.error_id != aws_errors.ACCESS_DENIED:
+                raise
+            notes.append(_unreadable(part, arn, exc))
+            return None
+
+    # -- changing -------------------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        spec: str,
+        usage: str,
+        description: str,
+        tags: t.Mapping[str, str],
+        *,
+        origin: str | None = None,
+        multi_region: bool = False,
+        policy: str | None = None,
+        lockout: bool = False,
+    ) -> str:
+        """The ARN of a new key. ``origin`` is ``external`` for a key whose material is imported afterwards.
+
+        ``policy`` is JSON text; ``lockout`` lets it through even if the caller could not change it any more.
+        """
+        optional: dict[str, t.Any] = {"Tags": tag_list(tags)} if tags else {}
+        if origin is not None:
+            optional["Origin"] = origin.upper()
+        if multi_region:
+            optional["MultiRegion"] = True
+        if policy is not None:
+            optional["Policy"] = policy
+        if lockout:
+            optional["BypassPolicyLockoutSafetyCheck"] = True
+        answer = self._call(
+            "create_key", KeySpec=AWS_SPECS[spec], KeyUsage=usage.upper(), Description=description, **optional
+        )
+        return str(answer["KeyMetadata"]["Arn"])
+
+    def add_alias(self, arn: str, alias: str) -> None:
+        self._call("create_alias", AliasName=alias, TargetKeyId=arn)
+
+    def move_alias(self, arn: str, alias: str) -> None:
+        """Make the alias of another key one of this key."""
+        self._call("update_alias", AliasName=alias, TargetKeyId=arn)
+
+    def remove_alias(self, alias: str) -> None:
+        self._call("delete_alias", AliasName=alias)
+
+    def describe(self, arn: str, description: str) -> None:
+        self._call("update_key_description", KeyId=arn, Description=description)
+
+    def tag(self, arn: str, tags: t.Mapping[str, str]) -> None:
+        self._call("tag_resource", KeyId=arn, Tags=tag_list(tags))
+
+    def untag(self, arn: str, names: t.Iterable[str]) -> None:
+        self._call("untag_resource", KeyId=arn, TagKeys=sorted(names))
+
+    def enable(self, arn: str) -> None:
+        self._call("enable_key", KeyId=own_id(arn))
+
+    def disable(self, arn: str) -> None:
+        self._call("disable_key", KeyId=own_id(arn))
+
+    def schedule_deletion(self, arn: str, days: int) -> None:
+        self._call("schedule_key_deletion", KeyId=own_id(arn), PendingWindowInDays=days)
+
+    def cancel_deletion(self, arn: str) -> None:
+        """Afterwards the key is disabled."""
+        self._call("cancel_key_deletion", KeyId=own_id(arn))
+
+    # -- proving --------------------------------------------------------------------------------------------------
+
+    def probe(self, key: Key) -> str:
+        """Use the key as Canton would, check the result, and say which use that was. CantonError: it doesn't work."""
+        good = self._probe_encryption(key) if key.usage == ENCRYPT else self._probe_signing(key)
+        return proven(key, good)
+
+    def _probe_signing(self, key: Key) -> bool:
+        algorithm = _algorithm(SIGNING_ALGORITHMS, key)
+        answer = self._call("sign", KeyId=key.arn, Message=_PROBE, MessageType="RAW", SigningAlgorithm=algorithm)
+        public = serialization.load_der_public_key(key.public_key_der or b"")
+        digest = hashes.SHA384() if algorithm.endswith("384") else hashes.SHA256()
+        try:
+            t.cast("ec.EllipticCurvePublicKey", public).verify(answer["Signature"], _PROBE, ec.ECDSA(digest))
+        except InvalidSignature:
+            return False
+        return True
+
+    def _probe_encryption(self, key: Key) -> bool:
+        algorithm = _algorithm(ENCRYPTION_ALGORITHMS, key)
+        sealed = self._call("encrypt", KeyId=key.arn, Plaintext=_PROBE, EncryptionAlgorithm=algorithm)
+        opened = self._call(
+            "decrypt", KeyId=key.arn, CiphertextBlob=sealed["CiphertextBlob"], EncryptionAlgorithm=algorithm
+        )
+        return bool(opened["Plaintext"] == _PROBE)
+
+
+def _algorithm(algorithms: t.Mapping[str, str], key: Key) -> str:
+    if key.spec not in algorithms:
+        raise CantonError(
+            f"Key {key.arn} has spec {key.spec}, which Canton has no use for in AWS KMS, so it can't be probed",
+            error_id="key_spec_unfit",
+            hint="Name a key of a spec that Canton uses, or set probe to false.",
+        )
+    return algorithms[key.spec]
+
+
+def _unreadable(part: str, arn: str, exc: CantonError) -> str:
+    return f"{part.capitalize()} of {arn} can't be read: the permission {exc.details['action']} is missing."
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

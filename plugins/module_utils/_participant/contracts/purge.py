@@ -1,0 +1,254 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Taking contracts off a target again: what a snapshot brought, what the source no longer has, or what is named.
+
+A purge is no archival: a purged contract can be imported again, an archived one cannot (procedure 2, rollback by stage).
+Contract ids are held in memory here: an archived contract can only be told from a purged one by comparing sets.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import SHOWN_DIFFERENCES
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
+    Manifest,
+    Receipt,
+    SnapshotFiles,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.transfer import Task
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Offset
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+BATCH = 1000  # contract ids a call
+VISIBLE_SECONDS = 60.0  # the target's index may lag behind a purge that has answered
+WAY_FORWARD = "There is no way back any more: migrate in the other direction with playbooks/migrate_from_kms.yml."
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be purged (ids, sorted) and what of the same parties is to stay. ``files`` are those of a snapshot whose
+    import is taken back, with the receipt of that import as far as there is one."""
+
+    parties: tuple[str, ...]
+    wanted: list[str]
+    others: set[str]
+    inactive: int = 0
+    files: SnapshotFiles | None = None
+    receipt: Receipt | None = None
+    missing_on_source: list[str] | None = None
+
+
+def ensure_purged(task: Task, contract_ids: t.Sequence[str] | None = None) -> Outcome:
+    alias = synchronizers.find(task.target, task.target_synchronizer).alias
+    store = synchronizers.known_id(task.target, task.target_synchronizer)
+    if task.base is not None:
+        plan = _of_snapshot(task, store)
+    elif contract_ids is not None:
+        plan = _named(task, store, contract_ids)
+    else:
+        plan = _stale(task, store)
+    if not task.check:
+        _carry_out(task.target, alias, store, plan)
+    result: dict[str, object] = {
+        "contracts": len(plan.wanted),
+        "digest": _digest(plan.wanted).value,
+        "left": len(plan.others),
+    }
+    if plan.missing_on_source is not None:
+        result["missing_on_source"] = plan.missing_on_source[:SHOWN_DIFFERENCES]
+    return Outcome(
+        {"active": len(plan.wanted), "import_noted": plan.receipt is not None},
+        {"active": 0, "import_noted": False},
+        result,
+        [f"{plan.inactive} of the contracts are not active on the {task.target.label}: nothing was done about them"]
+        if plan.inactive
+        else [],
+    )
+
+
+# -- what is to be purged ---------------------------------------------------------------------------------------------
+
+
+def _active(participant: Participant, parties: t.Iterable[str], offset: Offset, store: str = "") -> set[str]:
+    """Ids of the active contracts of ``parties``; those on another synchronizer than ``store`` are left out, where it is told."""
+    return {
+        item.contract_id
+        for item in participant.active_contracts(parties, offset)
+        if not store or item.synchronizer in ("", store)
+    }
+
+
+def _of_snapshot(task: Task, store: str) -> Plan:
+    """What a snapshot brought; refuses once the target has transacted, and when the source does not have it all."""
+    manifest, files, target = task.manifest(), task.files(), task.target
+    receipt, resumed = _import_to_take_back(files, manifest)
+    here = _active(target, manifest.parties, target.ledger_end(), store)
+    proven = None
+    if receipt is not None:
+        proven = _active(target, manifest.parties, receipt.offset, store)
+        refuse_transacted(target, proven, here, resumed)
+    brought = _ids(target, manifest, files, proven)
+    if brought is None and here:
+        files.check(manifest, target.read_record)  # says what is wrong with it
+    wanted = sorted((brought or set()) & here)
+    missing = None if task.source is None else _missing(task.source, manifest, brought)
+    if wanted and missing:
+        raise CantonError(
+            f"The source participant does not show {len(missing)} of the contracts that would be purged, first {missing[0]}",
+            error_id="source_misses_contracts",
+            hint="They may exist on the target only. Find out what became of them on the source before anything is purged.",
+            details={"missing": missing[:SHOWN_DIFFERENCES]},
+        )
+    return Plan(tuple(manifest.parties), wanted, here - set(wanted), 0, files, receipt, missing)
+
+
+def _import_to_take_back(files: SnapshotFiles, manifest: Manifest) -> tuple[Receipt | None, bool]:
+    """The receipt of the import, and whether its purge has begun already; none when no import was proven."""
+    receipt, begun = files.read_receipt(), files.read_purge()
+    found = receipt or begun
+    if found is not None and (found.sha256, found.target) != (manifest.sha256, manifest.target):
+        raise CantonError(
+            f"The receipt beside {files.manifest} belongs to another snapshot",
+            error_id="receipt_of_another_snapshot",
+            hint="Find out which snapshot was imported. What the source no longer has is purged with source and parties instead of path.",
+        )
+    return found, receipt is None and begun is not None
+
+
+def refuse_transacted(target: Participant, proven: set[str], here: set[str], resumed: bool) -> None:
+    """The point of no return: the parties' contracts are not those any more that the import brought.
+
+    What an interrupted purge took away is no transaction. It works in the order of the ids, a batch at a time.
+    """
+    appeared, gone = sorted(here - proven), sorted(proven - here)
+    if resumed and not appeared:
+        reached = sorted(proven)[: (len(gone) // BATCH + 1) * BATCH]
+        if set(gone) <= set(reached):
+            return
+    if appeared or gone:
+        first = appeared[0] if appeared else gone[0]
+        raise CantonError(
+            f"The {target.label} has transacted with the moved parties since their contracts were imported: {len(gone)} of the "
+            f"{len(proven)} contracts are gone and {len(appeared)} are new, first {first}",
+            error_id="target_has_transacted",
+            hint=WAY_FORWARD,
+            details={"gone": gone[:SHOWN_DIFFERENCES], "new": appeared[:SHOWN_DIFFERENCES]},
+        )
+
+
+def _missing(source: Participant, manifest: Manifest, brought: set[str] | None) -> list[str] | None:
+    """What the source does not show of a snapshot's contracts; None when the snapshot cannot tell its ids and the digests differ."""
+    there = _active(source, manifest.parties, source.ledger_end())
+    if brought is not None:
+        return sorted(brought - there)
+    return [] if _is_of(there, manifest) else None
+
+
+def _ids(target: Participant, manifest: Manifest, files: SnapshotFiles, proven: set[str] | None) -> set[str] | None:
+    """What the snapshot holds: by its file, or, when that is gone, by what the target showed when its import was proven."""
+    try:
+        files.check(manifest, target.read_record)
+    except CantonError as exc:
+        if exc.error_id not in ("snapshot_missing", "snapshot_damaged"):
+            raise
+        return proven if proven is not None and _is_of(proven, manifest) else None
+    return {item.contract_id for item in files.contracts(target.read_record)}
+
+
+def _digest(identifiers: t.Iterable[str]) -> IdDigest:
+    digest = IdDigest()
+    for identifier in identifiers:
+        digest.add(identifier)
+    return digest
+
+
+def _is_of(identifiers: set[str], manifest: Manifest) -> bool:
+    digest = _digest(identifiers)
+    return (digest.count, digest.value) == (manifest.contracts, manifest.digest)
+
+
+def _named(task: Task, store: str, contract_ids: t.Sequence[str]) -> Plan:
+    """Contracts that were named, as far as they are active for the given parties, or for all that the target hosts."""
+    target = task.target
+    parties = tuple(task.parties) or _hosted(target, store)
+    here = _active(target, parties, target.ledger_end(), store)
+    wanted = sorted(here & set(contract_ids))
+    return Plan(parties, wanted, here - set(wanted), len(set(contract_ids)) - len(wanted))
+
+
+def _hosted(target: Participant, store: str) -> tuple[str, ...]:
+    uid = target.identity().uid
+    stores = (store, AUTHORIZED) if target.HOSTS_OFFLINE else (store,)
+    return tuple(sorted({item.party for each in stores for item in target.hostings(each, uid)}))
+
+
+def _stale(task: Task, store: str) -> Plan:
+    """What the target shows as active and the source does not: archived there since, or never there."""
+    source, move = task.ends()
+    here = _active(task.target, move.parties, task.target.ledger_end(), store)
+    stale = set(here)
+    for item in source.active_contracts(move.parties, source.ledger_end()):
+        stale.discard(item.contract_id)
+    return Plan(move.parties, sorted(stale), here - stale)
+
+
+# -- doing it ---------------------------------------------------------------------------------------------------------
+
+
+def _carry_out(target: Participant, alias: str, store: str, plan: Plan) -> None:
+    """Purge batch by batch and prove it by the ledger API.
+
+    The receipt goes first: a target that holds only a part of its contracts must never be taken for a finished import.
+    """
+    if plan.wanted:
+        synchronizers.refuse_connected(target, "and contracts can only be purged while it is not")
+    if plan.files is not None and plan.receipt is not None:
+        plan.files.begin_purge(plan.receipt)
+    purge_in_batches(target, alias, plan.wanted, plan.parties)
+    if plan.wanted:
+        _prove(target, store, plan)
+    if plan.files is not None:
+        plan.files.end_purge()
+
+
+def purge_in_batches(
+    participant: Participant, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]
+) -> None:
+    """Purge so many contracts a call that no call takes long. An answer proves nothing: the caller reads afterwards."""
+    for start in range(0, len(contract_ids), BATCH):
+        participant.purge_contracts(alias, contract_ids[start : start + BATCH], parties)
+
+
+def _prove(target: Participant, store: str, plan: Plan) -> None:
+    wanted = set(plan.wanted)
+
+    def active() -> set[str]:
+        return _active(target, plan.parties, target.ledger_end(), store)
+
+    if not wait_for(lambda: not (active() & wanted), VISIBLE_SECONDS):
+        left = active() & wanted
+        raise CantonError(
+            f"{len(left)} of {len(wanted)} contracts are still active on the {target.label} after their purge, first {min(left)}",
+            error_id="contracts_not_purged",
+            hint="Look at the target's log, then run again: what is purged is skipped.",
+            details={"left": sorted(left)[:SHOWN_DIFFERENCES]},
+        )
+    others = active()
+    if others != plan.others:
+        changed = others ^ plan.others
+        raise CantonError(
+            f"Other contracts of {some(plan.parties)} changed on the {target.label} during the purge, first {min(changed)}",
+            error_id="contracts_differ",
+            hint="Find out who repairs this participant at the same time.",
+            details={"changed": sorted(changed)[:SHOWN_DIFFERENCES]},
+        )

@@ -1,0 +1,280 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ACS snapshot: a file of the node's own bytes with a manifest, and the streams that make, check and send it.
+
+Nothing here holds contract ids or payloads in memory: an order-free digest over contract ids is kept, overall and per party.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import typing as t
+import zlib
+from dataclasses import asdict, dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
+    _remove,
+    _sync_folder,
+    _unreadable,
+    file_error,
+    read_json,
+    write_json,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, Tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
+
+CHUNK_BYTES = 2 * 1024 * 1024  # the node's and the console's own chunk size (perf 2)
+MANIFEST_VERSION = 1
+MAX_RECORD_BYTES = 256 * 1024 * 1024
+GZIP = 31
+
+
+class SnapshotReader:
+    """Follows the compressed bytes of a snapshot, whatever the chunk borders: hash, number of bytes, and its records."""
+
+    def __init__(self, on_record: t.Callable[[bytes], None]) -> None:
+        self._on_record = on_record
+        self._gunzip = zlib.decompressobj(GZIP)
+        self._buffer = bytearray()
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def feed(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        self.bytes += len(chunk)
+        try:
+            while chunk:
+                self._buffer += self._gunzip.decompress(chunk, CHUNK_BYTES)
+                chunk = self._gunzip.unconsumed_tail
+                self._records()
+        except zlib.error as exc:
+            raise _damaged("it is not a valid gzip stream") from exc
+        if self._gunzip.unused_data:
+            raise _damaged("something follows its end")
+
+    def _records(self) -> None:
+        position = 0
+        while True:
+            length, start = _varint(self._buffer, position)
+            if start is None or start + length > len(self._buffer):
+                break
+            self._on_record(bytes(self._buffer[start : start + length]))
+            position = start + length
+        del self._buffer[:position]
+
+    def finish(self) -> str:
+        """The sha256 of all that was fed; raises unless the gzip stream came to its own end at a record border."""
+        if not self._gunzip.eof:
+            raise _damaged("it ends before its end")
+        if self._buffer:
+            raise _damaged("its last record is cut")
+        return self._hash.hexdigest()
+
+
+def _varint(buffer: bytearray, position: int) -> tuple[int, int | None]:
+    """The length at ``position`` and where its record begins; None while the length itself is not all there."""
+    value = shift = 0
+    for index in range(position, len(buffer)):
+        byte = buffer[index]
+        value |= (byte & 0x7F) << shift
+        if value > MAX_RECORD_BYTES:
+            raise _damaged("a record claims an impossible length")
+        if byte < 0x80:
+            return value, index + 1
+        shift += 7
+    return 0, None
+
+
+def _damaged(why: str) -> CantonError:
+    return CantonError(
+        f"The snapshot is damaged: {why}",
+        error_id="snapshot_damaged",
+        hint="Nothing was sent to the target. Delete the file and its manifest and export again.",
+    )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that has to be known about a snapshot before it may be sent anywhere.
+
+    ``counterparties``: with how many of the contracts each party has to do that does not move. None: not counted, by an older release.
+    """
+
+    source: str
+    target: str
+    offset: Offset
+    renames: dict[str, str]
+    bytes: int
+    sha256: str
+    contracts: int
+    digest: str
+    parties: dict[str, dict[str, t.Any]]
+    packages: dict[str, int]
+    exported_at: str
+    protocol_version: int | None = None
+    counterparties: dict[str, int] | None = None
+    version: int = MANIFEST_VERSION
+
+    def tally(self) -> Tally:
+        synchronizers = dict.fromkeys(self.renames.values(), self.contracts) if self.contracts else {}
+        return Tally(self.contracts, self.digest, self.parties, synchronizers, self.packages)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """That a snapshot was imported and proven, and the target's ledger end at which it was."""
+
+    target: str
+    sha256: str
+    offset: Offset
+    imported_at: str
+
+
+@dataclass(frozen=True)
+class SnapshotFiles:
+    """``<base>.acs.gz``, ``<base>.manifest.json`` and ``<base>.receipt.json`` on the host that runs the module.
+
+    ``<base>.purge.json`` is there instead of the receipt while an import is being taken back.
+    """
+
+    base: str
+
+    @property
+    def data(self) -> str:
+        return self.base + ".acs.gz"
+
+    @property
+    def manifest(self) -> str:
+        return self.base + ".manifest.json"
+
+    @property
+    def receipt(self) -> str:
+        return self.base + ".receipt.json"
+
+    @property
+    def purge(self) -> str:
+        return self.base + ".purge.json"
+
+    def read_manifest(self) -> Manifest | None:
+        values = read_json(self.manifest)
+        if values is None:
+            return None
+        if values.get("version") != MANIFEST_VERSION:
+            raise _unreadable(self.manifest, f"its version is {values.get('version')}, not {MANIFEST_VERSION}")
+        try:
+            return Manifest(**values)
+        except TypeError as exc:
+            raise _unreadable(self.manifest, "its fields are not those of a manifest") from exc
+
+    def read_receipt(self) -> Receipt | None:
+        return _read_receipt(self.receipt)
+
+    def read_purge(self) -> Receipt | None:
+        """The receipt of an import whose purge has begun and was not proven yet."""
+        return _read_receipt(self.purge)
+
+    def begin_purge(self, receipt: Receipt) -> None:
+        """Note that an import is being taken back; from now on there is no receipt of it."""
+        write_json(self.purge, asdict(receipt))
+        try:
+            os.unlink(self.receipt)
+            _sync_folder(self.receipt)
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            raise file_error(self.receipt, "removed", exc) from exc
+
+    def end_purge(self) -> None:
+        _remove(self.purge)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        write_json(self.manifest, asdict(manifest))
+
+    def write_receipt(self, receipt: Receipt) -> None:
+        write_json(self.receipt, asdict(receipt))
+
+    def chunks(self) -> t.Iterator[bytes]:
+        try:
+            with open(self.data, "rb") as handle:
+                while True:
+                    chunk = handle.read(CHUNK_BYTES)
+                    if not chunk:
+                        return
+                    yield chunk
+        except FileNotFoundError as exc:
+            raise CantonError(
+                f"There is no snapshot {self.data}",
+                error_id="snapshot_missing",
+                hint="Export first, or name the path that was exported to.",
+            ) from exc
+        except OSError as exc:
+            raise file_error(self.data, "read", exc) from exc
+
+    def check(self, manifest: Manifest, on_record: t.Callable[[bytes], ActiveContract]) -> None:
+        """Read the whole snapshot and compare it with its manifest: size, sha256, contracts, digest per party."""
+        counter = Counter(manifest.parties)
+
+        def take(record: bytes) -> None:
+            try:
+                counter.add(on_record(record))
+            except Exception as exc:
+                # It was readable when it was exported, and its hash is known only at the end.
+                raise _damaged("one of its records cannot be read") from exc
+
+        reader = SnapshotReader(take)
+        for chunk in self.chunks():
+            reader.feed(chunk)
+            if reader.bytes > manifest.bytes:
+                raise _damaged(f"it is longer than the {manifest.bytes} bytes of its manifest")
+        if reader.bytes != manifest.bytes:
+            raise _damaged(f"it has {reader.bytes} bytes and its manifest says {manifest.bytes}")
+        if reader.finish() != manifest.sha256:
+            raise _damaged("its sha256 is not that of its manifest")
+        if not counter.tally().same_contracts(manifest.tally()):
+            raise _damaged("its contracts are not those of its manifest")
+
+    def contracts(self, on_record: t.Callable[[bytes], ActiveContract]) -> list[ActiveContract]:
+        """All contracts of the snapshot; only for naming differences, since it holds them in memory."""
+        found: list[ActiveContract] = []
+        reader = SnapshotReader(lambda record: found.append(on_record(record)))
+        for chunk in self.chunks():
+            reader.feed(chunk)
+        return found
+
+
+def watch(
+    chunks: t.Iterable[bytes], on_record: t.Callable[[bytes], ActiveContract], counter: Counter
+) -> t.Generator[bytes, None, tuple[int, str]]:
+    """Let chunks pass while they are counted and hashed; returns number of bytes and sha256, or raises if the stream is cut."""
+
+    def take(record: bytes) -> None:
+        counter.add(on_record(record))
+
+    reader = SnapshotReader(take)
+    for chunk in chunks:
+        reader.feed(chunk)
+        yield chunk
+    return reader.bytes, reader.finish()
+
+
+def follow(stream: t.Generator[bytes, None, tuple[int, str]], take: t.Callable[[bytes], object]) -> tuple[int, str]:
+    """Give every chunk of what ``watch`` lets pass to ``take``; its number of bytes and sha256 at the end."""
+    measured = (0, "")
+    while not measured[1]:
+        try:
+            take(next(stream))
+        except StopIteration as end:
+            measured = end.value
+    return measured
+
+
+def _read_receipt(path: str) -> Receipt | None:
+    values = read_json(path)
+    try:
+        return None if values is None else Receipt(**values)
+    except TypeError as exc:
+        raise _unreadable(path, "its fields are not those of a receipt") from exc

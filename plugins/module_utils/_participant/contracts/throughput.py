@@ -1,0 +1,139 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How large a snapshot and how long a downtime to expect, from the speed measured so far or the vendor's own figures."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import statistics
+import typing as t
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file
+
+BYTES_PER_CONTRACT = 250  # compressed: the recorded snapshot of 20 contracts and one of 10,000 (recordings)
+EXPORT_SECONDS_PER_CONTRACT = 0.00005  # the vendor's own figures (perf 1)
+IMPORT_SECONDS_PER_CONTRACT = 0.00059
+IMPORT_SECONDS = 18.5
+
+THROUGHPUT_FILE = "throughput.json"
+THROUGHPUT_VERSION = 1
+MAX_FILE_BYTES = 16 * 1024 * 1024
+# A run of a few contracts says nothing about one of a million: what it takes is spent on other things.
+COMPARABLE = 0.1
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One transfer that was measured: ``state`` is exported or imported."""
+
+    state: str
+    contracts: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    snapshot_bytes: int
+    seconds: int
+    basis: str
+
+
+def read_speeds(folder: str | None) -> list[Speed]:
+    """What transfers of this journal have measured. No file, or one that cannot be used, is no speed and never an error."""
+    if not folder:
+        return []
+    try:
+        with open(os.path.join(folder, THROUGHPUT_FILE), encoding="utf-8") as handle:
+            values = json.loads(handle.read(MAX_FILE_BYTES))
+        if values["version"] != THROUGHPUT_VERSION:
+            return []
+        found = [_speed(item) for item in values["runs"]]
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
+        return []
+    return [item for item in found if item.contracts > 0 and 0 < item.seconds < math.inf]
+
+
+def _speed(item: t.Any) -> Speed:
+    return Speed(str(item["state"]), int(item["contracts"]), int(item["bytes"]), float(item["seconds"]))
+
+
+def estimate(contracts: int, speeds: t.Sequence[Speed]) -> Estimate:
+    """Size and time of a transfer of so many contracts, from the median of the measured runs that can be compared with it."""
+    usable = [item for item in speeds if item.contracts >= contracts * COMPARABLE]
+    sizes = [item.bytes / item.contracts for item in usable if item.bytes > 0]
+    size = round(contracts * (statistics.median(sizes) if sizes else BYTES_PER_CONTRACT))
+    imports = [item.contracts / item.seconds for item in usable if item.state == "imported"]
+    exports = [item.contracts / item.seconds for item in usable if item.state == "exported"]
+    exporting = contracts / statistics.median(exports) if exports else contracts * EXPORT_SECONDS_PER_CONTRACT
+    if imports:
+        speed = statistics.median(imports)
+        seconds = exporting + contracts / speed
+        basis = f"an estimate from {speed:.0f} contracts a second at import, the median of {len(imports)} measured here"
+    else:
+        seconds = exporting + IMPORT_SECONDS + contracts * IMPORT_SECONDS_PER_CONTRACT
+        basis = "an estimate from the vendor's own figures (18.5 s and 0.59 ms a contract at import): none measured here yet"
+    return Estimate(size, round(seconds), basis + "; waiting for quiet and for connections comes on top")
+
+
+SPEED_VERSION = 1
+SPEED_RUNS = 50
+
+
+# -- how fast it was --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What one transfer came to. ``bytes`` are those of the compressed snapshot, ``seconds`` include the proof."""
+
+    bytes: int
+    contracts: int
+    seconds: float
+
+    def shown(self) -> dict[str, object]:
+        rate = self.contracts / self.seconds if self.seconds > 0 else 0.0
+        return {**asdict(self), "seconds": round(self.seconds, 3), "contracts_per_second": round(rate, 1)}
+
+
+def remember_speed(base: str, state: str, moved: Moved) -> None:
+    """Append to ``throughput.json`` in the folder of ``base``, for later estimates: the last 50 runs of all its snapshots.
+
+    Nothing depends on this file: what is damaged is begun anew, and what can't be written is left out.
+    """
+    if not moved.contracts:
+        return
+    folder = os.path.dirname(os.path.abspath(base))
+    path = os.path.join(folder, "throughput.json")
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    run = {"at": now, "state": state, **asdict(moved), "seconds": round(moved.seconds, 3)}
+    with suppress(OSError, CantonError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            # Several hosts may keep their journals in one folder.
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            values = {"version": SPEED_VERSION, "runs": [*_runs(path), run][-SPEED_RUNS:]}
+            with private_file(path) as handle:
+                handle.write(json.dumps(values, indent=2).encode() + b"\n")
+        finally:
+            os.close(descriptor)
+
+
+def _runs(path: str) -> list[t.Any]:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            values = json.load(handle)
+        known = values["version"] == SPEED_VERSION
+        return [run for run in values["runs"] if isinstance(run, dict)] if known else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,143 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Copying users, their rights, identity providers and party annotations, which neither topology nor ACS carries."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    ADMIN_USER,
+    IdentityProvider,
+    LocalParty,
+    Right,
+    User,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+
+ADMIN_RIGHTS = ("participant_admin", "identity_provider_admin")
+
+
+@dataclass
+class UserPlan:
+    """What the target lacks. Nothing is ever taken away there: users of its own keep what they have."""
+
+    providers: list[IdentityProvider] = field(default_factory=list)
+    create: list[User] = field(default_factory=list)
+    update: list[User] = field(default_factory=list)
+    grant: list[tuple[User, frozenset[Right]]] = field(default_factory=list)
+    annotate: list[LocalParty] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        return not (self.providers or self.create or self.update or self.grant or self.annotate)
+
+
+def read_users(participant: Participant, providers: t.Iterable[str]) -> dict[tuple[str, str], User]:
+    """All users by (identity provider, id); the default provider's users are under the empty id."""
+    found: dict[tuple[str, str], User] = {}
+    for provider in ["", *providers]:
+        for user in participant.users(provider):
+            found[(user.identity_provider, user.id)] = user
+    return found
+
+
+def plan_copy(source: Participant, target: Participant, skip: t.Collection[str], admin_rights: bool) -> UserPlan:
+    """Compare both nodes. Admin rights are copied only when asked for (procedure 2, step 18)."""
+    plan = UserPlan()
+    theirs = {provider.id: provider for provider in target.identity_providers()}
+    wanted_providers = source.identity_providers()
+    for provider in wanted_providers:
+        standing = theirs.get(provider.id)
+        if standing is None:
+            plan.providers.append(provider)
+        elif standing != provider:
+            raise CantonError(
+                f"The identity provider {provider.id} is configured differently on the {target.label}",
+                error_id="identity_provider_differs",
+                hint="Make both configurations equal (issuer, JWKS URL, audience, activity), then run again.",
+            )
+    have = read_users(target, theirs)
+    authenticates = target.knows_authentication()
+    for key, user in sorted(read_users(source, [item.id for item in wanted_providers]).items()):
+        if user.id == ADMIN_USER or user.id in skip:
+            continue
+        if user.primary_party_authentication and not authenticates:
+            raise CantonError(
+                f"User {user.id} of the {source.label} authenticates as its primary party, which the {target.label} cannot do",
+                error_id="user_setting_unknown",
+                hint="Turn primary_party_authentication off, leave the user out (skip_users), or migrate to Canton 3.5 or later.",
+            )
+        plan.users.append(user.id)
+        rights = (
+            user.rights if admin_rights else frozenset(item for item in user.rights if item.kind not in ADMIN_RIGHTS)
+        )
+        plan.left_out += [f"{user.id}: {right}" for right in sorted(map(str, user.rights - rights))]
+        _plan_user(plan, dataclasses.replace(user, rights=rights), have.get(key))
+    _plan_annotations(plan, source, target, [item.id for item in wanted_providers])
+    return plan
+
+
+def _plan_user(plan: UserPlan, wanted: User, standing: User | None) -> None:
+    if standing is None:
+        plan.create.append(wanted)
+        return
+    # Rights are granted, never taken away, and annotations of the target's own stay beside the copied ones.
+    same = dataclasses.replace(standing, rights=wanted.rights, annotations=wanted.annotations) == wanted
+    if not same or not set(wanted.annotations) <= set(standing.annotations):
+        plan.update.append(wanted)
+    missing = wanted.rights - standing.rights
+    if missing:
+        plan.grant.append((wanted, missing))
+
+
+def _plan_annotations(plan: UserPlan, source: Participant, target: Participant, providers: t.Sequence[str]) -> None:
+    """Annotations of parties that the target hosts; the target has to know a party first (admin-api-3 C11)."""
+    known = _parties(target, providers)
+    for party, wanted in sorted(_parties(source, providers).items()):
+        standing = known.get(party)
+        if standing is None or not (wanted.is_local and standing.is_local):
+            continue
+        annotated = set(wanted.annotations) <= set(standing.annotations)
+        named = wanted.display_name in ("", standing.display_name)
+        if not (annotated and named) or wanted.identity_provider != standing.identity_provider:
+            plan.annotate.append(wanted)
+
+
+def _parties(participant: Participant, providers: t.Sequence[str]) -> dict[str, LocalParty]:
+    return {item.party: item for provider in ["", *providers] for item in participant.local_parties(provider)}
+
+
+def copy(plan: UserPlan, source: Participant, target: Participant, skip: t.Collection[str], admin_rights: bool) -> None:
+    """Carry out a plan and prove it: planning again must find nothing left."""
+    for provider in plan.providers:
+        target.create_identity_provider(provider)
+    for user in plan.create:
+        target.create_user(user)
+    for user in plan.update:
+        target.update_user(user)
+    for user, rights in plan.grant:
+        target.grant_rights(user, rights)
+    known = _parties(target, [provider.id for provider in target.identity_providers()])
+    for party in plan.annotate:
+        if known[party.party].identity_provider != party.identity_provider:
+            target.assign_party_to_provider(party.party, party.identity_provider)
+        target.annotate_party(party.party, dict(party.annotations), party.identity_provider)
+        if party.display_name not in ("", known[party.party].display_name):
+            target.set_display_name(party.party, party.display_name)
+    left = plan_copy(source, target, skip, admin_rights)
+    if not left.empty:
+        names = [user.id for user in left.create + left.update] + [user.id for user, _rights in left.grant]
+        names += [provider.id for provider in left.providers] + [party.party for party in left.annotate]
+        raise CantonError(
+            f"The {target.label} took the users but does not show all of them as they are on the {source.label}: {', '.join(names[:5])}",
+            error_id="users_differ",
+            hint="Look whether somebody changes them at the same time, then run again.",
+        )

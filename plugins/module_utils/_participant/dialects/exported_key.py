@@ -1,0 +1,88 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A key pair that a participant gave out, held so that it is not shown by accident (admin-api-3 C3, admin-api-2 C Vault)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import PKCS8, KeyPair
+
+PREVIEW_LINE = "canton.features.enable-preview-commands = true"
+
+
+def read_pair(answer: t.Any, message: t.Any, versions: t.Collection[int], spec_of: t.Callable[[t.Any], str]) -> KeyPair:
+    """The pair inside an ``ExportKeyPairResponse``; ``message`` is the class CryptoKeyPair of the dialect.
+
+    ``spec_of`` tells the spec of a private key message. No error here carries bytes of the answer.
+    """
+    inner = unwrap(answer.key_pair, "An exported key pair", versions)
+    try:
+        pair = message.FromString(inner)
+    except Exception:
+        raise _unreadable() from None
+    which = pair.WhichOneof("pair")
+    if which is None:
+        raise _unreadable()
+    purpose = which.partition("_")[0]
+    private = getattr(pair, which).private_key
+    return KeyPair(
+        fingerprint=private.id,
+        purpose=purpose,
+        usage=_usage(private),
+        spec=spec_of(private),
+        format=_format(private),
+        private=private.private_key,
+    )
+
+
+def _unreadable() -> CantonError:
+    return CantonError(
+        "The key pair that the participant exported cannot be read",
+        error_id="wrapper_unreadable",
+        hint="Use a release of the collection that knows this version of Canton.",
+    )
+
+
+def _usage(private: t.Any) -> tuple[str, ...]:
+    field = private.DESCRIPTOR.fields_by_name.get("usage")  # Canton 2 has none, and encryption keys have none
+    if field is None:
+        return ()
+    by_number = field.enum_type.values_by_number
+    return tuple(by_number[number].name.replace("SIGNING_KEY_USAGE_", "").lower() for number in private.usage)
+
+
+def _format(private: t.Any) -> str:
+    value = private.DESCRIPTOR.fields_by_name["format"].enum_type.values_by_number.get(private.format)
+    name = value.name.replace("CRYPTO_KEY_FORMAT_", "").lower() if value is not None else "unknown"
+    # DER is what the format of private keys was called before Canton 3 gave it its exact name (B4)
+    return PKCS8 if name in ("der", "der_pkcs8_private_key_info") else name
+
+
+def refusal(exc: CantonError, label: str, fingerprint: str) -> CantonError:
+    """What a node answers to ExportKeyPair, in words. Its refusals are bare: only their texts tell them apart (recordings)."""
+    text = exc.message
+    if "preview is enabled" in text:
+        return CantonError(
+            f"The {label} does not give out private keys: its preview commands are off",
+            error_id="preview_commands_off",
+            hint=f"Set {PREVIEW_LINE} in its configuration and restart it, then run again. Take the line away and restart it as "
+            "soon as the keys are imported: while it is there, whoever reaches the admin API can read all private keys.",
+        )
+    if "does not support exporting" in text:
+        return CantonError(
+            f"The {label} keeps its keys in a KMS, which gives no private key back",
+            error_id="keys_in_kms",
+            hint="Its keys are in a KMS already: register them with the new node by their ids there, or migrate by delegation.",
+        )
+    if "no private key found" in text:
+        return CantonError(
+            f"The {label} has no private key {fingerprint}",
+            error_id="key_unknown",
+            hint="Name a key that ledgerops.canton.participant_info lists, by its whole fingerprint.",
+        )
+    return exc

@@ -1,0 +1,26 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The dialect that a node speaks, by the services that it lists."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+
+if t.TYPE_CHECKING:
+    pass
+
+
+def open_participant(admin: Endpoint, ledger: Endpoint | None) -> Participant:
+    """The participant behind these endpoints, in the dialect that its admin API speaks: it describes itself."""
+    from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
+
+    api = Api(admin)
+    dialect = V0 if V0.is_spoken_by(api.services) else V30
+    return dialect(api, Api(ledger) if ledger else None)

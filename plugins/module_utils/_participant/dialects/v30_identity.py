@@ -1,0 +1,191 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a participant of Canton 3 takes about its own identity and keys: registration, generation, initialisation, key mapping.
+
+Canton 2 has other calls for it, of which only the enterprise edition serves those about a KMS; this collection does without
+them there (admin-api-2 C, Vault).
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
+    ADD,
+    CRYPTO,
+    PROTOCOL,
+    READ,
+    TOPOLOGY,
+    VAULT,
+    WRITE,
+    key_of,
+    query,
+    store_id,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
+    MAPPING_ALREADY_EXISTS,
+    Key,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
+    encryption_enum,
+    signing_enum,
+)
+
+NOT_ENCRYPTED = ("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "redacted")
+
+
+def _usages(usage: t.Iterable[str]) -> list[str]:
+    """Canton's enum names; a node adds the proof of ownership by itself (B4)."""
+    return [f"SIGNING_KEY_USAGE_{word.upper()}" for word in usage if word != "proof_of_ownership"]
+
+
+def _without_time(base_query: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {name: value for name, value in base_query.items() if name != "head_state"}
+
+
+def _delegates(transaction: Message, namespace: str) -> bool:
+    mapping = transaction.mapping
+    is_delegation = mapping.WhichOneof("mapping") == "namespace_delegation"
+    return bool(is_delegation and mapping.namespace_delegation.namespace == namespace)
+
+
+def _maps(transaction: Message, uid: str) -> bool:
+    mapping = transaction.mapping
+    is_mapping = mapping.WhichOneof("mapping") == "owner_to_key_mapping"
+    return bool(is_mapping and mapping.owner_to_key_mapping.member == f"PAR::{uid}")
+
+
+class OwnIdentity:
+    """A part of ``v30.V30``."""
+
+    admin: Api
+
+    # -- vault (A11, C3) ------------------------------------------------------------------------------------------
+
+    def register_kms_signing_key(self, kms_key_id: str, name: str, usage: t.Sequence[str]) -> Key:
+        """Make a signing key of the KMS the node's own. Again with another name or usage it fails: look before."""
+        answer = self.admin.write(
+            VAULT + "RegisterKmsSigningKey", kms_key_id=kms_key_id, name=name, usage=_usages(usage)
+        )
+        return self._public("signing_public_key", answer.public_key, name, kms_key_id)
+
+    def register_kms_encryption_key(self, kms_key_id: str, name: str) -> Key:
+        answer = self.admin.write(VAULT + "RegisterKmsEncryptionKey", kms_key_id=kms_key_id, name=name)
+        return self._public("encryption_public_key", answer.public_key, name, kms_key_id)
+
+    def generate_signing_key(self, name: str, spec: str, usage: t.Sequence[str]) -> Key:
+        """A new signing key: in the node's own store, or in the KMS of a node that uses one."""
+        answer = self.admin.write(
+            VAULT + "GenerateSigningKey", key_spec=signing_enum(spec), name=name, usage=_usages(usage)
+        )
+        return self._public("signing_public_key", answer.public_key, name, "")
+
+    def generate_encryption_key(self, name: str, spec: str) -> Key:
+        answer = self.admin.write(VAULT + "GenerateEncryptionKey", key_spec=encryption_enum(spec), name=name)
+        return self._public("encryption_public_key", answer.public_key, name, "")
+
+    def wrapper_key_id(self) -> str | None:
+        """The KMS key that encrypts the node's own key store; None when the store is not encrypted (recordings: redacted)."""
+        try:
+            return str(self.admin.read(VAULT + "GetWrapperKeyId").wrapper_key_id)
+        except CantonError as exc:
+            if exc.error_id in NOT_ENCRYPTED:
+                return None
+            raise
+
+    def _public(self, kind: str, public: t.Any, name: str, kms_key_id: str) -> Key:
+        return key_of(self.admin.message(CRYPTO + "PublicKey")(**{kind: public}), name, kms_key_id)
+
+    # -- identity (A13, C2) ---------------------------------------------------------------------------------------
+
+    def init_id(self, identifier: str, namespace: str) -> None:
+        """Give a node that waits for it its identity, for good."""
+        self.admin.write(TOPOLOGY + "IdentityInitializationService/InitId", identifier=identifier, namespace=namespace)
+
+    def authorize_root_certificate(self, key: Key) -> None:
+        """Sign, with the namespace key itself, that it may sign everything for its namespace."""
+        public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
+        certificate = {
+            "namespace": key.fingerprint,
+            "target_key": public.signing_public_key,
+            "can_sign_all_mappings": {},
+        }
+        self._authorize_again({"namespace_delegation": certificate})
+
+    def owner_keys(self, store: str, uid: str) -> list[Key]:
+        """The keys by which others know the participant ``uid``, in the order of its mapping; empty without one."""
+        answer = self.admin.read(READ + "ListOwnerToKeyMapping", base_query=query(store), filter_key_owner_uid=uid)
+        member = f"PAR::{uid}"
+        return [
+            key_of(public, "", "")
+            for result in answer.results
+            if result.item.member == member
+            for public in result.item.public_keys
+        ]
+
+    def authorize_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> None:
+        """Sign, with the namespace key and every new signing key, that these are the keys of ``uid`` (B7)."""
+        message = self.admin.message(CRYPTO + "PublicKey")
+        public_keys = [message.FromString(key.public_key) for key in keys]
+        self._authorize_again({"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}})
+
+    def signed_identity(self, uid: str) -> list[bytes]:
+        """The signed transactions that make up this participant's identity, as its own store has them: its namespace's
+        delegations, root certificate first, and its key mapping with its whole past.
+
+        A later mapping is signed by the keys that it added only, so it is worth nothing without the earlier ones (B7).
+        """
+        namespace = uid.rpartition("::")[2]
+        standing = self._stored(query(AUTHORIZED), namespace)
+        past = self._stored({**_without_time(query(AUTHORIZED)), "range": {}}, namespace)
+        certificates = [
+            (self._is_other(each, namespace), raw)
+            for signed, each, raw in standing
+            if not signed.proposal and _delegates(each, namespace)
+        ]
+        mappings = [(each.serial, raw) for signed, each, raw in past if not signed.proposal and _maps(each, uid)]
+        # sorted is stable: further delegations stay in the order in which the node has taken them
+        ordered = [*sorted(certificates, key=lambda pair: pair[0]), *sorted(mappings, key=lambda pair: pair[0])]
+        return [raw for _rank, raw in ordered]
+
+    def _is_other(self, transaction: Message, namespace: str) -> bool:
+        """Whether a delegation is another than the root certificate."""
+        key = transaction.mapping.namespace_delegation.target_key
+        target = key_of(self.admin.message(CRYPTO + "PublicKey")(signing_public_key=key), "", "")
+        return target.fingerprint != namespace
+
+    # -- what these and the dialect's other words are made of (A14, A15) ------------------------------------------
+
+    def _authorize(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
+        """Sign a mapping into the node's own store with its own keys, which have to suffice."""
+        self.admin.write(
+            WRITE + "Authorize",
+            proposal={"change": change, "mapping": mapping},
+            must_fully_authorize=True,
+            store=store_id(AUTHORIZED),
+        )
+
+    def _authorize_again(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
+        """The same; that it is there already is no error."""
+        try:
+            self._authorize(mapping, change)
+        except CantonError as exc:
+            if exc.error_id != MAPPING_ALREADY_EXISTS:
+                raise
+
+    def _stored(self, base_query: dict[str, t.Any], namespace: str) -> t.Iterator[tuple[Message, Message, bytes]]:
+        """Stored transactions: the signed one, what it says, and its bytes. Lists by kind carry no signatures (C5)."""
+        answer = self.admin.read(READ + "ListAll", base_query=base_query, filter_namespace=namespace)
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
+        for item in answer.result.items:
+            raw = unwrap(item.transaction, "a stored topology transaction")
+            signed = signed_class.FromString(raw)
+            yield signed, transaction_class.FromString(unwrap(signed.transaction, "a topology transaction")), raw

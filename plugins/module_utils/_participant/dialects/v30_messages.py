@@ -1,0 +1,81 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The names and the small messages that everything of the v30 dialect is made of (admin-api-3 A, B)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint, spec_of
+
+PARTICIPANT = "com.digitalasset.canton.admin.participant.v30."
+TOPOLOGY = "com.digitalasset.canton.topology.admin.v30."
+VAULT = "com.digitalasset.canton.crypto.admin.v30.VaultService/"
+CRYPTO = "com.digitalasset.canton.crypto.v30."
+PROTOCOL = "com.digitalasset.canton.protocol.v30."
+LEDGER = "com.daml.ledger.api.v2."
+STATUS = PARTICIPANT + "ParticipantStatusService/ParticipantStatus"
+CONNECTIVITY = PARTICIPANT + "SynchronizerConnectivityService/"
+PACKAGES = PARTICIPANT + "PackageService/"
+REPAIR = PARTICIPANT + "ParticipantRepairService/"
+PARTIES = PARTICIPANT + "PartyManagementService/"
+READ = TOPOLOGY + "TopologyManagerReadService/"
+WRITE = TOPOLOGY + "TopologyManagerWriteService/"
+FETCH_TIME = "com.digitalasset.canton.time.admin.v30.SynchronizerTimeService/FetchTime"
+
+SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs are minutes (admin-api-3 C7)
+FETCH_TIME_SECONDS = 10.0
+ANY_AGE_SECONDS = 30 * 24 * 3600
+
+ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
+REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
+REMOVE_NUMBER = 2
+PERMISSIONS = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
+WAITING_FOR = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
+RESTRICTIONS = {
+    "can_sign_all_mappings": "all",
+    "can_sign_all_but_namespace_delegations": "all_but_namespace_delegations",
+    "can_sign_specific_mapings": "specific",
+}
+
+
+def store_id(store: str) -> dict[str, t.Any]:
+    """The StoreId message of a store name."""
+    return {"authorized": {}} if store == AUTHORIZED else {"synchronizer": {"id": store}}
+
+
+def query(store: str, proposals: bool = False, operation: str = ADD) -> dict[str, t.Any]:
+    """The BaseQuery message for what a store has now."""
+    return {"store": store_id(store), "operation": operation, "head_state": {}, "proposals": proposals}
+
+
+def key_of(public: Message, name: str, kms_key_id: str, wrapper_key_id: str = "") -> Key:
+    """A ``PublicKey`` message as a Key; its fingerprint is computed, never believed."""
+    signing = public.WhichOneof("key") == "signing_public_key"
+    inner = public.signing_public_key if signing else public.encryption_public_key
+    usage: tuple[str, ...] = ()
+    if signing:
+        by_number = inner.DESCRIPTOR.fields_by_name["usage"].enum_type.values_by_number
+        usage = tuple(by_number[number].name.replace("SIGNING_KEY_USAGE_", "").lower() for number in inner.usage)
+    spec = spec_name(inner)
+    return Key(
+        fingerprint=fingerprint(spec, inner.public_key),
+        name=name,
+        purpose="signing" if signing else "encryption",
+        usage=usage,
+        spec=spec,
+        kms_key_id=kms_key_id,
+        public_key=public.SerializeToString(),
+        der=inner.public_key,
+        wrapper_key_id=wrapper_key_id,
+    )
+
+
+def spec_name(key: Message) -> str:
+    """Our name of a key's spec. One that is newer than this code is fingerprinted like every other but Ed25519 (B3)."""
+    value = key.DESCRIPTOR.fields_by_name["key_spec"].enum_type.values_by_number.get(key.key_spec)
+    return (spec_of(value.name) if value is not None else None) or "ec_p256"

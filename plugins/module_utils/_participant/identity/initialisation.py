@@ -1,0 +1,406 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The identity of a node that waits for one: keys registered from a KMS, identifier and namespace, certificate, key mapping.
+
+A node gets it once and keeps it for good, so everything that can be compared is compared before (admin-api-3 C2; recordings,
+"Identity of a KMS node"). Every step looks first, so a run that was killed is started again.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
+    OPERATORS_TURN,
+    Key,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES, purpose_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+if t.TYPE_CHECKING:
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
+
+
+MAX_KMS_KEY_ID = 300  # characters (admin-api-3 C3)
+IDENTIFIER = re.compile(r"(?!.*::)[a-zA-Z0-9:\-_ ]{1,185}")  # with the namespace behind it at most 255 (admin-api-3 B1)
+SHOWN_SECONDS = 30.0  # a node's own store shows what it has taken at once, but for a read that lags behind
+MANUAL_LINES = "init.identity.type = manual and init.generate-topology-transactions-and-keys = false"
+
+
+@dataclass(frozen=True)
+class OldKey:
+    """A key of an identity that exists: its fingerprint, and how a node has to register it to be the same."""
+
+    fingerprint: str
+    purpose: str
+    usage: tuple[str, ...]
+    spec: str
+    name: str
+
+    @property
+    def signs(self) -> bool:
+        return self.purpose != "encryption"
+
+
+@dataclass(frozen=True)
+class OldIdentity:
+    """What another node has to take over to be the same participant. ``signed`` holds its signed transactions in their order."""
+
+    uid: str
+    keys: tuple[OldKey, ...]
+    mapped: tuple[str, ...]
+    signed: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One KMS key that the node is to register. ``fingerprint`` is empty where any key will do."""
+
+    purpose: str
+    kms_key_id: str
+    name: str
+    usage: tuple[str, ...]
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a node got. ``keys`` has the fingerprint by which each wanted key is registered, or None."""
+
+    uid: str | None
+    keys: dict[str, str | None]
+    root_certificate: bool
+    key_mapping: bool
+    initialized: bool
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "uid": self.uid,
+            "keys": dict(self.keys),
+            "root_certificate": self.root_certificate,
+            "key_mapping": self.key_mapping,
+            "initialized": self.initialized,
+        }
+
+
+def canton_3(participant: Participant) -> V30:
+    """The participant, which has to be one of Canton 3."""
+    if participant.MAJOR != 3:
+        raise CantonError(
+            f"The {participant.label} runs Canton 2, whose identity and keys this collection does not manage",
+            error_id="canton_2",
+            hint="Let the node create its keys in the KMS itself (init.auto-init), and migrate with method delegation.",
+        )
+    return t.cast("V30", participant)
+
+
+# -- what is there ----------------------------------------------------------------------------------------------------
+
+
+def read_old(participant: V30) -> OldIdentity:
+    """The identity of an initialised node, with the keys that its successor needs."""
+    uid = participant.identity().uid
+    mapped = [key.fingerprint for key in participant.owner_keys(AUTHORIZED, uid)]
+    certified = {item.target for item in participant.delegations(AUTHORIZED, namespace_of(uid))}
+    own = {key.fingerprint: key for key in participant.own_keys()}
+    missing = [fingerprint for fingerprint in mapped if fingerprint not in own]
+    if missing or not mapped:
+        raise CantonError(
+            f"The {participant.label} does not hold {len(missing) or 'any'} of the keys in its own key mapping",
+            error_id="mapped_key_missing",
+            hint="Its identity cannot be taken over from it. Bring the keys back into its vault, or use method delegation.",
+            details={"fingerprints": missing},
+        )
+    needed = [key for key in own.values() if key.fingerprint in {*mapped, *certified}]
+    keys = tuple(OldKey(key.fingerprint, purpose_of(key), key.usage, key.spec, key.name) for key in needed)
+    return OldIdentity(uid, keys, tuple(mapped), tuple(participant.signed_identity(uid)))
+
+
+def registered(own: t.Iterable[Key], wanted: Wanted) -> Key | None:
+    """The key of the vault that is this KMS key. By fingerprint where it is known: a KMS key has more than one name."""
+    for key in own:
+        if wanted.fingerprint and key.fingerprint == wanted.fingerprint and key.kms_key_id:
+            return key
+        if not wanted.fingerprint and key.kms_key_id == wanted.kms_key_id:
+            return key
+    return None
+
+
+def read_state(participant: V30, wanted: t.Sequence[Wanted]) -> State:
+    identity = participant.identity()
+    own = participant.own_keys()
+    found = {_label(item): registered(own, item) for item in wanted}
+    uid = identity.uid
+    mapped = {key.fingerprint for key in participant.owner_keys(AUTHORIZED, uid)} if uid else set()
+    root = bool(uid) and any(
+        item.is_root_certificate for item in participant.delegations(AUTHORIZED, namespace_of(uid))
+    )
+    return State(
+        uid or None,
+        {label: None if key is None else key.fingerprint for label, key in found.items()},
+        root,
+        bool(mapped) and mapped == _to_map(wanted, found),
+        identity.initialized,
+    )
+
+
+def _to_map(wanted: t.Sequence[Wanted], found: t.Mapping[str, Key | None]) -> set[str]:
+    keys = {_label(item): found[_label(item)] for item in wanted if item.purpose != "namespace"}
+    return {key.fingerprint for key in keys.values() if key is not None} if all(keys.values()) else set()
+
+
+def _label(item: Wanted) -> str:
+    """What a key is called in results: its purpose; of an old identity, which may have several of one, with the fingerprint."""
+    return f"{item.purpose} {item.fingerprint}" if item.fingerprint else item.purpose
+
+
+# -- what is asked for ------------------------------------------------------------------------------------------------
+
+
+def wanted_new(keys: t.Sequence[t.Mapping[str, t.Any]], identifier: str) -> list[Wanted]:
+    """One key for each purpose, in Canton's order. Raises CantonError for more, fewer or impossible ones."""
+    if not IDENTIFIER.fullmatch(identifier):
+        raise CantonError(
+            f"{identifier!r} cannot be the identifier of a participant",
+            error_id="identifier_invalid",
+            hint="Use 1 to 185 letters, digits, hyphens and underscores.",
+        )
+    by_purpose: dict[str, t.Mapping[str, t.Any]] = {}
+    for item in keys:
+        if item["purpose"] is None or item["purpose"] in by_purpose:
+            raise _keys_invalid("each key needs a purpose, and each purpose one key")
+        by_purpose[item["purpose"]] = item
+    missing = [purpose for purpose in PURPOSES if purpose not in by_purpose]
+    if missing:
+        raise _keys_invalid(f"there is no key for {' and '.join(missing)}")
+    found = [
+        Wanted(
+            purpose,
+            by_purpose[purpose]["kms_key_id"],
+            by_purpose[purpose]["name"] or f"{identifier}-{purpose.replace('_', '-')}",
+            usage,
+        )
+        for purpose, usage in PURPOSES.items()
+    ]
+    _check_ids(found)
+    return found
+
+
+def wanted_old(keys: t.Sequence[t.Mapping[str, t.Any]], old: OldIdentity) -> list[Wanted]:
+    """Every key of the old identity by its own usage, with the KMS key that was made of it."""
+    ids = {item["fingerprint"]: item["kms_key_id"] for item in keys}
+    missing = [key for key in old.keys if key.fingerprint not in ids]
+    if missing:
+        listed = ", ".join(f"{key.purpose} {key.fingerprint}" for key in missing)
+        raise _keys_invalid(f"of the old participant's keys there is no KMS key for {listed}")
+    found = [
+        Wanted(key.purpose, ids[key.fingerprint], key.name, key.usage, key.fingerprint)
+        for key in sorted(old.keys, key=lambda key: list(PURPOSES).index(key.purpose))
+    ]
+    _check_ids(found)
+    return found
+
+
+def _check_ids(wanted: t.Sequence[Wanted]) -> None:
+    for item in wanted:
+        if not 0 < len(item.kms_key_id) <= MAX_KMS_KEY_ID:
+            raise _keys_invalid(f"the kms_key_id for {item.purpose} has {len(item.kms_key_id)} characters")
+    if len({item.kms_key_id for item in wanted}) < len(wanted):
+        raise _keys_invalid("two of them have the same kms_key_id")
+
+
+def _keys_invalid(why: str) -> CantonError:
+    return CantonError(
+        f"The keys cannot make an identity: {why}",
+        error_id="keys_invalid",
+        hint=f"Give one KMS key (up to {MAX_KMS_KEY_ID} characters of id) for each of {', '.join(PURPOSES)}; to take over an "
+        "identity, one for each of its keys, by fingerprint.",
+    )
+
+
+def refuse_unlike(
+    participant: V30, state: State, wanted: t.Sequence[Wanted], identifier: str, namespace: str | None
+) -> None:
+    """What no later step could put right: another identity, another key mapping, a node that will not ask for one."""
+    identity = participant.identity()
+    if state.uid is not None:
+        name, _separator, own = state.uid.rpartition("::")
+        label = next((_label(item) for item in wanted if item.purpose == "namespace" and not namespace), None)
+        expected = namespace or (state.keys[label] if label else None)
+        if name != identifier or own != expected:
+            raise CantonError(
+                f"The {participant.label} has the identity {state.uid} already, and keeps it for good",
+                error_id="other_identity",
+                hint=f"It cannot become {identifier}. Check the endpoint and the keys; another identity needs a new node with an empty "
+                "database.",
+                details={"uid": state.uid},
+            )
+    if identity.initialized and not state.key_mapping:
+        raise CantonError(
+            f"The {participant.label} is initialised with other keys than the ones that are asked for",
+            error_id="other_keys",
+            hint="Its keys are changed with participant_key_rotation. If it made keys for itself although it was to get some: set "
+            f"{MANUAL_LINES}, and begin with an empty database.",
+            details={"uid": state.uid},
+        )
+    if not identity.initialized and identity.waiting_for not in OPERATORS_TURN:
+        raise CantonError(
+            f"The {participant.label} does not wait for an identity (it waits for {identity.waiting_for or 'nothing that it names'})",
+            error_id="not_waiting",
+            hint=f"Set {MANUAL_LINES} in its configuration, and begin with an empty database.",
+        )
+
+
+# -- the steps --------------------------------------------------------------------------------------------------------
+
+
+def initialize_new(participant: V30, wanted: t.Sequence[Wanted], identifier: str, seconds: float) -> None:
+    """Everything that is missing, in Canton's order, each step proven by a read (C2)."""
+    keys = {item.purpose: register(participant, item) for item in wanted}
+    own = keys.pop("namespace")
+    _give_id(participant, identifier, own.fingerprint)
+    _certify(participant, own)
+    _map_keys(participant, f"{identifier}::{own.fingerprint}", list(keys.values()))
+    _await(participant, seconds)
+
+
+def initialize_like(participant: V30, wanted: t.Sequence[Wanted], old: OldIdentity, seconds: float) -> None:
+    """The same for an identity that exists: its topology is loaded, not made. Its root key may be kept offline."""
+    for item in wanted:
+        register(participant, item)
+    identifier, _separator, namespace = old.uid.rpartition("::")
+    _give_id(participant, identifier, namespace)
+    _load(participant, old)
+    _await(participant, seconds)
+
+
+def _await(participant: V30, seconds: float) -> None:
+    if not wait_for(lambda: participant.identity().initialized, seconds):
+        raise CantonError(
+            f"The {participant.label} has identity and topology but is not initialised after {seconds:g} seconds",
+            error_id="not_initialized",
+            hint="Look at its log and at its connection to the database and the KMS, then run again: it carries on.",
+        )
+
+
+def register(participant: V30, item: Wanted) -> Key:
+    """The KMS key as a key of the node, registered if it is not yet; its usages are the ones that are asked for."""
+    own = participant.own_keys()
+    key = registered(own, item)
+    if key is None:
+        key = _send_registration(participant, item, {known.fingerprint for known in own})
+    _check_usage(participant, item, key)
+    return key
+
+
+def _send_registration(participant: V30, item: Wanted, known: t.Collection[str]) -> Key:
+    try:
+        if item.usage:
+            answer = participant.register_kms_signing_key(item.kms_key_id, item.name, item.usage)
+        else:
+            answer = participant.register_kms_encryption_key(item.kms_key_id, item.name)
+    except CantonError as exc:
+        if exc.error_id in ("unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED"):
+            raise
+        # A node tells nobody why: its answer is redacted, or a bare text about its key store (recordings).
+        raise CantonError(
+            f"The {participant.label} refused to register KMS key {item.kms_key_id} as {item.purpose} key ({exc.message})",
+            error_id="kms_key_refused",
+            hint="Check that the node uses a KMS (crypto.provider = kms) of the key's account and region, that the key exists, is "
+            f"enabled and is for {'signing (P-256, P-384 or secp256k1)' if item.usage else 'decryption (RSA-2048)'}, that the node may "
+            "describe it and get its public key, and that the node does not know it by another name or usage. Its log has the reason.",
+            details={"kms_key_id": item.kms_key_id, "purpose": item.purpose},
+        ) from exc
+    if item.fingerprint and answer.fingerprint != item.fingerprint:
+        raise CantonError(
+            f"KMS key {item.kms_key_id} is not the old participant's {item.purpose} key: its fingerprint is {answer.fingerprint}, "
+            f"not {item.fingerprint}",
+            error_id="other_key",
+            hint="Import the old key into the KMS (kms_key_material) and name that KMS key. No identity was given to the node.",
+            details={"kms_key_id": item.kms_key_id, "fingerprint": answer.fingerprint},
+        )
+    shown = wait_for(
+        lambda: registered(participant.own_keys(), replace(item, fingerprint=answer.fingerprint)), SHOWN_SECONDS
+    )
+    if shown is None:
+        raise CantonError(
+            f"The {participant.label} registered KMS key {item.kms_key_id} but does not list it",
+            error_id="kms_key_not_listed",
+            hint="Run again; if it stays so, look at the node's log.",
+        )
+    return shown
+
+
+def _check_usage(participant: V30, item: Wanted, key: Key) -> None:
+    own, asked = (tuple(sorted(set(usage) - {"proof_of_ownership"})) for usage in (key.usage, item.usage))
+    if own != asked:
+        raise CantonError(
+            f"The {participant.label} knows KMS key {item.kms_key_id} as {key.name!r} for {' and '.join(own) or 'encryption'}, not for "
+            f"{item.purpose}",
+            error_id="registered_otherwise",
+            hint="A key is registered once, with its usages. Use another KMS key for this purpose, or begin with an empty database.",
+            details={"kms_key_id": item.kms_key_id, "usage": list(own)},
+        )
+
+
+def _give_id(participant: V30, identifier: str, namespace: str) -> None:
+    if participant.identity().uid:
+        return
+    participant.init_id(identifier, namespace)
+    uid = wait_for(lambda: participant.identity().uid, SHOWN_SECONDS)
+    if uid != f"{identifier}::{namespace}":
+        raise CantonError(
+            f"The {participant.label} shows the identity {uid or 'nothing'} after it was given {identifier}::{namespace}",
+            error_id="other_identity",
+            hint="Look whether another run initialises it at the same time.",
+        )
+
+
+def _certify(participant: V30, key: Key) -> None:
+    def certified() -> bool:
+        return any(item.is_root_certificate for item in participant.delegations(AUTHORIZED, key.fingerprint))
+
+    if not certified():
+        participant.authorize_root_certificate(key)
+        _shown(participant, certified, "root certificate")
+
+
+def _map_keys(participant: V30, uid: str, keys: t.Sequence[Key]) -> None:
+    asked = {key.fingerprint for key in keys}
+
+    def mapped() -> bool:
+        return {key.fingerprint for key in participant.owner_keys(AUTHORIZED, uid)} == asked
+
+    if not mapped():
+        participant.authorize_owner_keys(uid, keys)
+        _shown(participant, mapped, "key mapping")
+
+
+def _load(participant: V30, old: OldIdentity) -> None:
+    """Certificates and key mapping as the old participant signed them; known ones are a no-op (B6)."""
+
+    def loaded() -> bool:
+        mapped = {key.fingerprint for key in participant.owner_keys(AUTHORIZED, old.uid)}
+        roots = participant.delegations(AUTHORIZED, namespace_of(old.uid))
+        return mapped == set(old.mapped) and any(item.is_root_certificate for item in roots)
+
+    if not loaded():
+        participant.add_transactions(AUTHORIZED, old.signed)
+        _shown(participant, loaded, "topology of the old participant")
+
+
+def _shown(participant: V30, look: t.Callable[[], bool], what: str) -> None:
+    if not wait_for(look, SHOWN_SECONDS):
+        raise CantonError(
+            f"The {participant.label} took the {what} but does not list it",
+            error_id="topology_not_effective",
+            hint="Look at the node's log, then run again.",
+        )

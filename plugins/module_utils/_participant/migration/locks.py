@@ -1,0 +1,142 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Locks on a migration journal, with owner and age."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import os
+import re
+import typing as t
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, read_json, write_json
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration.journal import (
+    make_folder,
+    now,
+    stamp,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
+
+# -- locks ------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Owner:
+    """The run that holds a lock: the controller it runs on (with its boot), and the process of ansible-playbook there."""
+
+    controller: str
+    boot: str
+    pid: int
+    started: str
+    user: str
+
+    def __str__(self) -> str:
+        return f"{self.user} on {self.controller} (process {self.pid})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Lock:
+    """That ``owner`` works on a participant for the migration ``name``, since when, and when it was seen last."""
+
+    participant: str
+    name: str
+    owner: Owner
+    since: str
+    seen: str
+
+    def age(self) -> float:
+        """Seconds since the owner was seen last."""
+        return max(0.0, (now() - datetime.fromisoformat(self.seen)).total_seconds())
+
+
+@dataclasses.dataclass(frozen=True)
+class Locks:
+    """The locks of one journal folder. ``forgotten_after``: seconds without a sign of its owner after which a lock is void."""
+
+    folder: str
+    forgotten_after: float
+
+    def path(self, participant: str) -> str:
+        identifier, _separator, namespace = participant.rpartition("::")
+        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", identifier)
+        return os.path.join(self.folder, f"{plain}-{namespace[:16]}.lock.json")
+
+    def read(self, participant: str) -> Lock | None:
+        """The lock on this participant; an unreadable one counts as none, since it can only be left from a broken disk."""
+        try:
+            values = read_json(self.path(participant))
+            return None if values is None else Lock(**{**values, "owner": Owner(**values["owner"])})
+        except (CantonError, KeyError, TypeError):
+            return None
+
+    def standing(
+        self, participants: t.Sequence[str], name: str, owner: Owner, dead: t.Collection[Owner]
+    ) -> Lock | None:
+        """The first lock that keeps this run away: of an owner who is neither this run nor known to be dead nor long unseen."""
+        for participant in participants:
+            lock = self.read(participant)
+            if lock is None or lock.owner in dead or lock.age() > self.forgotten_after:
+                continue
+            if (lock.owner, lock.name) != (owner, name):
+                return lock
+        return None
+
+    def take(self, participants: t.Sequence[str], name: str, owner: Owner, dead: t.Collection[Owner]) -> bool:
+        """Take the locks, or tell those that are held already that their owner lives; whether any had to be taken."""
+        make_folder(self.folder)
+        taken = False
+        with self._alone():
+            refuse_held(self.standing(participants, name, owner, dead))
+            for participant in participants:
+                before = self.read(participant)
+                kept = before is not None and (before.owner, before.name) == (owner, name)
+                since = before.since if before is not None and kept else stamp(now())
+                lock = Lock(participant, name, owner, since, stamp(now()))
+                write_json(self.path(participant), dataclasses.asdict(lock))
+                taken = taken or not kept
+        return taken
+
+    def release(self, participants: t.Sequence[str], owner: Owner) -> bool:
+        """Give up the locks that this owner holds; whether there were any."""
+        if not os.path.isdir(self.folder):
+            return False
+        released = False
+        with self._alone():
+            for participant in participants:
+                lock = self.read(participant)
+                if lock is not None and lock.owner == owner:
+                    with suppress(FileNotFoundError):
+                        os.unlink(self.path(participant))
+                    released = True
+        return released
+
+    @contextmanager
+    def _alone(self) -> t.Iterator[None]:
+        """Between reading and writing nobody else does either."""
+        try:
+            descriptor = os.open(self.folder, os.O_RDONLY)
+        except OSError as exc:
+            raise file_error(self.folder, "opened", exc) from exc
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def refuse_held(lock: Lock | None) -> None:
+    if lock is None:
+        return
+    raise CantonError(
+        f"Another run works on {short(lock.participant)}: {lock.owner}, migration {lock.name}, since {lock.since}, "
+        f"last seen {lock.age():.0f} s ago",
+        error_id="locked",
+        hint="Nothing was changed. Wait for that run. If it is certainly gone, set kms_migration_break_lock=true for one run.",
+        details={"lock": dataclasses.asdict(lock)},
+    )

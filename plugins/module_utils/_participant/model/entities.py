@@ -1,0 +1,211 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The words that modules and procedures use for a participant, whatever release stands behind them."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+
+# A point in the ledger as the ledger API tells it: a number in Canton 3, an opaque text in Canton 2. Falsy: the beginning.
+Offset = t.Union[int, str]
+
+AUTHORIZED = "authorized"  # the node's own topology store; every other store is named by its logical synchronizer id
+MEMORY_STORAGE = "memory_storage"  # the component of a node without a database; others have "db-storage" (recordings)
+BUILTIN_DAR_PREFIXES = ("canton-builtin-admin-workflow", "AdminWorkflows")  # admin-api-3 C6, admin-api-2 C Packages
+OPERATORS_TURN = ("id", "node_topology")  # what only an operator can give a node that waits (admin-api-3 C1)
+MAPPING_ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"  # the answer to a topology write that changes nothing
+ADMIN_USER = "participant_admin"  # exists on every node and cannot be created (admin-api-3 C11)
+
+
+@dataclass(frozen=True)
+class Identity:
+    uid: str
+    initialized: bool
+    active: bool
+    version: str
+    waiting_for: str
+    protocol_versions: tuple[int, ...]
+
+    @property
+    def namespace(self) -> str:
+        return namespace_of(self.uid)
+
+
+@dataclass(frozen=True)
+class Synchronizer:
+    """A registered synchronizer (a domain in Canton 2). ``physical_id`` is empty before the first connect (admin-api-3 C7);
+    in Canton 2 there is no other id than the logical one."""
+
+    alias: str
+    physical_id: str
+    connected: bool
+    healthy: bool
+    manual_connect: bool
+    # Addresses of its sequencers, with scheme; Canton 3 only.
+    sequencers: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The logical id: identifier and namespace, without protocol version and serial."""
+        return "::".join(self.physical_id.split("::")[:2])
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key pair of the vault or a public key. ``public_key`` is a serialized crypto ``PublicKey``, ``der`` its SPKI.
+
+    ``wrapper_key_id`` names the KMS key that protects the private key in the node's own store; empty when none does.
+    """
+
+    fingerprint: str
+    name: str
+    purpose: str
+    usage: tuple[str, ...]
+    spec: str
+    kms_key_id: str
+    public_key: bytes
+    der: bytes
+    wrapper_key_id: str = ""
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """A NamespaceDelegation in force. ``restriction`` is ``all``, ``all_but_namespace_delegations`` or ``specific``."""
+
+    namespace: str
+    target: str
+    restriction: str
+    serial: int
+
+    @property
+    def is_root_certificate(self) -> bool:
+        return self.namespace == self.target
+
+
+@dataclass(frozen=True)
+class SignedDelegation:
+    """A stored, signed NamespaceDelegation: what another node can load. ``signed`` is a serialized SignedTopologyTransaction."""
+
+    delegation: Delegation
+    signed: bytes
+
+
+@dataclass(frozen=True)
+class Host:
+    """One participant that hosts a party; ``permission`` is ``submission``, ``confirmation`` or ``observation``."""
+
+    participant: str
+    permission: str
+    onboarding: bool = False
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """A PartyToParticipant mapping. ``signing_keys`` is the serialized keys-with-threshold of an external party, or empty."""
+
+    party: str
+    threshold: int
+    hosts: tuple[Host, ...]
+    signing_keys: bytes = b""
+
+    def host(self, participant: str) -> Host | None:
+        return next((host for host in self.hosts if host.participant == participant), None)
+
+
+@dataclass(frozen=True)
+class SignedHosting:
+    """A signed PartyToParticipant mapping as a node stores it. ``signed`` is a serialized SignedTopologyTransaction."""
+
+    hosting: Hosting
+    signed: bytes
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """What a node says of a party's onboarding flag; ``retry_at``, in seconds since 1970, is when to ask again at the earliest."""
+
+    onboarded: bool
+    retry_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Dar:
+    main: str
+    name: str
+    version: str
+    description: str = ""
+
+    @property
+    def builtin(self) -> bool:
+        return self.name.startswith(BUILTIN_DAR_PREFIXES)
+
+
+@dataclass(frozen=True)
+class ActiveContract:
+    """One entry of the active contract set. ``incomplete`` means an unfinished reassignment (admin-api-3 C11).
+
+    ``synchronizer`` and ``package_id`` are empty where the source of the entry does not say them (Canton 2). ``has_key`` is told
+    by the ledger API of Canton 2 only, where contracts can have keys.
+    """
+
+    contract_id: str
+    synchronizer: str
+    package_id: str
+    stakeholders: frozenset[str]
+    incomplete: bool = False
+    has_key: bool = False
+
+
+@dataclass(frozen=True)
+class Right:
+    """A user right; ``party`` is empty for rights that name none."""
+
+    kind: str
+    party: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.party})" if self.party else self.kind
+
+
+@dataclass(frozen=True)
+class User:
+    id: str
+    primary_party: str = ""
+    deactivated: bool = False
+    identity_provider: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
+    primary_party_authentication: bool = False
+    rights: frozenset[Right] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    id: str
+    issuer: str
+    jwks_url: str
+    audience: str
+    deactivated: bool
+
+
+@dataclass(frozen=True)
+class LocalParty:
+    """What the ledger API keeps about a party on one node (admin-api-3 C11). Only Canton 2 has display names."""
+
+    party: str
+    is_local: bool
+    annotations: tuple[tuple[str, str], ...] = ()
+    identity_provider: str = ""
+    display_name: str = ""
+
+
+@dataclass(frozen=True)
+class Pong:
+    success: bool
+    millis: int = 0
+    responder: str = ""
+    reason: str = ""

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names and fingerprints of Canton's keys. Imports nothing but the standard library: modules and tests share it."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import typing as t
+
+_SIGNING = ("ec_p256", "ec_p384", "ec_secp256k1")
+# The specs of keys that can be imported into a provider's KMS and that Canton can use there afterwards (kms 3).
+IMPORTABLE = {"aws": (*_SIGNING, "rsa_2048"), "gcp": (*_SIGNING, "ec_curve25519", "rsa_2048")}
+
+
+def takes(provider: str, spec: str, signs: bool) -> bool:
+    """Whether a provider's KMS can take a signing or an encryption key of this spec. An encryption key on a curve is ECIES."""
+    return spec in IMPORTABLE[provider] and (spec == "rsa_2048") is not signs
+
+
+FINGERPRINT_PURPOSE = 12  # PublicKeyFingerprint (admin-api-3 B2)
+SHA256_MULTIHASH = "1220"
+ED25519_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
+ED25519_KEY_BYTES = 32
+
+SIGNING_SPECS: dict[str, str] = {
+    "ec_curve25519": "SIGNING_KEY_SPEC_EC_CURVE25519",
+    "ec_p256": "SIGNING_KEY_SPEC_EC_P256",
+    "ec_p384": "SIGNING_KEY_SPEC_EC_P384",
+    "ec_secp256k1": "SIGNING_KEY_SPEC_EC_SECP256K1",
+}
+ENCRYPTION_SPECS: dict[str, str] = {
+    "ec_p256": "ENCRYPTION_KEY_SPEC_EC_P256",
+    "rsa_2048": "ENCRYPTION_KEY_SPEC_RSA_2048",
+}
+KEY_SPECS = frozenset(SIGNING_SPECS) | frozenset(ENCRYPTION_SPECS)
+# What a participant needs keys for, in the order in which it is given them, and the usage of each (kms 2); encryption keys have none.
+PURPOSES: dict[str, tuple[str, ...]] = {
+    "namespace": ("namespace",),
+    "sequencer_authentication": ("sequencer_authentication",),
+    "protocol": ("protocol",),
+    "encryption": (),
+}
+_BY_ENUM = {enum: spec for names in (SIGNING_SPECS, ENCRYPTION_SPECS) for spec, enum in names.items()}
+
+
+def spec_of(enum_name: str) -> str | None:
+    """Our name of a key spec for Canton's enum value name; None for one that is not known (or UNSPECIFIED)."""
+    return _BY_ENUM.get(enum_name)
+
+
+def signing_enum(spec: str) -> str:
+    """Canton's ``SIGNING_KEY_SPEC_...`` for one of our names; KeyError when Canton can't sign with it."""
+    return SIGNING_SPECS[spec]
+
+
+def encryption_enum(spec: str) -> str:
+    """Canton's ``ENCRYPTION_KEY_SPEC_...`` for one of our names; KeyError when Canton can't encrypt with it."""
+    return ENCRYPTION_SPECS[spec]
+
+
+class Used(t.Protocol):
+    """What of a key says what it is used for: ``purpose`` is ``signing`` or ``encryption``."""
+
+    @property
+    def purpose(self) -> str: ...
+    @property
+    def usage(self) -> tuple[str, ...]: ...
+
+
+def serves(key: Used, purpose: str) -> bool:
+    """Whether a key can be used for this purpose. A signing key without usages is for all of them (B4), as in Canton 2."""
+    if purpose == "encryption":
+        return key.purpose == "encryption"
+    return key.purpose == "signing" and (not key.usage or purpose in key.usage)
+
+
+def purpose_of(key: Used) -> str:
+    """The first purpose that a key serves: keys of old nodes may serve several."""
+    return next(purpose for purpose in PURPOSES if serves(key, purpose))
+
+
+def fingerprint(spec: str, spki_der: bytes) -> str:
+    """The 68 hexadecimal characters by which Canton knows a public key (admin-api-3 B3).
+
+    ``spki_der`` is the DER SubjectPublicKeyInfo. Of an Ed25519 key only the raw key is hashed.
+    Raises ValueError for an unknown spec, and for a key that is not an Ed25519 key although ``spec`` says so.
+    """
+    if spec not in KEY_SPECS:
+        raise ValueError(f"Canton has no key spec {spec!r}; it knows {', '.join(sorted(KEY_SPECS))}")
+    data = _raw_ed25519(spki_der) if spec == "ec_curve25519" else spki_der
+    return SHA256_MULTIHASH + hashlib.sha256(struct.pack(">i", FINGERPRINT_PURPOSE) + data).hexdigest()
+
+
+def _raw_ed25519(spki_der: bytes) -> bytes:
+    raw = spki_der[len(ED25519_SPKI_PREFIX) :]
+    if not spki_der.startswith(ED25519_SPKI_PREFIX) or len(raw) != ED25519_KEY_BYTES:
+        raise ValueError("not the DER SubjectPublicKeyInfo of an Ed25519 key")
+    return raw

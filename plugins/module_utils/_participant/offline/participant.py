@@ -1,0 +1,249 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A participant that cannot be reached from here: its dossier answers what procedures read, and refuses everything else."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
+    ActiveContract,
+    Dar,
+    Delegation,
+    Hosting,
+    Identity,
+    IdentityProvider,
+    Key,
+    LocalParty,
+    Offset,
+    SignedDelegation,
+    Synchronizer,
+    User,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
+
+
+def refuse_recorded(participant: Participant, step: str) -> None:
+    """Refuse a step that is nothing without the participant itself."""
+    if isinstance(participant, RecordedParticipant):
+        raise CantonError(
+            f"The {participant.label} is known here only by its dossier, and this step needs the participant itself ({step})",
+            error_id="dossier_is_read_only",
+            hint="Run this step on the host that reaches the participant, with its endpoint in place of the dossier.",
+        )
+
+
+class RecordedParticipant:
+    """The reading half of a participant. What the dossier does not have is an error, never an empty answer."""
+
+    MAJOR: int
+    SHOWS_KMS_KEYS: bool
+    SHOWS_SYNCHRONIZERS_OF_CONTRACTS: bool
+    HOSTS_OFFLINE: bool
+
+    def __init__(self, path: str, label: str, uid: str | None = None) -> None:
+        """``uid``: the participant that has to be meant, when it is known."""
+        self._path = path
+        found = dossier.load(path)
+        if uid:
+            dossier.refuse_another(path, found, uid)
+        self._content = found.content
+        self._observed = found.observed
+        self.read_at = str(found.observed["read_at"])
+        self.label = f"{label} (dossier of {self.read_at})"
+
+    def __getattr__(self, name: str) -> t.Any:
+        """What is not told below needs the node itself, but for the traits of its dialect."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name.isupper():
+            return self._of("node", "flags", name)
+
+        def refuse(*_arguments: object, **_options: object) -> None:
+            refuse_recorded(self, name)
+
+        return refuse
+
+    def _of(self, *keys: str) -> t.Any:
+        value: t.Any = self._content
+        for key in keys:
+            if key not in value:
+                raise self._lacks(" ".join(item for item in keys if item), keys[0])
+            value = value[key]
+        return value
+
+    def _lacks(self, what: str, section: str) -> CantonError:
+        return CantonError(
+            f"The dossier of the {self.label} does not tell {what}",
+            error_id="dossier_lacks",
+            hint="Write it again with ledgerops.canton.participant_dossier"
+            + (f" and {section} in gather." if section in dossier.SECTIONS else ".")
+            + " Delegations are told of the namespaces that its option namespaces names.",
+        )
+
+    def _built(self, kind: t.Any, value: t.Any) -> t.Any:
+        try:
+            return dossier.built(kind, value)
+        except (TypeError, KeyError, ValueError) as exc:
+            raise dossier.unreadable(self._path, "another release of the collection has written it") from exc
+
+    def _own(self, participant: str, what: str) -> None:
+        """A dossier tells of its own participant; everybody else's is too much to carry."""
+        if participant != self._of("identity", "uid"):
+            raise self._lacks(f"{what} of {participant or 'all participants'}", "")
+
+    # -- who and where ------------------------------------------------------------------------------------------------
+
+    @property
+    def has_ledger(self) -> bool:
+        return bool(self._of("node", "has_ledger"))
+
+    def identity(self) -> Identity:
+        return t.cast("Identity", self._built(Identity, self._of("identity")))
+
+    def synchronizers(self) -> list[Synchronizer]:
+        return [self._built(Synchronizer, item["synchronizer"]) for item in self._of("synchronizers")]
+
+    def protocol_version(self, item: Synchronizer) -> int | None:
+        return t.cast("int | None", self._synchronizer(item)["protocol_version"])
+
+    def written_for(self, item: Synchronizer) -> int | None:
+        return t.cast("int | None", self._synchronizer(item)["written_for"])
+
+    def _synchronizer(self, wanted: Synchronizer) -> dict[str, t.Any]:
+        for item in self._of("synchronizers"):
+            if item["synchronizer"]["alias"] == wanted.alias:
+                return t.cast("dict[str, t.Any]", item)
+        raise self._lacks(f"synchronizer {wanted.alias}", "synchronizers")
+
+    def proof_store(self, synchronizer: str) -> str:
+        elsewhere = AUTHORIZED if self.HOSTS_OFFLINE else synchronizer
+        return str(self._of("node", "proof_stores").get(synchronizer, elsewhere))
+
+    def in_flight(self, synchronizer: str) -> int | None:
+        """As it was when the dossier was read: good for a look before, no proof of rest."""
+        found = self._observed["in_flight"]
+        if synchronizer not in found:
+            raise self._lacks(f"what is in flight on {synchronizer}", "")
+        return t.cast("int | None", found[synchronizer])
+
+    def last_time(self, synchronizer: str) -> float | None:
+        """As far from the clock here as the time last seen was from the clock of the host that read it."""
+        found = self._observed["ahead"]
+        if synchronizer not in found:
+            raise self._lacks(f"the time of {synchronizer}", "")
+        return None if found[synchronizer] is None else time.time() + found[synchronizer]
+
+    def in_memory(self) -> bool:
+        return bool(self._of("node", "in_memory"))
+
+    def pruning_schedule(self) -> str | None:
+        return t.cast("str | None", self._of("node", "pruning_schedule"))
+
+    def own_keys(self) -> list[Key]:
+        return t.cast("list[Key]", self._built(list[Key], self._of("keys", "own")))
+
+    # -- topology -----------------------------------------------------------------------------------------------------
+
+    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+        if not namespace:
+            raise self._lacks("delegations of all namespaces", "")
+        found = self._of("topology", "delegations", store, namespace)
+        return t.cast("list[Delegation]", self._built(list[Delegation], found))
+
+    def signed_delegations(
+        self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
+    ) -> list[SignedDelegation]:
+        if written_for is not None:
+            raise self._lacks(
+                f"delegations in the form of protocol version {written_for}, which only Canton 2 itself writes", ""
+            )
+        found = self._of("topology", "removed" if removed else "signed", store, namespace)
+        return t.cast("list[SignedDelegation]", self._built(list[SignedDelegation], found))
+
+    def hostings(self, store: str, participant: str = "", proposals: bool = False) -> list[Hosting]:
+        self._own(participant, "hostings")
+        if proposals:
+            raise self._lacks("proposals", "")
+        return t.cast("list[Hosting]", self._built(list[Hosting], self._of("topology", "hostings", store)))
+
+    def decentralized_namespaces(self, store: str) -> set[str]:
+        return set(self._of("topology", "decentralized", store))
+
+    # -- packages -----------------------------------------------------------------------------------------------------
+
+    def dars(self) -> list[Dar]:
+        return [self._built(Dar, item["dar"]) for item in self._of("packages", "dars")]
+
+    def packages(self) -> dict[str, str]:
+        return dict(self._of("packages", "stored"))
+
+    def dar_packages(self, main: str) -> set[str]:
+        for item in self._of("packages", "dars"):
+            if item["dar"]["main"] == main:
+                return set(item["packages"])
+        raise self._lacks(f"DAR {main}", "packages")
+
+    def download_dar(self, main: str) -> bytes:
+        lacking = self._of("dar_files", "lacking")
+        if main in lacking:
+            raise CantonError(
+                lacking[main],
+                error_id="dar_without_content",
+                hint="Upload the DAR file by hand: give it to ledgerops.canton.participant_package in files.",
+            )
+        with dossier.opened(self._path, f"the file of DAR {main} is damaged") as archive:
+            if dossier.DARS + main not in archive.namelist():
+                raise self._lacks(f"the file of DAR {main}", "dar_files")
+            return archive.read(dossier.DARS + main)
+
+    def vetted_packages(self, store: str, participant: str) -> set[str]:
+        self._own(participant, "vetted packages")
+        return set(self._of("packages", "vetted", store))
+
+    # -- users --------------------------------------------------------------------------------------------------------
+
+    def identity_providers(self) -> list[IdentityProvider]:
+        return t.cast("list[IdentityProvider]", self._built(list[IdentityProvider], self._of("users", "providers")))
+
+    def users(self, identity_provider: str) -> list[User]:
+        return t.cast("list[User]", self._built(list[User], self._of("users", "users", identity_provider)))
+
+    def local_parties(self, identity_provider: str = "") -> list[LocalParty]:
+        found = self._of("users", "local_parties", identity_provider)
+        return t.cast("list[LocalParty]", self._built(list[LocalParty], found))
+
+    def knows_authentication(self) -> bool:
+        return bool(self._of("users", "knows_authentication"))
+
+    # -- contracts ----------------------------------------------------------------------------------------------------
+
+    def ledger_end(self) -> Offset:
+        if "ledger_end" not in self._observed:
+            raise self._lacks("the ledger end", "")
+        return t.cast("Offset", self._observed["ledger_end"])
+
+    def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
+        """Contracts as they stood at the ledger end of the dossier; it knows no other moment."""
+        wanted = frozenset(parties)
+        if not wanted or not offset:
+            return
+        expected = self._of("contracts", "active")
+        if offset != self.ledger_end():
+            raise self._lacks(f"contracts at offset {offset}", "")
+        passed = 0
+        damaged = "its list of contracts is damaged"
+        with dossier.opened(self._path, damaged) as archive, archive.open(dossier.CONTRACTS) as lines:
+            for line in lines:
+                item = dossier.contract_of(line)
+                passed += 1
+                if item.stakeholders & wanted:
+                    yield item
+        if passed != expected:
+            raise dossier.unreadable(self._path, f"it has {passed} of {expected} contracts")

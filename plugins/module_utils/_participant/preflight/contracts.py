@@ -1,0 +1,233 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The part of the preflight that reads contracts: what moves and with whom, what stays, and what must not come back to life."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import throughput
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    ActiveContract,
+    Identity,
+    Synchronizer,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
+    Examination,
+    Parties,
+)
+
+BYTES_PER_CONTRACT = (
+    4096  # to be free on disk, compressed; generous: small contracts take a few hundred bytes (recordings)
+)
+SHOWN_CONTRACTS = 3
+PARTIES_UNKNOWN = "PARTIES_NOT_KNOWN_ON_LEDGER"
+
+
+def check_contracts(
+    exam: Examination,
+    identities: tuple[Identity, Identity],
+    old: Synchronizer,
+    new: Synchronizer,
+    parties: Parties,
+) -> None:
+    """Read all contracts of the source once, and compare them with those that the target has of the same parties."""
+    local = {item.party for item in exam.source.local_parties() if item.is_local} - parties.arrived
+    moving, only_on_source = parties.moving, parties.only_on_source
+    # Target first: a contract that is archived in between is then one that the source does not have any more.
+    surplus = _contract_ids(exam.target, only_on_source)
+    pass_through = _Sorting(local, moving, surplus)
+    found: Tally = tally(
+        pass_through.sort(exam.source.active_contracts(local | moving, exam.source.ledger_end())), moving
+    )
+    _put_into_plan(exam, found, pass_through.counterparties)
+    _check_synchronizers_of_contracts(exam, found, old)
+    _warn_of_others(exam, pass_through)
+    if surplus:
+        # What the target archived while the source was read is no surplus.
+        surplus &= _contract_ids(exam.target, only_on_source)
+    if surplus:
+        _report_surplus(exam, surplus, finished=new.connected and not old.connected)
+    known_bugs.check_keyed(exam, *identities, pass_through.keyed)
+    _check_packages(exam, found, set(exam.target.packages()))
+    _check_disk(exam, found.contracts)
+
+
+def check_all_contracts(exam: Examination, old: Synchronizer, parties: t.Collection[str]) -> None:
+    """Read all contracts of a source that moves as a whole: nobody stays, and the target has nothing to compare with."""
+    local = {item.party for item in exam.source.local_parties() if item.is_local} | set(parties)
+    found = tally(exam.source.active_contracts(local, exam.source.ledger_end()), parties)
+    _put_into_plan(exam, found, {})
+    _check_synchronizers_of_contracts(exam, found, old)
+    _check_packages(exam, found, set())
+    _check_disk(exam, found.contracts)
+
+
+class _Sorting:
+    """Lets the contracts that move pass, and counts who shares them, those that stay, and those with a key.
+
+    ``surplus`` loses every id that the source has.
+    """
+
+    def __init__(self, local: set[str], moving: set[str], surplus: set[str]) -> None:
+        self._local, self._moving, self._surplus = local, moving, surplus
+        self.counterparties: dict[str, int] = {}
+        self.left_behind: dict[str, int] = {}
+        self.keyed = 0
+
+    def sort(self, contracts: t.Iterable[ActiveContract]) -> t.Iterator[ActiveContract]:
+        for contract in contracts:
+            self._surplus.discard(contract.contract_id)
+            others = contract.stakeholders - self._moving
+            if others == contract.stakeholders:
+                _count(self.left_behind, others & self._local)
+                continue
+            _count(self.counterparties, others)
+            self.keyed += contract.has_key
+            yield contract
+
+
+def _count(numbers: dict[str, int], parties: t.Iterable[str]) -> None:
+    for party in parties:
+        numbers[party] = numbers.get(party, 0) + 1
+
+
+def _contract_ids(participant: Participant, parties: t.Collection[str]) -> set[str]:
+    """Ids of the active contracts of these parties; nothing for parties that the participant has never heard of."""
+    try:
+        return {item.contract_id for item in participant.active_contracts(parties, participant.ledger_end())}
+    except CantonError as exc:
+        if exc.error_id != PARTIES_UNKNOWN:
+            raise
+    # It refuses all of them for one that it does not know.
+    found: set[str] = set()
+    if len(parties) > 1:
+        for party in parties:
+            found |= _contract_ids(participant, [party])
+    return found
+
+
+def _put_into_plan(exam: Examination, found: Tally, counterparties: t.Mapping[str, int]) -> None:
+    expected = throughput.estimate(found.contracts, throughput.read_speeds(exam.wish.folder))
+    exam.plan.update(
+        contracts=found.contracts,
+        packages=len([package for package in found.packages if package]),
+        counterparties=dict(sorted(counterparties.items())),
+        snapshot_bytes=expected.snapshot_bytes,
+        estimated_downtime_seconds=expected.seconds,
+        estimate_basis=expected.basis,
+    )
+
+
+def _check_synchronizers_of_contracts(exam: Examination, found: Tally, old: Synchronizer) -> None:
+    elsewhere = {item: number for item, number in found.synchronizers.items() if item not in ("", old.id)}
+    for synchronizer, number in elsewhere.items():
+        exam.error(
+            "contracts_on_other_synchronizers",
+            f"{number} contracts of these parties live on {short(synchronizer)}, not on {old.alias}",
+            "Reassign them to the synchronizer that is moved from, or exclude their parties.",
+        )
+    others = [item.alias for item in exam.source.synchronizers() if item.physical_id and item.id != old.id]
+    if others and not exam.source.SHOWS_SYNCHRONIZERS_OF_CONTRACTS:
+        exam.warn(
+            "synchronizers_of_contracts_not_visible",
+            f"The source knows {', '.join(sorted(others))} too, and Canton 2 does not tell on which domain a contract lives",
+            f"Contracts on other domains than {old.alias} make the export fail, with nothing lost: transfer them to it before.",
+        )
+
+
+def _warn_of_others(exam: Examination, found: _Sorting) -> None:
+    if found.counterparties and not exam.wish.stays_on_synchronizer:
+        exam.warn(
+            "shared_contracts",
+            f"Contracts are shared with {len(found.counterparties)} parties that do not move: {_first(found.counterparties)}",
+            "Until these parties move to the same synchronizer too, no transaction on those contracts will be confirmed.",
+        )
+    if found.left_behind:
+        exam.warn(
+            "contracts_left_behind",
+            f"Contracts stay on the source because none of their parties moves: {_first(found.left_behind)}",
+            "Move them by hand if they matter.",
+        )
+
+
+def _first(numbers: t.Mapping[str, int]) -> str:
+    return ", ".join(f"{short(party)} ({number})" for party, number in sorted(numbers.items())[:5])
+
+
+def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> None:
+    """Contracts that the target has and the source has not.
+
+    Live state decides what they mean. As long as the source is connected, or both are off, the source is the truth: its
+    target is only to become what it is, and such contracts were archived on the source, or are of another life of the
+    target (recordings, "The way back"). A target that is connected while the source is off is what a finished migration looks
+    like: the target lives on, and what it creates is rightly unknown to the source. That is not refused, or a finished
+    migration could not be run again; an import into such a target would be refused by its own proof.
+    """
+    listed = ", ".join(sorted(surplus)[:SHOWN_CONTRACTS])
+    text = f"The target has {len(surplus)} active contracts of these parties that the source does not have, first: {listed}"
+    if finished:
+        exam.warn(
+            "target_moved_on",
+            text,
+            "That is right when the migration is finished and the target serves. If it is not, purge them on the target before.",
+        )
+    elif exam.wish.purge_stale:
+        exam.warn(
+            "stale_contracts_purged",
+            text + ". They are purged at cutover, before the import",
+            "Keep applications away from the target until then: to it these contracts are still active.",
+        )
+    else:
+        exam.error(
+            "stale_contracts_on_target",
+            text + ". If they were archived on the source, they would come back to life",
+            "Have them purged at cutover (role: kms_migration_purge_stale), purge them on the target before "
+            "(ledgerops.canton.participant_acs_transfer with state purged), or migrate to a fresh participant.",
+        )
+
+
+def _check_packages(exam: Examination, found: Tally, brought: set[str]) -> None:
+    """``brought``: packages that the target has."""
+    dars = exam.source.dars()
+    exam.plan["dars"] = sum(1 for dar in dars if not dar.builtin)
+    for dar in dars:
+        brought |= exam.source.dar_packages(dar.main)
+    lacking = set(found.packages) - brought
+    if lacking:
+        exam.error(
+            "packages_without_dar",
+            f"Contracts use {len(lacking)} packages that no DAR of the source contains and that the target lacks: {', '.join(sorted(lacking)[:3])}",
+            "Give their DAR files to ledgerops.canton.participant_package (files) for the target.",
+        )
+    splice = sorted({dar.name for dar in dars if dar.name.startswith("splice-")})
+    if splice:
+        exam.warn(
+            "splice_packages",
+            f"The source runs Splice ({', '.join(splice[:3])}): the vendor does not support moving an existing validator to a KMS",
+            "Ask the vendor first; the supported way is a fresh validator on a KMS, and a transfer of the assets.",
+        )
+
+
+def _check_disk(exam: Examination, contracts: int) -> None:
+    folder = exam.wish.folder
+    if not folder:
+        return
+    while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+    free, needed = shutil.disk_usage(folder).free, contracts * BYTES_PER_CONTRACT
+    if free < needed:
+        exam.error(
+            "disk_space",
+            f"{folder} has {free // 2**20} MiB free; a snapshot of {contracts} contracts may need {needed // 2**20} MiB",
+            "Free space, or name a folder with more room.",
+        )

@@ -1,0 +1,98 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is asked to be migrated, and the findings and numbers that the checks before a migration come to."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass, field
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+
+OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
+# The old keys go into the KMS and the identity stays; keys that stay where they are, in an envelope (procedure 4 C and G).
+KEY_IMPORT, ENVELOPE = "key_import", "envelope"
+METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
+
+# Trouble with the connection itself: no finding about the migration, and nothing more can be read.
+CONNECTION_TROUBLE = ("unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED", "no_reflection")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked to be migrated. ``folder`` is where the snapshot will be written, if that is known here.
+
+    ``namespaces`` are going to be delegated to the target besides the source's own, ``replaceable`` are hosts whose place
+    the target may take, and ``purge_stale`` says that what the source no longer has will be purged from the target.
+    ``backup_confirmed`` and ``accept_unsupported`` are what only the operator can say.
+    """
+
+    source_synchronizer: str
+    target_synchronizer: str
+    parties: t.Sequence[str] | None
+    excluded: t.Collection[str]
+    require_kms: bool
+    folder: str | None
+    protocol_version: int | None = None
+    skipped_users: t.Collection[str] = ()
+    method: str = OTHER_SYNCHRONIZER
+    accept_unsupported: bool = False
+    backup_confirmed: bool = False
+    namespaces: t.Collection[str] = ()
+    replaceable: t.Collection[str] = ()
+    purge_stale: bool = False
+    kms_provider: str = "aws"
+    rotate_keys: bool = False
+
+    @property
+    def stays_on_synchronizer(self) -> bool:
+        return self.method == SAME_SYNCHRONIZER
+
+
+@dataclass(frozen=True)
+class Finding:
+    id: str
+    severity: str
+    message: str
+    remedy: str
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Who moves. On one synchronizer an earlier run may have begun: ``only_on_source`` are those of them that the target does
+    not host yet, ``arrived`` those that it moved already and that are no longer the source's."""
+
+    moving: set[str] = field(default_factory=set)
+    only_on_source: set[str] = field(default_factory=set)
+    arrived: set[str] = field(default_factory=set)
+
+
+class Examination:
+    """Collects findings; a check that cannot be made because another failed is left out, never passed."""
+
+    def __init__(self, source: Participant, target: Participant, wish: Wish) -> None:
+        self.source, self.target, self.wish = source, target, wish
+        self.findings: list[Finding] = []
+        self.plan: dict[str, t.Any] = {"method": wish.method}
+
+    def error(self, identifier: str, message: str, remedy: str) -> None:
+        self.findings.append(Finding(identifier, "error", message, remedy))
+
+    def warn(self, identifier: str, message: str, remedy: str) -> None:
+        self.findings.append(Finding(identifier, "warning", message, remedy))
+
+    def attempt(self, check: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+        """Run a check; a refusal inside it becomes a finding, trouble with the connection ends the examination."""
+        try:
+            return check(*arguments)
+        except CantonError as exc:
+            if exc.error_id in CONNECTION_TROUBLE:
+                raise
+            self.error(exc.error_id or "refused", exc.message, exc.hint)
+            return None

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What stands against taking an identity to a KMS with its own keys (procedure 4 C), and against doing it where only an envelope is
+wanted (procedure 4 G)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import read_users
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    ADMIN_USER,
+    OPERATORS_TURN,
+    Identity,
+    Synchronizer,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import takes
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
+    contracts as preflight_contracts,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
+    ENVELOPE,
+    Examination,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.node import (
+    check_backup,
+    check_node,
+    check_pruning,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+
+if t.TYPE_CHECKING:
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
+
+
+NO_KEY = "1220" + 64 * "0"
+
+
+def examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
+    if exam.wish.method == ENVELOPE:
+        exam.error(
+            "envelope_needs_no_migration",
+            "A participant whose key store is encrypted with a KMS key (a wrapper key, an envelope) stays what it is: nothing has to be migrated",
+            "Set crypto.private-key-store.encryption.type = kms in its own configuration and restart it (role kms_participant renders it with "
+            "kms_participant_mode: envelope). Back up its database first: going back needs encryption.reverted = true.",
+        )
+        return
+    if exam.source.MAJOR != 3 or exam.target.MAJOR != 3:
+        exam.error(
+            "key_import_release",
+            "Keys are imported between participants of Canton 3 only",
+            "Migrate by delegation (method delegation), which works on Canton 2 too.",
+        )
+        return
+    source, target = initialisation.canton_3(exam.source), initialisation.canton_3(exam.target)
+    if not check_node(exam, exam.source, ours) or not _check_target(exam, target, ours, theirs):
+        return
+    check_backup(exam)
+    known_bugs.check(exam, ours, theirs)
+    exam.attempt(check_pruning, exam)
+    exam.attempt(_check_keys, exam, source, ours, theirs.uid == ours.uid)
+    exam.warn(
+        "key_copies_remain",
+        "The private keys were outside of the KMS until now: the old node's database and every backup of it have copies that stay valid",
+        "Destroy them when the migration is accepted. Keys that never were outside need method delegation.",
+    )
+    old = exam.attempt(synchronizers.find, exam.source, exam.wish.source_synchronizer)
+    if old is None or exam.attempt(synchronizers.known_id, exam.source, exam.wish.source_synchronizer) is None:
+        return
+    _check_synchronizers(exam, old)
+    parties = moving(source, ours.uid, old)
+    exam.plan["parties"] = len(parties)
+    exam.attempt(preflight_contracts.check_all_contracts, exam, old, parties)
+    users = exam.attempt(read_users, exam.source, [item.id for item in exam.source.identity_providers()])
+    exam.plan["users"] = len([user for user in users or () if user[1] not in (ADMIN_USER, *exam.wish.skipped_users)])
+
+
+def moving(source: V30, uid: str, old: Synchronizer) -> set[str]:
+    """Everybody: whoever the node hosts, and its admin party, as the identity itself moves."""
+    return {item.party for item in source.hostings(old.id, uid)} | {uid}
+
+
+def _check_target(exam: Examination, target: V30, ours: Identity, theirs: Identity) -> bool:
+    if not theirs.initialized and theirs.waiting_for in OPERATORS_TURN and theirs.uid in ("", ours.uid):
+        return True
+    if theirs.uid != ours.uid:
+        exam.error(
+            "key_import_target",
+            f"The target has an identity of its own ({theirs.uid or 'none, and does not wait for one'}), and a node keeps it for good",
+            f"Start a new node with an empty database and with {initialisation.MANUAL_LINES}.",
+        )
+        return False
+    outside = [key for key in target.own_keys() if not key.kms_key_id]
+    if outside:
+        exam.error(
+            "target_not_on_kms",
+            f"{len(outside)} of the target's keys are not in a KMS. Is it the source itself?",
+            "Correct the endpoints. The target is a second node, with crypto.provider = kms.",
+        )
+    return not outside
+
+
+def _check_keys(exam: Examination, source: V30, ours: Identity, arrived: bool) -> None:
+    old = initialisation.read_old(source)
+    exam.plan["keys"] = {key.fingerprint: f"{key.purpose} {key.spec}" for key in old.keys}
+    provider = exam.wish.kms_provider
+    for key in old.keys:
+        if takes(provider, key.spec, key.signs):
+            continue
+        words = f"The source's {key.purpose} key {key.fingerprint[:12]}… has spec {key.spec}, which Canton cannot use in the KMS of {provider.upper()}"
+        if key.purpose == "namespace":
+            exam.error(
+                "key_import_namespace_key",
+                words + ", and a namespace key can't be replaced",
+                "Migrate by delegation (method delegation)"
+                + (
+                    ", or to a KMS of GCP, which takes Ed25519 keys."
+                    if key.spec == "ec_curve25519" and provider == "aws"
+                    else "."
+                ),
+            )
+        elif exam.wish.rotate_keys:
+            exam.warn(
+                "key_import_rotates",
+                words + ": prepare replaces it on the source",
+                "Tell the other members of the synchronizer, whose nodes see the new key, if they watch for that.",
+            )
+        else:
+            exam.error(
+                "key_import_key_spec",
+                words,
+                "Replace it on the source before, with participant_key_rotation, or set rotate_keys (role: kms_migration_rotate_keys) to true.",
+            )
+    if not any(key.fingerprint == namespace_of(ours.uid) for key in old.keys):
+        exam.warn(
+            "key_import_root_offline",
+            "The source does not hold the root key of its namespace; the new node gets the delegated key that the source signs with",
+            "Keep the root key where it is.",
+        )
+    if not arrived:
+        _check_export(exam, source, ours)
+    wrapper = source.wrapper_key_id()
+    if wrapper is not None:
+        exam.warn(
+            "key_import_from_envelope",
+            f"The source's key store is encrypted with the KMS key {wrapper}; it gives its keys out all the same",
+            "If only this encryption was wanted, nothing has to be migrated.",
+        )
+
+
+def _check_export(exam: Examination, source: V30, ours: Identity) -> None:
+    """Asked for a key that nobody has, a node says whether it would give any out (recordings, identity)."""
+    try:
+        source.export_key_pair(NO_KEY, max(ours.protocol_versions))
+    except CantonError as exc:
+        if exc.error_id == "key_unknown":
+            return
+        if exc.error_id not in ("preview_commands_off", "keys_in_kms"):
+            raise
+        exam.error("key_import_not_exportable", exc.message, exc.hint)
+
+
+def _check_synchronizers(exam: Examination, old: Synchronizer) -> None:
+    others = [item.alias for item in exam.source.synchronizers() if item.id and item.id != old.id]
+    if others:
+        exam.warn(
+            "key_import_more_synchronizers",
+            f"The source knows {', '.join(sorted(others))} too, and is off there as well when the target has taken its place",
+            f"Register and connect the target there after the migration. Contracts on other synchronizers than {old.alias} are refused.",
+        )
+    wanted = exam.wish.target_synchronizer
+    there = {item.alias: item for item in exam.target.synchronizers()} if exam.target.identity().initialized else {}
+    if wanted in there and there[wanted].id not in ("", old.id):
+        exam.error(
+            "different_synchronizers",
+            f"The target's {wanted} is another synchronizer than the source's {old.alias}; with its identity a participant stays where it is",
+            "Name the same synchronizer for both, or choose another method.",
+        )

@@ -1,0 +1,171 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bugs of exact releases of Canton that a migration would meet (users 2, "Known bugs to gate on in preflight").
+
+This is the one place that looks at version numbers: a bug cannot be seen in what a node says about its API.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
+    METHODS,
+    SAME_SYNCHRONIZER,
+    Examination,
+)
+
+SOURCE, TARGET = "source", "target"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Releases ``line.first`` to ``line.last``; ``last`` None: every one of the line."""
+
+    line: tuple[int, int]
+    first: int
+    last: int | None
+
+    def __str__(self) -> str:
+        major, minor = self.line
+        if self.last is None:
+            return f"{major}.{minor}.x"
+        first = f"{major}.{minor}.{self.first}"
+        return first if self.first == self.last else f"{first} to {major}.{minor}.{self.last}"
+
+    def has(self, line: tuple[int, int], patch: int | None) -> bool | None:
+        """Whether this release is one of them; None: it may be, but the node does not tell its last number."""
+        if line != self.line:
+            return False
+        if self.last is None:
+            return True
+        return None if patch is None else self.first <= patch <= self.last
+
+
+@dataclass(frozen=True)
+class KnownBug:
+    """``number`` is the vendor's, or the release where none was published. ``keyed``: only contracts with a key meet it."""
+
+    number: str
+    affected: tuple[Range, ...]
+    sides: tuple[str, ...]
+    severity: str
+    text: str
+    remedy: str
+    methods: tuple[str, ...] = METHODS
+    keyed: bool = False
+
+    @property
+    def id(self) -> str:
+        return "known_bug_" + re.sub(r"[^0-9a-z]+", "_", self.number)
+
+    def hits(self, line: tuple[int, int], patch: int | None) -> bool | None:
+        found = [item.has(line, patch) for item in self.affected]
+        return True if True in found else None if None in found else False
+
+
+BUGS = (
+    KnownBug(
+        "25-013",
+        (Range((3, 4), 0, 8),),
+        (TARGET,),
+        "error",
+        "deletes imported contracts when it prunes",
+        "Upgrade it to 3.4.9 or later.",
+    ),
+    KnownBug(
+        "3.4.7 replay",
+        (Range((3, 4), 7, 7),),
+        (SOURCE, TARGET),
+        "warning",
+        "replays too many changes of active contracts when it connects, which can take long",
+        "Upgrade it to 3.4.9 or later, or allow for more downtime.",
+    ),
+    KnownBug(
+        "3.4.8 onboarding flag",
+        (Range((3, 4), 8, 8),),
+        (TARGET,),
+        "error",
+        "cannot clear the onboarding flag of new external parties",
+        "Upgrade it to 3.4.9 or later.",
+        methods=(SAME_SYNCHRONIZER,),
+    ),
+    KnownBug(
+        "25-004",
+        (Range((2, 8), 0, None), Range((2, 9), 0, 6), Range((2, 10), 0, 0)),
+        (TARGET,),
+        "error",
+        "loses the keys of contracts when it imports them",
+        "Upgrade it to 2.9.7, 2.10.1 or later, or exclude the parties of these contracts.",
+        keyed=True,
+    ),
+    KnownBug(
+        "24-003",
+        (Range((2, 7), 0, None), Range((2, 8), 0, 1)),
+        (TARGET,),
+        "error",
+        "cannot use contracts with keys after they were brought to it",
+        "Upgrade it to 2.9.7, 2.10.1 or later (2.8.2 cures this bug, but not 25-004), or exclude the parties of these contracts.",
+        keyed=True,
+    ),
+    KnownBug(
+        "24-028",
+        (Range((2, 8), 0, 11), Range((2, 9), 0, 5)),
+        (SOURCE, TARGET),
+        "warning",
+        "has party replication macros that fail after a hard domain migration",
+        "Do not use the console's party macros on it after the migration, or upgrade it to 2.8.12, 2.9.6 or later.",
+    ),
+)
+
+
+def parse(version: str) -> tuple[tuple[int, int], int | None] | None:
+    """Line and last number of ``3.5.10-SNAPSHOT``, ``2.10.4`` or ``2.8`` (all that Canton 2.8 tells); None: no version."""
+    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    if match is None:
+        return None
+    return (int(match[1]), int(match[2])), int(match[3]) if match[3] else None
+
+
+def check(exam: Examination, source: Identity, target: Identity) -> None:
+    """The bugs that do not depend on the contracts, and nodes that do not tell their release well enough."""
+    _check(exam, source, target, [bug for bug in BUGS if not bug.keyed])
+
+
+def check_keyed(exam: Examination, source: Identity, target: Identity, keyed: int) -> None:
+    """The bugs that concern contracts with keys; ``keyed`` is the number of those that move."""
+    if keyed:
+        _check(
+            exam, source, target, [bug for bug in BUGS if bug.keyed], f" ({keyed} of the moving contracts have a key)"
+        )
+
+
+def _check(exam: Examination, source: Identity, target: Identity, bugs: t.Sequence[KnownBug], why: str = "") -> None:
+    for side, identity in ((SOURCE, source), (TARGET, target)):
+        parsed = parse(identity.version)
+        if parsed is None:
+            continue
+        unclear = []
+        for bug in bugs:
+            if side not in bug.sides or exam.wish.method not in bug.methods:
+                continue
+            hit = bug.hits(*parsed)
+            if hit is None:
+                unclear.append(bug)
+            elif hit:
+                report = exam.error if bug.severity == "error" else exam.warn
+                report(
+                    bug.id, f"Canton {identity.version} of the {side} {bug.text} (bug {bug.number}){why}", bug.remedy
+                )
+        if unclear:
+            listed = "; ".join(f"{bug.number} ({', '.join(map(str, bug.affected))}): it {bug.text}" for bug in unclear)
+            exam.warn(
+                "release_not_visible",
+                f"Canton {identity.version} does not tell which exact release the {side} is. Known bugs of some: {listed}{why}",
+                "Look at its start script or its log for the release, and upgrade it if it is one of these.",
+            )

@@ -1,0 +1,158 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a move of parties on one synchronizer has to remember, because neither node can tell it later."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Offset
+
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Proof:
+    """That all contracts of a party were on the target, and the ledger ends of both at which they were compared.
+
+    ``target_offset`` is the target's ledger end before it was connected again.
+    """
+
+    contracts: int
+    digest: str
+    source_offset: Offset
+    target_offset: Offset
+    at: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """``begin``: the source's ledger end before the party was proposed; its activation is found after that."""
+
+    begin: Offset
+    proof: Proof | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Away:
+    """How a synchronizer connection stood before its participant was taken off all of them."""
+
+    connected: bool
+    manual_connect: bool
+
+
+@dataclasses.dataclass
+class Journal:
+    """``<base>.parties.json``, mode 0600, and the snapshots of the parties in the folder ``<base>.parties``.
+
+    ``target_away`` and ``source_away`` are not empty as long as that participant is kept off its synchronizers.
+    """
+
+    base: str
+    source: str
+    target: str
+    synchronizer: str
+    parties: dict[str, Entry] = dataclasses.field(default_factory=dict)
+    target_away: dict[str, Away] = dataclasses.field(default_factory=dict)
+    source_away: dict[str, Away] = dataclasses.field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return self.base + ".parties.json"
+
+    @property
+    def folder(self) -> str:
+        return self.base + ".parties"
+
+    def files(self, party: str) -> SnapshotFiles:
+        """The snapshot of a party. Its id may hold what a file name may not, and be cut to the same text as another's."""
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", party.partition("::")[0])[:40]
+        return SnapshotFiles(os.path.join(self.folder, f"{name}-{hashlib.sha256(party.encode()).hexdigest()[:12]}"))
+
+    def proven(self, party: str) -> Proof | None:
+        entry = self.parties.get(party)
+        return entry.proof if entry is not None else None
+
+    def write(self) -> None:
+        values = dataclasses.asdict(self)
+        del values["base"]
+        with private_file(self.path) as handle:
+            handle.write(json.dumps({"version": VERSION, **values}, indent=2, sort_keys=True).encode() + b"\n")
+
+    def make_folder(self) -> None:
+        try:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        except OSError as exc:
+            raise file_error(self.folder, "made", exc) from exc
+
+    def forget(self, parties: t.Iterable[str]) -> None:
+        """Forget parties, so that a later move of them begins anew, and delete their snapshots."""
+        for party in parties:
+            self.parties.pop(party, None)
+            files = self.files(party)
+            for path in (files.manifest, files.data):
+                try:
+                    os.unlink(path)
+                except FileNotFoundError:
+                    continue
+                except OSError as exc:
+                    raise file_error(path, "deleted", exc) from exc
+        self.write()
+
+
+def open_journal(base: str, source: str, target: str, synchronizer: str) -> Journal:
+    """The journal at ``base``, or a new one that is not written yet; refuses that of another move."""
+    path = base + ".parties.json"
+    try:
+        with open(path, encoding="utf-8") as handle:
+            values = json.load(handle)
+    except FileNotFoundError:
+        return Journal(base, source, target, synchronizer)
+    except OSError as exc:
+        raise file_error(path, "read", exc) from exc
+    except ValueError as exc:
+        raise _unreadable(path, "it is not JSON") from exc
+    try:
+        if values["version"] != VERSION:
+            raise _unreadable(path, f"its version is {values['version']}, not {VERSION}")
+        found = Journal(
+            base,
+            values["source"],
+            values["target"],
+            values["synchronizer"],
+            {party: _entry(item) for party, item in values["parties"].items()},
+            {alias: Away(**item) for alias, item in values["target_away"].items()},
+            {alias: Away(**item) for alias, item in values["source_away"].items()},
+        )
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise _unreadable(path, "its fields are not those of a journal") from exc
+    if (found.source, found.target, found.synchronizer) != (source, target, synchronizer):
+        raise CantonError(
+            f"{path} belongs to the move of parties from {found.source} to {found.target} on {found.synchronizer}",
+            error_id="journal_of_another_pair",
+            hint="Name the path of this pair's own journal; every move needs a path of its own.",
+        )
+    return found
+
+
+def _entry(values: dict[str, t.Any]) -> Entry:
+    proof = values["proof"]
+    return Entry(values["begin"], None if proof is None else Proof(**proof))
+
+
+def _unreadable(path: str, why: str) -> CantonError:
+    return CantonError(
+        f"{path} cannot be used: {why}",
+        error_id="journal_unreadable",
+        hint="Restore it from a backup. Without it, take the move back by hand (docs/same-synchronizer.md) and begin again.",
+    )

@@ -1,0 +1,376 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A move of parties on one synchronizer: where each party stands, how the contracts of both sides are compared, and how a
+participant is kept off its synchronizers and brought back. The steps themselves are in ``same_synchronizer``."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    ActiveContract,
+    Host,
+    Hosting,
+    Offset,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import (
+    Away,
+    Journal,
+    open_journal,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
+    delegation,
+    hosting,
+    synchronizers,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+if t.TYPE_CHECKING:
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
+
+
+# Where a party stands, told by its mapping alone.
+SOURCE = "source"  # hosted by the source alone
+PROPOSED = "proposed"  # the source has signed that both host it
+ONBOARDING = "onboarding"  # both host it, the target with the onboarding flag
+BOTH = "both"  # both host it
+TARGET = "target"  # hosted by the target alone
+
+SHOWN_DIFFERENCES = 10
+VISIBLE_SECONDS = 60.0  # an index may lag behind its node, and a transaction of others pass between two reads
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the module was asked for. Synchronizers by alias or id, times in seconds; ``base``: the journal's base name."""
+
+    source_synchronizer: str
+    target_synchronizer: str
+    base: str
+    wanted: t.Sequence[str] | None = None
+    excluded: t.Collection[str] = ()
+    parallel: int = 8
+    seconds: float = 300.0
+    quiet_seconds: float = 60.0
+    check: bool = False
+
+
+@dataclass(frozen=True)
+class Standings:
+    """The stage and the mapping of every party of the move, in the order of their ids."""
+
+    stages: dict[str, str]
+    mappings: dict[str, Hosting]
+
+    def at(self, *stages: str) -> list[str]:
+        return [party for party, stage in self.stages.items() if stage in stages]
+
+    def moved_to(self, stage: str, parties: t.Collection[str]) -> dict[str, object]:
+        """The stages as they are when ``parties`` stand at ``stage``."""
+        return {party: stage if party in parties else standing for party, standing in self.stages.items()}
+
+
+class Move:
+    """One move: two participants, one synchronizer, and the journal. Refuses at once what can't work."""
+
+    def __init__(self, source: Participant, target: Participant, options: Options) -> None:
+        self.options = options
+        self.check = options.check
+        self.source = _replicating(source)
+        self.target = _replicating(target)
+        self.store = synchronizers.known_id(source, options.source_synchronizer)
+        there = synchronizers.known_id(target, options.target_synchronizer)
+        if there != self.store:
+            raise CantonError(
+                f"source_synchronizer is {short(self.store)} and target_synchronizer is {short(there)}, but this move stays on one",
+                error_id="not_the_same_synchronizer",
+                hint="Name the same synchronizer for both, or migrate to another synchronizer, which goes another way.",
+            )
+        self.source_uid, self.target_uid = source.identity().uid, target.identity().uid
+        self.journal: Journal = open_journal(options.base, self.source_uid, self.target_uid, self.store)
+
+    # -- where the parties stand ----------------------------------------------------------------------------------
+
+    def connected(self, participant: Participant) -> bool:
+        return synchronizers.find(participant, self.store).connected
+
+    def witness(self) -> V30:
+        """A participant that is connected, since the store of one that is not is as old as its disconnect."""
+        if self.connected(self.source):
+            return self.source
+        if self.connected(self.target):
+            return self.target
+        raise CantonError(
+            f"Neither participant is connected to {short(self.store)}, so nobody can tell where the parties stand",
+            error_id="not_connected",
+            hint=f"Connect the {self.source.label} with ledgerops.canton.participant_synchronizer, then run again.",
+        )
+
+    def both_host(self, mapping: Hosting) -> Hosting:
+        """The mapping that adds the target, with the permission that the source has."""
+        permission = mapping.hosts[0].permission
+        hosts = (Host(self.source_uid, permission), Host(self.target_uid, permission, onboarding=True))
+        return Hosting(mapping.party, 1, hosts, mapping.signing_keys)
+
+    def hosted_alone(self, mapping: Hosting, uid: str) -> Hosting:
+        """The mapping with this participant alone, with the permission that the source has."""
+        here = mapping.host(self.source_uid)
+        permission = (here or mapping.hosts[0]).permission
+        return Hosting(mapping.party, 1, (Host(uid, permission),), mapping.signing_keys)
+
+    def proposals_on(self, participant: V30, mappings: t.Mapping[str, Hosting]) -> set[str]:
+        """Those parties whose proposal, just as this move makes it, this participant lists."""
+        listed = participant.hostings(self.store, self.target_uid, proposals=True)
+        return {item.party for item in listed if item.party in mappings and self._is_proposal(item, mappings)}
+
+    def _is_proposal(self, item: Hosting, mappings: t.Mapping[str, Hosting]) -> bool:
+        wanted = self.both_host(mappings[item.party])
+        return set(item.hosts) == set(wanted.hosts) and item.threshold == 1
+
+    def read(self, begun: bool = False) -> Standings:
+        """Where every party of the move stands now; refuses those that can't be moved, all at once.
+
+        ``begun``: only those whose move has begun, also where the journal does not know of it; none is refused.
+        """
+        witness = self.witness()
+        # a synchronizer may have far more parties than these two participants host
+        listed = [item for uid in (self.source_uid, self.target_uid) for item in witness.hostings(self.store, uid)]
+        in_force = {item.party: item for item in listed}
+        stages: dict[str, str] = {}
+        mappings: dict[str, Hosting] = {}
+        selection = hosting.PartySelection({}, {})
+        decentralized = witness.decentralized_namespaces(self.store)
+        namespaces = set() if begun else self._namespaces()
+        proposed = self.proposals_on(witness, {p: m for p, m in in_force.items() if m.host(self.source_uid)})
+        for party in sorted(in_force) if begun else self._asked(in_force):
+            mapping = in_force.get(party)
+            stage = None if mapping is None else self._stage(mapping, party in proposed)
+            if begun and not self._has_begun(party, stage):
+                continue
+            reason = None if begun else self._why_not(party, mapping, stage, namespaces, decentralized)
+            if reason or mapping is None or stage is None:
+                selection.refused[party] = reason or "neither participant hosts it on this synchronizer"
+            else:
+                stages[party], mappings[party] = stage, mapping
+        hosting.refuse_unmovable(selection)
+        return Standings(stages, mappings)
+
+    def _asked(self, in_force: t.Mapping[str, Hosting]) -> list[str]:
+        """The parties that were asked for, and those whose move has begun: nobody is left half moved."""
+        wanted = self.options.wanted
+        hosted = [party for party, item in in_force.items() if item.host(self.source_uid) and party != self.source_uid]
+        chosen = {party for party in (hosted if wanted is None else wanted) if party not in self.options.excluded}
+        begun = [party for party in self.options.excluded if party in self.journal.parties]
+        if begun:
+            raise CantonError(
+                f"{len(begun)} of the parties are excluded, but their move has begun: {some(begun)}",
+                error_id="excluded_while_moving",
+                hint="Move them to the end, or take the whole move back (state withdrawn) and begin again without them.",
+            )
+        return sorted(chosen | set(self.journal.parties))
+
+    def _has_begun(self, party: str, stage: str | None) -> bool:
+        """Both may have hosted a party before, and without its flag nobody can tell: it has to be named then."""
+        named = party in (self.options.wanted or ())
+        return party in self.journal.parties or stage == ONBOARDING or (stage == BOTH and named)
+
+    def _stage(self, mapping: Hosting, proposed: bool) -> str | None:
+        here, there = mapping.host(self.source_uid), mapping.host(self.target_uid)
+        if len(mapping.hosts) != (here is not None) + (there is not None) or mapping.threshold > 1:
+            return None
+        if here is None or there is None:
+            alone = PROPOSED if proposed else SOURCE
+            return alone if here is not None else TARGET
+        return ONBOARDING if there.onboarding else BOTH
+
+    def _namespaces(self) -> set[str]:
+        """The source's own, and those of which both participants have a delegation: the source proposes, the target ends it."""
+        mine = delegation.delegated_namespaces(self.source, self.store)
+        return {namespace_of(self.source_uid)} | (mine & delegation.delegated_namespaces(self.target, self.store))
+
+    def _why_not(
+        self,
+        party: str,
+        mapping: Hosting | None,
+        stage: str | None,
+        namespaces: t.Collection[str],
+        decentralized: t.Collection[str],
+    ) -> str | None:
+        if mapping is None:
+            return "neither participant hosts it on this synchronizer"
+        if stage in (None, SOURCE, PROPOSED):
+            return hosting.why_not_movable(mapping, self.source_uid, namespaces, decentralized)
+        if party in self.journal.parties:
+            return None
+        if stage == TARGET:
+            return "the source does not host it on this synchronizer"
+        return "both participants host it already, and the journal knows nothing of its move" + (
+            ": take it back (state withdrawn, with this party in parties) and begin again"
+            if stage == ONBOARDING
+            else ""
+        )
+
+    # -- what must not happen -------------------------------------------------------------------------------------
+
+    def unproven(self, stands: Standings) -> list[str]:
+        """Parties that the target hosts already, and whose contracts are not proven to be there."""
+        return [party for party in stands.at(ONBOARDING) if self.journal.proven(party) is None]
+
+    def refuse_back_too_early(self, stands: Standings) -> None:
+        """Contracts of parties that are hosted already can only be imported if the target saw nothing of them before."""
+        early = self.unproven(stands)
+        if early and self.connected(self.target):
+            raise CantonError(
+                f"The {self.target.label} was connected before the contracts of {len(early)} parties were there: {some(early)}",
+                error_id="connected_too_early",
+                hint="Take the move back (state withdrawn), then begin again. The source still hosts them and has everything.",
+            )
+
+    # -- comparing ------------------------------------------------------------------------------------------------
+
+    def compare(self, parties: t.Sequence[str]) -> Comparison:
+        """Refuse unless the target has exactly the contracts of these parties that the source has, all on this synchronizer.
+
+        Equal, not only all: one more on the target is one that was archived on the source since.
+        """
+        found: list[Comparison] = []
+
+        def equal() -> bool:
+            found.append(self._compare_once(parties))
+            return found[-1].equal(self.store)
+
+        if not wait_for(equal, VISIBLE_SECONDS):
+            raise self._difference(parties, found[-1])
+        return found[-1]
+
+    def _compare_once(self, parties: t.Sequence[str]) -> Comparison:
+        end = self.source.ledger_end()
+        partners: set[str] = set()
+
+        def noted() -> t.Iterator[ActiveContract]:
+            for item in self.source.active_contracts(parties, end):
+                partners.update(item.stakeholders)
+                yield item
+
+        expected = tally(noted(), parties)
+        target_end = self.target.ledger_end()
+        there = tally(self._on_target(parties, partners, target_end), parties)
+        return Comparison(expected, there, end, target_end, frozenset(partners))
+
+    def _on_target(
+        self, parties: t.Collection[str], partners: t.Collection[str], offset: Offset
+    ) -> t.Iterator[ActiveContract]:
+        """Contracts of ``parties`` on the target. It is asked for their partners as well: while it is off the synchronizer
+        it may show a shared contract to those alone that it knows to host."""
+        asked = {*parties, *partners}
+        return (
+            item for item in self.target.active_contracts(sorted(asked), offset) if item.stakeholders & set(parties)
+        )
+
+    def _difference(self, parties: t.Sequence[str], found: Comparison) -> CantonError:
+        """Names the first ids that differ; only here are all ids held in memory."""
+        wanted = {item.contract_id for item in self.source.active_contracts(parties, found.source_offset)}
+        here = {item.contract_id for item in self._on_target(parties, found.partners, found.target_offset)}
+        missing, unexpected = sorted(wanted - here), sorted(here - wanted)
+        text = f"The {self.target.label} shows {len(here)} contracts of these {len(parties)} parties, the {self.source.label} {len(wanted)}"
+        if missing:
+            text += f"; {len(missing)} are missing, first {missing[0]}"
+        if unexpected:
+            text += f"; {len(unexpected)} are only on the {self.target.label}, first {unexpected[0]}"
+        if not missing and not unexpected:
+            text += "; some of them are on another synchronizer"
+        return CantonError(
+            text,
+            error_id="contracts_differ",
+            hint="Nothing is lost: the source has everything. Look at the target's log. If applications ran meanwhile, stop them, "
+            "take the move back (state withdrawn) and begin again.",
+            details={
+                "missing": missing[:SHOWN_DIFFERENCES],
+                "unexpected": unexpected[:SHOWN_DIFFERENCES],
+                "expected": len(wanted),
+                "found": len(here),
+            },
+        )
+
+    # -- off the synchronizers and back ---------------------------------------------------------------------------
+
+    def keep_away(self, participant: V30, noted: dict[str, Away]) -> None:
+        """Take a participant off all its synchronizers, so that a restart does not bring it back; ``noted`` tells the way back."""
+        connected = [item for item in participant.synchronizers() if item.connected]
+        for item in connected:
+            noted.setdefault(item.alias, Away(True, item.manual_connect))
+        self.journal.write()
+        for item in connected:
+            if not item.manual_connect:
+                participant.set_manual_connect(item.alias, True)
+        for item in connected:
+            synchronizers.set_connected(participant, item.alias, False, self.options.seconds)
+
+    def bring_back(self, participant: V30, noted: dict[str, Away]) -> None:
+        """Connect what was connected before; the synchronizer of the move in any case."""
+        alias = synchronizers.find(participant, self.store).alias
+        for name, how in {alias: Away(True, False), **noted}.items():
+            item = synchronizers.find(participant, name)
+            if name in noted and item.manual_connect != how.manual_connect:
+                participant.set_manual_connect(name, how.manual_connect)
+            if not item.connected:
+                synchronizers.set_connected(participant, name, True, self.options.seconds)
+        if noted:
+            noted.clear()
+            self.journal.write()
+
+    # -- results --------------------------------------------------------------------------------------------------
+
+    def outcome(
+        self,
+        stands: Standings,
+        before: dict[str, object],
+        after: dict[str, object],
+        warnings: t.Sequence[str] = (),
+        **more: object,
+    ) -> Outcome:
+        result: dict[str, object] = {
+            "parties": list(stands.stages),
+            "stages": dict(stands.stages),
+            "held": bool(self.unproven(stands)),
+            **more,
+        }
+        return Outcome(before, after, result, list(warnings))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    source: Tally
+    target: Tally
+    source_offset: Offset
+    target_offset: Offset
+    partners: frozenset[str]
+
+    def equal(self, store: str) -> bool:
+        return self.target.same_contracts(self.source) and set(self.target.synchronizers) <= {store}
+
+
+def _replicating(participant: Participant) -> V30:
+    if participant.MAJOR < 3:
+        raise CantonError(
+            f"The {participant.label} runs Canton {participant.MAJOR}, where parties can't be moved on one domain this way",
+            error_id="not_offered",
+            hint="Migrate to another domain (the other method), or after an upgrade to Canton 3.5.",
+        )
+    found = t.cast("V30", participant)
+    lacks = found.lacks_for_replication()
+    if lacks:
+        raise CantonError(
+            f"The {found.label} can't move parties on one synchronizer: its API lacks {', '.join(lacks)}",
+            error_id="not_offered",
+            hint="That takes Canton 3.5 on both sides. Upgrade, or migrate to another synchronizer.",
+        )
+    return found

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Namespace delegation: what is there, what is missing, how it is signed, loaded and proven."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
+    Key,
+    SignedDelegation,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+SIGNED_SECONDS = 30.0  # a node's own store shows what it has signed at once, but for a read that lags behind
+
+
+# -- delegation -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DelegationState:
+    """Where a delegation is found: the source's own store, the target's own store, the synchronizer's store."""
+
+    source: bool
+    target: bool
+    synchronizer: bool
+
+    @property
+    def complete(self) -> bool:
+        """In force. The source's own store need not have it: the root key may have signed elsewhere."""
+        return self.target and self.synchronizer
+
+
+def namespace_key(participant: Participant, uid: str) -> Key:
+    """The participant's namespace signing key: the one whose fingerprint is the namespace."""
+    key = next((key for key in participant.own_keys() if key.fingerprint == namespace_of(uid)), None)
+    if key is None:
+        raise CantonError(
+            f"The {participant.label} does not hold its own namespace key {namespace_of(uid)[:12]}…",
+            error_id="namespace_key_missing",
+            hint="Its root key is kept elsewhere (offline): bring it back into the vault for the time of the migration.",
+        )
+    return key
+
+
+def is_delegated(participant: Participant, store: str, namespace: str, target_key: str) -> bool:
+    return any(item.target == target_key for item in participant.delegations(store, namespace))
+
+
+def delegation_state(
+    source: Participant | None, target: Participant, namespace: str, target_key: str, synchronizer: str
+) -> DelegationState:
+    """Without a ``source`` its signature is at hand: it came in a file."""
+    return DelegationState(
+        source is None or is_delegated(source, AUTHORIZED, namespace, target_key),
+        is_delegated(target, AUTHORIZED, namespace, target_key),
+        is_delegated(target, synchronizer, namespace, target_key),
+    )
+
+
+def refuse_removed_delegation(
+    source: Participant | None, target: Participant | None, namespace: str, target_key: str, synchronizer: str
+) -> None:
+    """A delegation that was removed never comes back for the same key, though every call answers OK (recordings)."""
+    places = ((source, AUTHORIZED), (target, AUTHORIZED), (target, synchronizer))
+    for participant, store in places:
+        if participant is None:
+            continue
+        removed = participant.signed_delegations(store, namespace, removed=True)
+        if any(item.delegation.target == target_key for item in removed):
+            raise CantonError(
+                f"The delegation of namespace {namespace[:12]}… to key {target_key[:12]}… was removed once ({participant.label})",
+                error_id="delegation_was_removed",
+                hint="Canton never honours it again for this key: migrate to a participant with another namespace key.",
+            )
+
+
+def refuse_without_root_key(source: Participant, namespace: str, state: DelegationState) -> None:
+    """Only the root key can sign the delegation; it is not needed once that is signed (procedure 1)."""
+    if not state.source and not any(key.fingerprint == namespace for key in source.own_keys()):
+        raise CantonError(
+            f"The {source.label} does not hold the root key of namespace {namespace[:12]}…, which alone can delegate it",
+            error_id="namespace_key_missing",
+            hint="Bring the root key back into its vault for the time of the migration, or have the node that holds it sign: "
+            "online as source, or offline into a signed_file.",
+        )
+
+
+def delegate(
+    source: Participant, target: Participant, namespace: str, target_key: Key, synchronizer: str, seconds: float
+) -> None:
+    """Delegate ``namespace`` to the target's key and load it on the target (procedure 2, steps 3 to 6)."""
+    written_for = target.written_for(synchronizers.find(target, synchronizer))
+    chain = sign(source, namespace, target_key, written_for)
+    load(source, target, chain, synchronizer, seconds)
+
+
+def sign(source: Participant, namespace: str, target_key: Key, written_for: int | None) -> list[SignedDelegation]:
+    """Root certificate and delegation of ``namespace``, signed by the source's root key unless they are there already."""
+    if not is_delegated(source, AUTHORIZED, namespace, target_key.fingerprint):
+        source.authorize_delegation(namespace, target_key)
+        wait_for(lambda: is_delegated(source, AUTHORIZED, namespace, target_key.fingerprint), SIGNED_SECONDS)
+    return _chain(source, namespace, target_key.fingerprint, written_for)
+
+
+def load(
+    source: Participant | None,
+    target: Participant,
+    chain: t.Sequence[SignedDelegation],
+    synchronizer: str,
+    seconds: float,
+) -> None:
+    """Load root certificate and delegation, in this order, on the target whose key the delegation is for.
+
+    Proof is the list of the synchronizer's store, never an answer.
+    """
+    target.add_transactions(AUTHORIZED, [item.signed for item in chain])
+    delegation = chain[-1].delegation
+
+    def in_force() -> bool:
+        return delegation_state(source, target, delegation.namespace, delegation.target, synchronizer).complete
+
+    if not wait_for(in_force, seconds):
+        raise CantonError(
+            f"The delegation of {delegation.namespace[:12]}… to {delegation.target[:12]}… was accepted, but the synchronizer does not list it",
+            error_id="delegation_not_effective",
+            hint="Look whether the target is connected to the synchronizer and healthy, then run again.",
+        )
+
+
+def _chain(source: Participant, namespace: str, target_key: str, written_for: int | None) -> list[SignedDelegation]:
+    """Root certificate first, then the delegation: the other order is refused (recordings)."""
+    stored = source.signed_delegations(AUTHORIZED, namespace, written_for=written_for)
+    root = [item for item in stored if item.delegation.is_root_certificate]
+    delegation = [item for item in stored if item.delegation.target == target_key]
+    if not root or not delegation:
+        raise CantonError(
+            f"The {source.label} has no {'root certificate' if not root else 'delegation'} for namespace {namespace[:12]}… in its store",
+            error_id="certificate_missing",
+            hint="Check that the source is the participant that owns this namespace.",
+        )
+    return [root[0], delegation[0]]
+
+
+def delegated_namespaces(target: Participant, synchronizer: str) -> set[str]:
+    """The namespaces for whose parties the target can sign on this synchronizer: its own, and those delegated to its key.
+
+    A delegation counts when both the target's own store and the synchronizer's list it, and when it is for all parties.
+    """
+    own = target.identity().namespace
+
+    def listed(store: str) -> set[str]:
+        found = target.delegations(store)
+        return {item.namespace for item in found if item.target == own and item.restriction != "specific"}
+
+    return {own} | (listed(AUTHORIZED) & listed(synchronizer))

@@ -1,0 +1,245 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A delegation between participants that cannot be reached together: what goes to the root key, and what comes back.
+
+``TargetKey`` is the target's public namespace key, ``SignedChain`` what the root key made of it: root certificate and
+delegation. Both hold only what is public anyway, and travel as a JSON object, in a file or otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key, SignedDelegation
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
+    delegation as namespace_delegation,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+
+TARGET_KEY = "ledgerops.canton target key"
+SIGNED_DELEGATION = "ledgerops.canton signed delegation"
+VERSION = 1
+Values = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class TargetKey:
+    """The key that a namespace is to be delegated to. ``written_for``: see ``written_for`` of the dialects."""
+
+    canton: int
+    participant: str
+    key: Key
+    written_for: int | None
+
+    def as_dict(self) -> Values:
+        return {
+            "format": TARGET_KEY,
+            "version": VERSION,
+            "canton": self.canton,
+            "participant": self.participant,
+            "fingerprint": self.key.fingerprint,
+            "name": self.key.name,
+            "public_key": encoded(self.key.public_key),
+            "written_for": self.written_for,
+        }
+
+
+@dataclass(frozen=True)
+class SignedChain:
+    """A delegation with its root certificate, as signed by the root key."""
+
+    canton: int
+    root_certificate: SignedDelegation
+    delegation: SignedDelegation
+    written_for: int | None
+
+    @property
+    def namespace(self) -> str:
+        return self.delegation.delegation.namespace
+
+    @property
+    def target_key(self) -> str:
+        return self.delegation.delegation.target
+
+    @property
+    def transactions(self) -> list[SignedDelegation]:
+        """In the order in which a node takes them."""
+        return [self.root_certificate, self.delegation]
+
+    def as_dict(self) -> Values:
+        return {
+            "format": SIGNED_DELEGATION,
+            "version": VERSION,
+            "canton": self.canton,
+            "namespace": self.namespace,
+            "target_key": self.target_key,
+            "written_for": self.written_for,
+            "root_certificate": encoded(self.root_certificate.signed),
+            "delegation": encoded(self.delegation.signed),
+            "sha256": digest(self.root_certificate.signed, self.delegation.signed),
+        }
+
+
+# -- at the target and at the root key --------------------------------------------------------------------------------
+
+
+def target_key(target: Participant, synchronizer: str | None) -> TargetKey:
+    """What a target tells the holder of a root key. Canton 2 has to know the domain whose form the signature must have."""
+    uid = target.identity().uid
+    written_for = None
+    if synchronizer is not None:
+        written_for = target.written_for(synchronizers.find(target, synchronizer))
+    elif target.MAJOR == 2:
+        raise CantonError(
+            "Canton 2 signs for the form of a certain domain",
+            error_id="synchronizer_missing",
+            hint="Name the target's domain in synchronizer.",
+        )
+    return TargetKey(target.MAJOR, uid, namespace_delegation.namespace_key(target, uid), written_for)
+
+
+def sign(source: Participant, namespace: str, key: TargetKey) -> SignedChain:
+    """Have the source's root key sign. It needs no synchronizer for that."""
+    root, delegation = namespace_delegation.sign(source, namespace, key.key, key.written_for)
+    return SignedChain(source.MAJOR, root, delegation, key.written_for)
+
+
+def refuse_unfit(chain: SignedChain, target: Participant, key: str, written_for: int | None) -> None:
+    """Refuse a chain for another key than the target's, or in a form that the target's domain does not take."""
+    if chain.target_key != key:
+        raise CantonError(
+            f"The delegation was signed for key {chain.target_key[:12]}…, and the {target.label}'s namespace key is {key[:12]}…",
+            error_id="signed_for_another_key",
+            hint="Sign again for this target: its key is written by state key_exported.",
+        )
+    if chain.written_for != written_for:
+        raise CantonError(
+            f"The delegation was signed in the form of protocol version {chain.written_for}, and the target's domain takes that of {written_for}",
+            error_id="signed_for_another_domain",
+            hint="Write the target's key again with synchronizer set to the domain that is meant, and sign again.",
+        )
+
+
+# -- reading what somebody else wrote ---------------------------------------------------------------------------------
+
+
+def read_target_key(values: t.Any, reader: Participant, where: str) -> TargetKey:
+    """The key in a JSON object; ``reader`` is the participant that is to sign, ``where`` names the object in errors."""
+    found = _checked(values, TARGET_KEY, reader, where, ("participant", "fingerprint", "name", "public_key"))
+    key = _sound(where, reader.read_key, _sound(where, decoded, found["public_key"]), found["name"])
+    if key.fingerprint != found["fingerprint"] or not found["participant"].endswith("::" + key.fingerprint):
+        raise _damaged(where, "its public key is not that of the participant it names")
+    return TargetKey(found["canton"], found["participant"], key, found["written_for"])
+
+
+def read_signed(values: t.Any, reader: Participant, where: str) -> SignedChain:
+    """The signed delegation in a JSON object. Whether the signatures are right only a node can tell, and does when it loads them."""
+    texts = ("namespace", "target_key", "root_certificate", "delegation", "sha256")
+    found = _checked(values, SIGNED_DELEGATION, reader, where, texts)
+    raws = [_sound(where, decoded, found[name]) for name in ("root_certificate", "delegation")]
+    if digest(*raws) != found["sha256"]:
+        raise _damaged(where, "its content does not match its digest")
+    parts = [_sound(where, reader.read_delegation, raw) for raw in raws]
+    if parts[0] is None or parts[1] is None:
+        raise _damaged(where, "it does not hold two namespace delegations")
+    if not parts[0].delegation.is_root_certificate:
+        raise _damaged(where, "it does not begin with a root certificate")
+    chain = SignedChain(found["canton"], parts[0], parts[1], found["written_for"])
+    if {chain.namespace, parts[0].delegation.namespace} != {found["namespace"]}:
+        raise _damaged(where, "its parts are of another namespace than it names")
+    if chain.target_key != found["target_key"]:
+        raise _damaged(where, "its delegation is for another key than it names")
+    return chain
+
+
+def _checked(values: t.Any, kind: str, reader: Participant, where: str, texts: t.Sequence[str]) -> Values:
+    """The object, if it is one of this kind whose texts are all there, and for this major release of Canton."""
+    if not isinstance(values, dict) or values.get("format") != kind:
+        raise CantonError(
+            f"{where} is no {kind.rpartition('canton ')[2]} of this collection",
+            error_id="delegation_file_foreign",
+            hint="A target's key is written by state key_exported, a signed delegation by state signed.",
+        )
+    if values.get("version") != VERSION:
+        raise CantonError(
+            f"{where} has version {values.get('version')}; this release of the collection reads version {VERSION}",
+            error_id="delegation_file_version",
+            hint="Write it with the same release of the collection as it is read with.",
+        )
+    written_for = values.get("written_for")
+    if not all(isinstance(values.get(name), str) for name in texts) or not isinstance(written_for, (int, type(None))):
+        raise _damaged(where, "it is not complete")
+    if values.get("canton") != reader.MAJOR:
+        raise CantonError(
+            f"{where} is from Canton {values.get('canton')}, and the {reader.label} runs Canton {reader.MAJOR}",
+            error_id="release_lines",
+            hint="Delegations are valid within one major release only.",
+        )
+    return values
+
+
+def _sound(where: str, read: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+    try:
+        return read(*arguments)
+    except (CantonError, binascii.Error, ValueError) as exc:
+        raise _damaged(where, "its content cannot be read") from exc
+
+
+def _damaged(where: str, why: str) -> CantonError:
+    return CantonError(
+        f"{where} cannot be used: {why}",
+        error_id="delegation_file_damaged",
+        hint="Bring the file over again, or have it written again.",
+    )
+
+
+def encoded(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def decoded(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def digest(*raws: bytes) -> str:
+    return hashlib.sha256(b"".join(len(raw).to_bytes(4, "big") + raw for raw in raws)).hexdigest()
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def read_file(path: str) -> t.Any:
+    """The JSON in a file that has to be there."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return json.load(handle)
+    except OSError as exc:
+        raise file_error(path, "read", exc) from exc
+    except ValueError as exc:
+        raise _damaged(path, "it is not JSON") from exc
+
+
+def read_own_file(path: str) -> t.Any:
+    """What stands in a file that will be written: None when it is not there or no JSON."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return json.load(handle)
+    except (FileNotFoundError, ValueError):
+        return None
+    except OSError as exc:
+        raise file_error(path, "read", exc) from exc
+
+
+def write_file(path: str, values: Values) -> None:
+    with private_file(path) as handle:
+        handle.write(json.dumps(values, indent=2, sort_keys=True).encode() + b"\n")

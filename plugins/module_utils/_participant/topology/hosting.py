@@ -1,0 +1,284 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosting of parties: which can move, what is missing on the target, how it is authorised and proven."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    MAPPING_ALREADY_EXISTS,
+    Host,
+    Hosting,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+
+def refuse_failed(errors: t.Iterable[CantonError | None], what: str) -> None:
+    """Refuse if any of many calls failed for good; one that was done before, or may be sent again, is no failure."""
+    failures = [
+        error
+        for error in errors
+        if error is not None and error.error_id != MAPPING_ALREADY_EXISTS and not error.retryable
+    ]
+    if failures:
+        first = failures[0]
+        raise CantonError(
+            f"{len(failures)} parties {what}. First error: {first.message}",
+            first.error_id,
+            first.hint,
+            details=first.details,
+        )
+
+
+def authorize_until(
+    send: t.Callable[[list[str]], t.Sequence[CantonError | None]],
+    missing: t.Callable[[], tuple[list[str], list[str]]],
+    seconds: float,
+    what: str,
+) -> None:
+    """Send and stay until everything is listed. ``missing`` tells what is not there yet, and which of it has to be sent.
+
+    An accepted transaction can be lost (recordings, "An OK that was lost"), so what does not appear is sent again.
+    """
+    remaining = seconds
+    left, unsent = missing()
+    while left:
+        if unsent:
+            refuse_failed(send(unsent), what)
+        if wait_for(lambda: not missing()[0], min(LOST_AFTER_SECONDS, remaining)):
+            return
+        left, unsent = missing()
+        remaining -= LOST_AFTER_SECONDS
+        if left and remaining <= 0:
+            raise CantonError(
+                f"{len(left)} parties {what}: it was accepted, but the synchronizer does not show it after {seconds:g} s: {some(left)}",
+                error_id="not_effective",
+                hint="Look at the connections of both participants to the synchronizer, then run again.",
+            )
+
+
+IS_ADMIN_PARTY = "it is the admin party of the source, which never moves"
+OF_ANOTHER_NAMESPACE = "it belongs to another namespace, which no delegation to the target covers"
+HAVE_IT_DELEGATED = (
+    "Have the holder of that namespace's root key delegate it to the target with participant_namespace_delegation "
+    "(role: kms_migration_root_holder or kms_migration_signed_delegations), or exclude these parties."
+)
+# Errors that mostly mean: the keys of this node may not sign for the party.
+UNSIGNED = (
+    "redacted",
+    "TOPOLOGY_UNAUTHORIZED_TRANSACTION",
+    "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
+    "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
+)
+LOST_AFTER_SECONDS = 10.0  # an accepted mapping that is not listed by then is taken for lost and sent again
+
+
+# -- parties ----------------------------------------------------------------------------------------------------------
+
+
+def why_not_movable(
+    item: Hosting, source: str, namespaces: t.Collection[str], decentralized: t.Collection[str]
+) -> str | None:
+    """Why these namespaces, which the target signs for, cannot authorise a move of this party alone, or None (procedure 2, step 7)."""
+    namespace = namespace_of(item.party)
+    if item.party == source:
+        return IS_ADMIN_PARTY
+    if namespace in decentralized:
+        return "its namespace is decentralised: the owners of that namespace have to authorise the move"
+    if item.signing_keys:
+        return "it is an external party: its own key has to authorise the move"
+    if namespace not in namespaces:
+        return OF_ANOTHER_NAMESPACE
+    if len(item.hosts) > 1:
+        return f"it is hosted by {len(item.hosts)} participants, which have to agree"
+    if item.threshold > 1:
+        return f"its confirmation threshold is {item.threshold}"
+    if any(host.onboarding for host in item.hosts):
+        return "it is still being onboarded on the source"
+    return None
+
+
+@dataclass
+class PartySelection:
+    """The parties of a source: those that can move, as mappings, and those that cannot, with the reason."""
+
+    movable: dict[str, Hosting]
+    refused: dict[str, str]
+
+    def namespaces(self) -> dict[str, int]:
+        """The namespaces of those that can move, each with the number of its parties."""
+        return dict(sorted(Counter(namespace_of(party) for party in self.movable).items()))
+
+
+def select_parties(
+    source: Participant,
+    source_uid: str,
+    store: str,
+    wanted: t.Sequence[str] | None,
+    excluded: t.Collection[str],
+    namespaces: t.Collection[str] = (),
+) -> PartySelection:
+    """All parties hosted by the source less the excluded ones, or exactly ``wanted``.
+
+    ``namespaces`` are those that the target signs for besides the source's own. The admin party is left out silently
+    unless it was asked for by name.
+    """
+    hosted = {item.party: item for item in source.hostings(store, source_uid)}
+    decentralized = source.decentralized_namespaces(store)
+    selection = PartySelection({}, {})
+    for party in sorted(hosted) if wanted is None else wanted:
+        if party in excluded or (wanted is None and party == source_uid):
+            continue
+        if party == source_uid:
+            selection.refused[party] = IS_ADMIN_PARTY
+        elif party not in hosted:
+            selection.refused[party] = "the source does not host it on this synchronizer"
+        else:
+            covered = {namespace_of(source_uid), *namespaces}
+            reason = why_not_movable(hosted[party], source_uid, covered, decentralized)
+            if reason:
+                selection.refused[party] = reason
+            else:
+                selection.movable[party] = hosted[party]
+    return selection
+
+
+def refuse_unmovable(selection: PartySelection) -> None:
+    if selection.refused:
+        listed = "; ".join(f"{short(party)}: {reason}" for party, reason in sorted(selection.refused.items())[:5])
+        more = len(selection.refused) - 5
+        raise CantonError(
+            f"{len(selection.refused)} of the parties cannot be moved: {listed}"
+            + (f"; and {more} more" if more > 0 else ""),
+            error_id="parties_not_movable",
+            hint=HAVE_IT_DELEGATED
+            if set(selection.refused.values()) == {OF_ANOTHER_NAMESPACE}
+            else "Exclude them (they stay with the source), or move them by their own authorisation first.",
+            details={"refused": dict(sorted(selection.refused.items()))},
+        )
+
+
+def hosted_on(mapping: Hosting, participant: str) -> Hosting:
+    """The same party with the same permission, hosted by ``participant`` alone."""
+    return Hosting(mapping.party, 1, (Host(participant, mapping.hosts[0].permission),), mapping.signing_keys)
+
+
+def missing_hostings(
+    target: Participant, store: str, wanted: t.Mapping[str, Hosting], replaceable: t.Collection[str] = ()
+) -> dict[str, Hosting]:
+    """Those of ``wanted`` that are not shown as they are to be proven; refuses when another mapping stands in the way.
+
+    They are proven by the synchronizer's store, or, as long as a Canton 2 target is away from it, by the target's own.
+    Participants that are ``replaceable`` are not in the way where they host a party alone: the new mapping ends that
+    (recordings, "The way back").
+    """
+    in_force = {item.party: item for item in target.hostings(store) if item.party in wanted}
+    proof = target.proof_store(store)
+    shown = in_force if proof == store else {item.party: item for item in target.hostings(proof)}
+    different = {
+        party: item[party]
+        for party, mapping in wanted.items()
+        for item in (shown, in_force)
+        if party in item and item[party].hosts != mapping.hosts
+    }
+    elsewhere = {party: item for party, item in different.items() if not _is_replaceable(item, replaceable)}
+    if elsewhere:
+        raise _hosted_elsewhere(elsewhere, wanted)
+    if different and not target.REPLACES_HOSTS:
+        raise CantonError(
+            f"{len(different)} of the parties are hosted by others on the target's synchronizer, and Canton 2 cannot replace a host: {some(different)}",
+            error_id="hosted_elsewhere",
+            hint="Let the former host take itself out of them while it is connected there, or move to another domain.",
+            details={"parties": sorted(different)},
+        )
+    return {party: mapping for party, mapping in wanted.items() if party not in shown or party in different}
+
+
+def _is_replaceable(item: Hosting, replaceable: t.Collection[str]) -> bool:
+    alone = len(item.hosts) == 1 and item.threshold == 1 and not item.signing_keys
+    return alone and item.hosts[0].participant in replaceable
+
+
+def _hosted_elsewhere(found: t.Mapping[str, Hosting], wanted: t.Mapping[str, Hosting]) -> CantonError:
+    hosts = sorted({host.participant for item in found.values() for host in item.hosts})
+    first = min(found)
+    return CantonError(
+        f"{len(found)} of the parties are hosted differently on the target's synchronizer: {some(found)}; "
+        f"{short(first)} is hosted by {_hosts(found[first])}, and it should be by {_hosts(wanted[first])}",
+        error_id="hosted_elsewhere",
+        hint="Their mapping there would have to be replaced: exclude them, or remove that hosting first. If it is a participant "
+        f"that was given up, name it in replace_hosts (role: kms_migration_replace_hosts); its full id is among: {', '.join(hosts[:3])}",
+        details={"parties": sorted(found), "hosts": hosts},
+    )
+
+
+def _hosts(mapping: Hosting) -> str:
+    return ", ".join(f"{short(host.participant)} with permission {host.permission}" for host in mapping.hosts)
+
+
+def host_parties(
+    target: Participant,
+    store: str,
+    wanted: t.Mapping[str, Hosting],
+    parallel: int,
+    seconds: float,
+    replaceable: t.Collection[str] = (),
+) -> list[str]:
+    """Host parties and stay until the synchronizer's store shows every one; returns those that had to be sent again.
+
+    ``Authorize`` without waiting answers OK before the synchronizer has the mapping, and such an OK can be lost
+    (recordings, "An OK that was lost"): what does not appear is sent again until ``seconds`` are over.
+    """
+    missing = dict(wanted)
+    again: list[str] = []
+
+    def all_there() -> bool:
+        missing_now = missing_hostings(target, store, wanted, replaceable)
+        missing.clear()
+        missing.update(missing_now)
+        return not missing
+
+    remaining = seconds
+    while missing:
+        errors = target.host_parties(store, list(missing.values()), parallel)
+        failures = [
+            error
+            for error in errors
+            if error is not None and error.error_id != MAPPING_ALREADY_EXISTS and not error.retryable
+        ]
+        if failures:
+            raise _cannot_host(failures[0], len(failures), len(missing))
+        if wait_for(all_there, min(LOST_AFTER_SECONDS, remaining)):
+            break
+        remaining -= LOST_AFTER_SECONDS
+        if remaining <= 0:
+            raise CantonError(
+                f"{len(missing)} of {len(wanted)} parties are accepted by the {target.label} but not effective on the synchronizer: {some(missing)}",
+                error_id="parties_not_effective",
+                hint="Look at the target's connection to the synchronizer, then run again: hosted parties are skipped.",
+            )
+        again.extend(party for party in missing if party not in again)
+    return again
+
+
+def _cannot_host(error: CantonError, failed: int, asked: int) -> CantonError:
+    hint = error.hint
+    if error.error_id in UNSIGNED:
+        hint = (
+            "Most often the delegation of the namespace is missing on this synchronizer, or a KMS key of the target cannot sign "
+            "(disabled, or without permission kms:Sign): check both. " + hint
+        )
+    return CantonError(
+        f"{failed} of {asked} parties could not be hosted. First error: {error.message}",
+        error.error_id,
+        hint,
+        details=error.details,
+    )

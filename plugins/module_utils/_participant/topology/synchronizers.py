@@ -1,0 +1,129 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finding a synchronizer among those that a participant knows, and moving it between its states."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Synchronizer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+QUIET_POLLS = 3  # in a row with nothing in flight, so that a gap between two transactions is not taken for quiet
+
+
+def find(participant: Participant, wanted: str) -> Synchronizer:
+    """The synchronizer with this alias, logical id or physical id; never a prefix of one."""
+    known = participant.synchronizers()
+    for item in known:
+        if wanted and wanted in (item.alias, item.id, item.physical_id):
+            return item
+    raise CantonError(
+        f"The {participant.label} does not know a synchronizer {wanted}",
+        error_id="unknown_synchronizer",
+        hint="It knows: "
+        + (", ".join(sorted(item.alias for item in known)) or "none")
+        + ". Register it first, or correct the alias.",
+    )
+
+
+def known_id(participant: Participant, wanted: str) -> str:
+    """The logical id of a synchronizer, which a node knows only after its first connect (admin-api-3 C7)."""
+    found = find(participant, wanted)
+    if not found.physical_id:
+        raise CantonError(
+            f"The {participant.label} has never been connected to synchronizer {found.alias}, so its id is not known",
+            error_id="synchronizer_never_connected",
+            hint="Connect it once with ledgerops.canton.participant_synchronizer."
+            + ("" if participant.MAJOR > 2 else " Canton 2 also forgets the id while the domain does not answer."),
+        )
+    return found.id
+
+
+def connected_id(participant: Participant, wanted: str, why: str) -> str:
+    """The logical id of a synchronizer that must be connected; ``why`` ends the sentence of the refusal."""
+    found = find(participant, wanted)
+    if not found.connected:
+        raise CantonError(
+            f"The {participant.label} is not connected to synchronizer {found.alias}, {why}",
+            error_id="not_connected",
+            hint="Connect it with ledgerops.canton.participant_synchronizer, then run again.",
+        )
+    return found.id
+
+
+def refuse_away(participant: Participant, wanted: str, why: str) -> None:
+    """Refuse what a node of Canton 3 can write only while it is connected; Canton 2 writes it and pushes it later."""
+    if not participant.HOSTS_OFFLINE:
+        connected_id(participant, wanted, why)
+
+
+def refuse_connected(participant: Participant, why: str) -> None:
+    """Refuse when any synchronizer is connected (admin-api-3 C8)."""
+    connected = sorted(item.alias for item in participant.synchronizers() if item.connected)
+    if connected:
+        raise CantonError(
+            f"The {participant.label} is still connected to {', '.join(connected)}, {why}",
+            error_id="still_connected",
+            hint="Disconnect it with ledgerops.canton.participant_synchronizer (state disconnected), then run again.",
+        )
+
+
+def wait_until_quiet(participant: Participant, item: Synchronizer, seconds: float) -> str:
+    """Wait until nothing is in flight on a connected synchronizer, or refuse (admin-api-3 C10).
+
+    A node that cannot count (Canton 2.8) is given the whole time; the answer is a warning that says so, or nothing.
+    """
+    counts: list[int | None] = []
+
+    def quiet() -> bool:
+        counts.append(participant.in_flight(item.id))
+        return counts[-1] is None or counts[-QUIET_POLLS:] == [0] * QUIET_POLLS
+
+    if not wait_for(quiet, seconds):
+        raise CantonError(
+            f"The {participant.label} still has {counts[-1]} submissions or transactions in flight on {item.alias} after {seconds:g} s",
+            error_id="in_flight",
+            hint="Stop the applications that submit to it, wait for the confirmation and mediator time-outs, and run again.",
+        )
+    if counts[-1] is not None:
+        return ""
+    time.sleep(seconds)
+    return (
+        f"The {participant.label} cannot tell what is in flight on {item.alias} (Canton 2.8): it was given {seconds:g} s to come to rest. "
+        "That has to be at least the participant response and mediator reaction time-outs together, 60 s by default"
+    )
+
+
+def set_connected(participant: Participant, alias: str, connected: bool, seconds: float) -> None:
+    """Connect or disconnect and prove it by the node's own list."""
+    if connected:
+        participant.connect(alias)
+    else:
+        participant.disconnect(alias)
+
+    def reached() -> bool:
+        item = find(participant, alias)
+        return item.connected == connected and (item.healthy or not connected)
+
+    if not wait_for(reached, seconds):
+        raise CantonError(
+            f"The {participant.label} was told to {'connect' if connected else 'disconnect'} {alias}, "
+            f"but does not show it within {seconds:g} s",
+            error_id="synchronizer_state",
+            hint="Look at the node's log for this synchronizer, then run again.",
+        )
+
+
+def wait_until_settled(participant: Participant, item: Synchronizer, seconds: float) -> None:
+    """Wait until a synchronizer has what was hosted and vetted while its participant was away (procedure 3, step 6)."""
+    if not wait_for(lambda: participant.settled(item.id), seconds):
+        raise CantonError(
+            f"The {participant.label} is connected to {item.alias}, which does not show all its hostings and vettings within {seconds:g} s",
+            error_id="topology_not_pushed",
+            hint="Look at the node's log for refused topology transactions, then run again.",
+        )

@@ -1,0 +1,96 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Taking a delegation back for good: on Canton 3 it never comes back for the same key. No part of any rollback."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation, synchronizers
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+
+def refuse_dependants(target: Participant, uid: str, namespace: str, store: str) -> None:
+    """Parties that the target hosts by this delegation could never be moved again by its keys."""
+    stores = (store, AUTHORIZED) if target.HOSTS_OFFLINE else (store,)
+    hosted = {
+        item.party for each in stores for item in target.hostings(each, uid) if namespace_of(item.party) == namespace
+    }
+    if hosted:
+        raise CantonError(
+            f"The {target.label} still hosts {len(hosted)} parties of namespace {namespace[:12]}…: {ids.some(hosted)}",
+            error_id="parties_still_hosted",
+            hint="Remove their hosting first (participant_party with state absent): without the delegation its keys cannot.",
+            details={"parties": sorted(hosted)},
+        )
+
+
+def undelegate(
+    source: Participant, target: Participant, namespace: str, target_key: Key, synchronizer: str, seconds: float
+) -> None:
+    """Sign the removal with the source's root key, load it on the target, and stay until no store lists the delegation.
+
+    The source is not on the target's synchronizer, so the target carries the removal there (recordings).
+    """
+    if any(item.target == target_key.fingerprint for item in source.delegations(AUTHORIZED, namespace)):
+        source.remove_delegation(namespace, target_key)
+    written_for = target.written_for(synchronizers.find(target, synchronizer))
+    removals = [
+        item.signed
+        for item in source.delegation_removals(AUTHORIZED, namespace, written_for)
+        if item.delegation.target == target_key.fingerprint
+    ]
+    if not removals:
+        raise CantonError(
+            f"The {source.label} took the removal of the delegation but does not list it",
+            error_id="removal_missing",
+            hint="Look at the source's log, then run again.",
+        )
+    target.add_transactions(AUTHORIZED, removals)
+
+    def gone() -> bool:
+        state = delegation.delegation_state(source, target, namespace, target_key.fingerprint, synchronizer)
+        return state == delegation.DelegationState(False, False, False)
+
+    if not wait_for(gone, seconds):
+        raise CantonError(
+            f"The removal of the delegation of {namespace[:12]}… was accepted, but the synchronizer still lists it",
+            error_id="delegation_still_effective",
+            hint="Look whether the target is connected to the synchronizer and healthy, then run again.",
+        )
+
+
+def ensure_absent(params: dict[str, t.Any], source: Participant, target: Participant, check: bool) -> Outcome:
+    if not params["give_up_key"]:
+        raise CantonError(
+            "The removal of a delegation is for good, and give_up_key is not set",
+            error_id="give_up_key_missing",
+            hint="Canton never honours a removed delegation again for the same key: this target could never take over again. A rollback leaves it where it is.",
+        )
+    uid, namespace = target.identity().uid, params["namespace"] or source.identity().namespace
+    key = delegation.namespace_key(target, uid)
+    store = synchronizers.known_id(target, params["synchronizer"])
+    before = delegation.delegation_state(source, target, namespace, key.fingerprint, store)
+    after = delegation.DelegationState(False, False, False)
+    if before != after:
+        refuse_dependants(target, uid, namespace, store)
+        delegation.refuse_without_root_key(
+            source, namespace, delegation.DelegationState(not before.source, False, False)
+        )
+        if not check:
+            synchronizers.connected_id(target, params["synchronizer"], "which the removal has to reach")
+            undelegate(source, target, namespace, key, store, params["wait_timeout"])
+    return Outcome(
+        asdict(before),
+        asdict(after),
+        {"namespace": namespace, "target_key": key.fingerprint, "delegation": asdict(after)},
+    )

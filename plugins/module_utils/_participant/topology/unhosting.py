@@ -1,0 +1,185 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Taking back the hosting of parties by a target: which parties, how, and the proof by the synchronizer's list."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
+    MAPPING_ALREADY_EXISTS,
+    Hosting,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting, synchronizers
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+# Answers that mean: done.
+DONE = (
+    MAPPING_ALREADY_EXISTS,
+    "TOPOLOGY_NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE",
+    "NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE",
+)
+HAS_CONTRACTS = ("TOPOLOGY_DISABLE_PARTY_WITH_ACTIVE_CONTRACTS", "DISABLE_PARTY_WITH_ACTIVE_CONTRACTS_REQUIRES_FORCE")
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """Parties that the target hosts, with their mappings: on the synchronizer, and, for Canton 2, in its own store."""
+
+    on_synchronizer: dict[str, Hosting]
+    in_own_store: dict[str, Hosting]
+
+    @property
+    def parties(self) -> list[str]:
+        return sorted({*self.on_synchronizer, *self.in_own_store})
+
+
+def hosted(target: Participant, uid: str, store: str, parties: t.Collection[str]) -> Hosted:
+    def listed(name: str) -> dict[str, Hosting]:
+        return {item.party: item for item in target.hostings(name, uid) if item.party in parties}
+
+    return Hosted(listed(store), listed(AUTHORIZED) if target.HOSTS_OFFLINE else {})
+
+
+def parties_of(
+    source: Participant, source_store: str, wanted: t.Sequence[str] | None, excluded: t.Collection[str]
+) -> tuple[set[str], set[str]]:
+    """The parties that are meant, and those of them that the source hosts: by default all of these but its admin party."""
+    uid = source.identity().uid
+    there = {item.party for item in source.hostings(source_store, uid)} - {uid}
+    meant = (there if wanted is None else set(wanted)) - set(excluded)
+    return meant, meant & there
+
+
+def refuse_homeless(source: Participant, found: Hosted, there: t.Collection[str]) -> None:
+    """A party that the source does not host would be hosted by nobody."""
+    homeless = [party for party in found.parties if party not in there]
+    if homeless:
+        raise CantonError(
+            f"The {source.label} does not host {len(homeless)} of the parties, so nobody would: {ids.some(homeless)}",
+            error_id="hosted_nowhere_else",
+            hint="Host them on the source first, or leave them out.",
+            details={"parties": homeless},
+        )
+
+
+def without(mapping: Hosting, uid: str) -> Hosting:
+    """The mapping without this host; refuses when the others are too few for the party's threshold."""
+    left = replace(mapping, hosts=tuple(host for host in mapping.hosts if host.participant != uid))
+    if left.threshold > len(left.hosts):
+        raise CantonError(
+            f"Party {ids.short(mapping.party)} needs {left.threshold} confirming participants and would have {len(left.hosts)} left",
+            error_id="threshold_too_high",
+            hint="Let the owner of the party lower its threshold first, or leave it out.",
+        )
+    return left
+
+
+def unhost(
+    target: Participant, uid: str, store: str, parties: t.Collection[str], parallel: int, seconds: float
+) -> None:
+    """Remove this host of the parties and stay until every list shows it.
+
+    A mapping that names nobody else is removed, repeated as it is (recordings); from one that does, only this host goes.
+    Canton 2 has a mapping for each host. As for hosting, an OK can be lost: what stays is sent again.
+    """
+    remaining = seconds
+    while True:
+        left = hosted(target, uid, store, parties)
+        if not left.parties:
+            return
+        if remaining <= 0:
+            raise CantonError(
+                f"{len(left.parties)} of {len(parties)} parties are still hosted by the {target.label}: {ids.some(left.parties)}",
+                error_id="parties_still_hosted",
+                hint="Look at the target's connection to the synchronizer, then run again: what is removed is skipped.",
+            )
+        errors = _send(target, uid, store, left, parallel)
+        failures = [
+            error for error in errors if error is not None and error.error_id not in DONE and not error.retryable
+        ]
+        if failures:
+            raise _cannot_unhost(target, failures[0], len(failures), len(left.parties))
+        wait_for(lambda: not hosted(target, uid, store, parties).parties, min(hosting.LOST_AFTER_SECONDS, remaining))
+        remaining -= hosting.LOST_AFTER_SECONDS
+
+
+def _divide(left: Hosted, uid: str) -> tuple[list[Hosting], list[Hosting]]:
+    """Mappings that go as a whole, and those that stay, without this host."""
+    mappings = left.on_synchronizer.values()
+    alone = [item for item in mappings if len(item.hosts) == 1]
+    return alone, [without(item, uid) for item in mappings if len(item.hosts) > 1]
+
+
+def _send(target: Participant, uid: str, store: str, left: Hosted, parallel: int) -> list[CantonError | None]:
+    if target.HOSTS_OFFLINE:
+        return target.unhost_parties(store, list({**left.on_synchronizer, **left.in_own_store}.values()), parallel)
+    alone, shared = _divide(left, uid)
+    errors = target.host_parties(store, shared, parallel) if shared else []
+    return errors + (target.unhost_parties(store, alone, parallel) if alone else [])
+
+
+def _cannot_unhost(target: Participant, error: CantonError, failed: int, asked: int) -> CantonError:
+    hint = error.hint
+    if error.error_id in HAS_CONTRACTS:
+        hint = (
+            "Purge the contracts that were imported first (participant_acs_transfer with state purged). If the target has transacted "
+            "with the party, there is no way back: migrate in the other direction with playbooks/migrate_from_kms.yml."
+        )
+    elif error.error_id in hosting.UNSIGNED:
+        hint = (
+            f"The keys of the {target.label} do not suffice: the owner of the party's namespace has to sign, or the delegation of the "
+            "namespace is missing on this synchronizer. " + hint
+        )
+    return CantonError(
+        f"The hosting of {failed} of {asked} parties could not be removed. First error: {error.message}",
+        error.error_id,
+        hint,
+        details=error.details,
+    )
+
+
+# -- what the module asks for -----------------------------------------------------------------------------------------
+
+
+def ensure_absent(params: dict[str, t.Any], source: Participant, target: Participant, check: bool) -> Outcome:
+    uid = target.identity().uid
+    source_store = synchronizers.known_id(source, params["source_synchronizer"])
+    store = synchronizers.known_id(target, params["target_synchronizer"])
+    meant, there = parties_of(source, source_store, params["parties"], params["exclude"])
+    found = hosted(target, uid, store, meant)
+    refuse_homeless(source, found, there)
+    if not target.HOSTS_OFFLINE:
+        _divide(found, uid)  # refuses
+    if found.parties and not check:
+        # Canton 2 can take back offline only what has not reached the domain.
+        if found.on_synchronizer:
+            synchronizers.connected_id(target, params["target_synchronizer"], "which lists the hostings to remove")
+        unhost(target, uid, store, found.parties, params["parallel"], params["wait_timeout"])
+    return Outcome(
+        before={"hosted": found.parties},
+        after={"hosted": []},
+        result={
+            "parties": sorted(there),
+            "hosted": [],
+            "sent_again": [],
+            "unhosted": found.parties,
+            "on_synchronizer": sorted(found.on_synchronizer),
+            "with_contracts": _with_contracts(target, found.parties) if check else False,
+        },
+    )
+
+
+def _with_contracts(target: Participant, parties: t.Sequence[str]) -> bool:
+    """Whether the target shows any active contract of these parties: as long as it does, a node does not let them go."""
+    if not parties or not target.has_ledger:
+        return False
+    return any(True for _item in target.active_contracts(parties, target.ledger_end()))
