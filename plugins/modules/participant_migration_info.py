@@ -78,7 +78,8 @@ options:
       - How it is to be migrated. V(other_synchronizer), also called V(delegation), moves parties and contracts to another
         synchronizer.
       - V(same_synchronizer) lets them stay on theirs. It needs Canton 3.5 on both sides, and O(accept_unsupported).
-      - V(key_import) brings the keys themselves into the KMS, where a new node takes over the identity.
+      - V(key_import) imports the keys of the source into the KMS, and a new node takes over the identity. It is refused without
+        O(accept_key_import_crash), since the new node crashes on real networks.
       - V(envelope) is always refused, with what to do instead, since a key store that is encrypted with a KMS key needs no migration.
     type: str
     choices: [other_synchronizer, delegation, same_synchronizer, key_import, envelope]
@@ -99,6 +100,12 @@ options:
       - Whether the operator takes the risk of a move on one synchronizer, which the vendor's manual calls unsupported.
     type: bool
     default: false
+  accept_key_import_crash:
+    description:
+      - Whether O(method=key_import) is allowed although the target crashes on real networks, for tests.
+    type: bool
+    default: false
+    version_added: 0.3.0
   backup_confirmed:
     description:
       - Whether the operator has backed up the databases of both participants, which no API tells. Without it the
@@ -195,6 +202,7 @@ SPEC = {
     "kms_provider": {"type": "str", "choices": ["aws", "gcp"], "default": "aws"},
     "rotate_keys": {"type": "bool", "default": False},
     "accept_unsupported": {"type": "bool", "default": False},
+    "accept_key_import_crash": {"type": "bool", "default": False},
     "backup_confirmed": {"type": "bool", "default": False},
 }
 
@@ -214,6 +222,7 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
         purge_stale=params["purge_stale"],
         method="other_synchronizer" if params["method"] == "delegation" else params["method"],
         accept_unsupported=params["accept_unsupported"],
+        accept_key_import_crash=params["accept_key_import_crash"],
         backup_confirmed=params["backup_confirmed"],
         kms_provider=params["kms_provider"],
         rotate_keys=params["rotate_keys"],

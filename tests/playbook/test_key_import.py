@@ -87,6 +87,7 @@ class Story(Migration):
         self.secret = f"secret-{token_hex(16)}"
         self.variables.update(
             kms_migration_method="key_import",
+            kms_migration_accept_key_import_crash=True,
             kms_migration_target_synchronizer=OLD_ALIAS,
             kms_migration_stop_timeout=1,
             kms_migration_rotate_keys=True,
@@ -151,6 +152,20 @@ def story(
 
 
 one_line = pytest.mark.pairs([MATRIX[0]])
+
+
+@one_line
+def test_it_is_refused_unless_the_crash_of_the_target_is_accepted(story: Story) -> None:
+    before = story.net.contents()
+    assert story.preflight(kms_migration_accept_key_import_crash=False) == {"key_import_crashes"}
+    assert not story.journal.exists()
+    not_accepted = json.dumps({"kms_migration_accept_key_import_crash": False})
+    for phase in ("prepare", "cutover"):
+        run = story.run("--tags", phase, "--extra-vars", not_accepted, succeeds=False)
+        assert "LOCAL_VERDICT_CREATES_EXISTING_CONTRACTS" in run.failures[0]["msg"]
+        assert not any(run.changed)
+    assert story.net.contents() == before
+    assert not story.journal.exists()
 
 
 @one_line

@@ -27,7 +27,7 @@ class Wish:
 
     ``namespaces`` are going to be delegated to the target besides the source's own, ``replaceable`` are hosts whose place
     the target may take, and ``purge_stale`` says that what the source no longer has will be purged from the target.
-    ``backup_confirmed`` and ``accept_unsupported`` are what only the operator can say.
+    ``backup_confirmed``, ``accept_unsupported`` and ``accept_key_import_crash`` are what only the operator can say.
     """
 
     source_synchronizer: str
@@ -40,6 +40,7 @@ class Wish:
     skipped_users: t.Collection[str] = ()
     method: str = OTHER_SYNCHRONIZER
     accept_unsupported: bool = False
+    accept_key_import_crash: bool = False
     backup_confirmed: bool = False
     namespaces: t.Collection[str] = ()
     replaceable: t.Collection[str] = ()
