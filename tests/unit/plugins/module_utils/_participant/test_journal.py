@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -127,7 +127,7 @@ def test_the_lock_of_a_dead_run_is_taken_over(locks: Locks) -> None:
 
 def test_the_lock_of_a_long_silent_run_is_taken_over(locks: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
     locks.take([OLD, NEW], "bank", THEM, [])
-    later = datetime.now(timezone.utc) + timedelta(seconds=HOUR + 1)
+    later = datetime.now(UTC) + timedelta(seconds=HOUR + 1)
     monkeypatch.setattr(locks_module, "now", lambda: later)
     assert locks.take([OLD, NEW], "bank", US, [])
 
