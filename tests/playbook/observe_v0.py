@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a participant of Canton 2 holds, in the words of Canton 3 (admin-api-2 C)."""
+"""What a participant of Canton 2 holds, in the words of Canton 3 (docs/canton/canton-2.md#topology-elements)."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def fill_shared(event: Any, contract: Contract, witnesses: frozenset[str], with_
 
 
 def records(node: Node, selection: Selection) -> Iterator[bytes]:
-    """The records of a snapshot, each a wrapped ActiveContract (admin-api-3 part F)."""
+    """The records of a snapshot, each a wrapped ActiveContract (docs/canton/contracts.md#snapshot)."""
     messages = node.messages
     outer = messages.cls("admin.participant.v30.ActiveContract")
     inner = messages.cls("v2.ActiveContract")

@@ -4,7 +4,7 @@
 """One import of a snapshot: what streams in is checked and staged, and becomes active afterwards.
 
 3.5 imports for one synchronizer, all at once or not at all. 3.4 imports for every synchronizer of the snapshot, batch by
-batch: what was in effect before a refusal stays (admin-api-3 C8).
+batch: what was in effect before a refusal stays (docs/canton/contracts.md#all-or-nothing, docs/canton/canton-3-4.md#import-in-batches).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ACCEPT = 1
 RECOMPUTATION = 3  # 3.4 only
-# Contracts are taken in batches; within each, one transaction for each create time (admin-api-3 C8).
+# Contracts are taken in batches; within each, one transaction for each create time
+# (docs/canton/contracts.md#batches-and-offsets).
 _BATCH = 1000
 
 
@@ -183,7 +184,7 @@ class AcsImport(Staging):
             raise ImportRefused(f"Unable to decode contract event payload: {error}", unreadable=True) from error
 
     def _representative(self, contract: Contract, exported: str) -> str:
-        """The first of the candidates that is in the package store (C8)."""
+        """The first of the candidates that is in the package store (docs/canton/contracts.md#representative-package)."""
         exported = exported or contract.package_id
         chosen = next((one for one in self._candidates(contract, exported) if one in self._packages), None)
         if chosen is None:

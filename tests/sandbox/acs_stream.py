@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The container format of an ACS snapshot: one gzip member of length-delimited records (admin-api-3 part F).
+"""The container format of an ACS snapshot: one gzip member of length-delimited records
+(docs/canton/contracts.md#snapshot).
 
 Both directions stream: memory stays flat whatever the number of records, and no chunk border means anything.
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS and tokens (admin-api-3 part E)."""
+"""TLS and tokens (docs/canton/connections.md#tls-and-tokens)."""
 
 from __future__ import annotations
 

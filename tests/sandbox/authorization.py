@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who has to sign a topology transaction, and whether they did (admin-api-3 B6 and B7)."""
+"""Who has to sign a topology transaction, and whether they did
+(docs/canton/topology.md#required-signatures, docs/canton/topology.md#signatures-on-transactions)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Registering, connecting and disconnecting synchronizers (admin-api-3 C7)."""
+"""Registering, connecting and disconnecting synchronizers (docs/canton/synchronizers.md#connecting)."""
 
 from __future__ import annotations
 

@@ -317,7 +317,8 @@ def newest(db: sqlite3.Connection, participant: str, contract_id: bytes) -> tupl
 
 
 def add(db: sqlite3.Connection, participant: str, additions: Iterable[Addition]) -> int:
-    """Activate contracts, in this order: contracts of one create time in a row share an offset (admin-api-3 part G).
+    """Activate contracts, in this order: contracts of one create time in a row share an offset
+    (docs/canton/contracts.md#batches-and-offsets).
     Returns how many offsets that took."""
     first = ledger_end(db, participant) + 1
     groups = _Groups(first)

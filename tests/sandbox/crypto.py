@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hashes, fingerprints, key pairs and signatures in Canton's formats (admin-api-3 B2 to B6)."""
+"""Hashes, fingerprints, key pairs and signatures in Canton's formats
+(docs/canton/keys.md#hashes, docs/canton/keys.md#fingerprints, docs/canton/keys.md#key-formats)."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def multihash(purpose: int, content: bytes) -> bytes:
 
 
 def signing_fingerprint(public_der: bytes, spec: int) -> str:
-    """Ed25519 keys are hashed raw, all others as the whole SubjectPublicKeyInfo (B3)."""
+    """Ed25519 keys are hashed raw, all others as the whole SubjectPublicKeyInfo (docs/canton/keys.md#fingerprints)."""
     return multihash(PURPOSE_FINGERPRINT, public_der[-32:] if spec == ED25519 else public_der).hex()
 
 
@@ -55,7 +56,7 @@ def transaction_hash(wrapped: bytes) -> bytes:
 
 
 def multi_transaction_hash(transaction_hashes: list[bytes]) -> bytes:
-    """What one signature over several topology transactions signs (B6, 5)."""
+    """What one signature over several topology transactions signs (docs/canton/topology.md#one-signature-for-several-transactions)."""
     parts = [struct.pack(">i", len(transaction_hashes))]
     parts += [struct.pack(">i", len(item)) + item for item in sorted(transaction_hashes)]
     return multihash(PURPOSE_MULTI_TOPOLOGY, b"".join(parts))
@@ -85,7 +86,7 @@ def _tlv(tag: int, *content: bytes) -> bytes:
 
 
 def _private_der(key: Any) -> bytes:
-    """PKCS#8. For P-256 with the curve repeated inside, 150 bytes, as a real node exports it (recordings, identity)."""
+    """PKCS#8. For P-256 with the curve repeated inside, as a real node exports it (docs/canton/keys.md#key-formats)."""
     plain: bytes = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

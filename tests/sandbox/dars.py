@@ -51,7 +51,7 @@ class Dar:
 
 
 class DarError(Exception):
-    """A DAR that cannot be read: the error id that nodes give it (admin-api-3 C6), its text and its metadata."""
+    """A DAR that cannot be read: the error id that nodes give it, its text and its metadata (docs/canton/packages.md#refused-dars)."""
 
     def __init__(self, error_id: str, cause: str, metadata: dict[str, str] | None = None) -> None:
         super().__init__(cause)

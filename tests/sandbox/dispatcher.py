@@ -4,7 +4,7 @@
 """The way of topology transactions into the synchronizers' stores.
 
 What a participant sends lies in memory until it is sequenced, a little later: a disconnect or a kill in between loses
-it although the caller was told OK (recordings, "An OK that was lost").
+it although the caller was told OK (docs/canton/topology.md#an-accepted-transaction-can-be-lost).
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ def sequence(connection: sqlite3.Connection, node: Node, psid: str, batch: list[
 
 
 def _tell_participants(connection: sqlite3.Connection, psid: str, row: Row) -> None:
-    """Each topology event of a hosted party takes one offset on its participants' ledgers (admin-api-3 part G); the
-    certificate with which a participant joins is the event of its admin party."""
+    """Each topology event of a hosted party takes one offset on its participants' ledgers; the certificate with which a
+    participant joins is the event of its admin party (docs/canton/contracts.md#topology-events-take-offsets)."""
     if row.row["proposal"]:
         return
     if row.transaction.code == DTC:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors as a Canton node reports them: ids, categories, texts, details and redaction (admin-api-3 part D)."""
+"""Errors as a Canton node reports them: ids, categories, texts, details and redaction
+(docs/canton/errors.md#form-of-an-error, docs/canton/errors.md#redacted-errors)."""
 
 from __future__ import annotations
 
@@ -90,7 +91,7 @@ _IDS = {
     12: "INVALID_TIMESTAMP_PARTY_MANAGEMENT_ERROR OFFSET_AFTER_LEDGER_END",
     14: "NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR",
 }
-# Canton 2 has no prefix before the ids of its topology errors (admin-api-2 D).
+# Canton 2 has no prefix before the ids of its topology errors (docs/canton/canton-2.md#error-ids).
 _IDS_OF_CANTON_2 = {
     1: "DOMAIN_IS_NOT_AVAILABLE INCONSISTENT_ACS_SNAPSHOT",
     2: "INVALID_ACS_SNAPSHOT_TIMESTAMP",
@@ -144,7 +145,7 @@ class CantonError(Exception):
 
 
 class BareError(Exception):
-    """A failure that carries nothing but a gRPC code and a text, as some of Canton's do (recordings, README 7)."""
+    """A failure that carries nothing but a gRPC code and a text, as some of Canton's do (docs/canton/errors.md#errors-without-details)."""
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
         super().__init__(text)
@@ -210,7 +211,7 @@ def _ledger_status(error: CantonError, participant: str, trace: str) -> status_p
 def to_status(error: CantonError, participant: str, api: str) -> status_pb2.Status:
     """The ``google.rpc.Status`` a client of this API ("admin" or "ledger") gets.
 
-    The admin API knows no trace ids, the ledger API always has one (recordings, refusals).
+    The admin API knows no trace ids, the ledger API always has one (docs/canton/errors.md#trace-ids).
     """
     trace = uuid.uuid4().hex if api == "ledger" else None
     if error.category in _REDACTED:

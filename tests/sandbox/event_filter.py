@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The event format of ledger API reads: whose contracts, of which templates, with or without blob (admin-api-3 C11)."""
+"""The event format of ledger API reads: whose contracts, of which templates, with or without blob
+(docs/canton/ledger-api.md#event-format)."""
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ class EventFilter:
         return Visible(frozenset() if seen_by_all else frozenset(witnesses), any(rule.with_blob for rule in hits))
 
     def text(self) -> str:
-        """As it stands in the metadata of errors (recordings, refusals)."""
+        """As it stands in the metadata of errors (docs/canton/ledger-api.md#event-format)."""
         parts = [f"{party}: {_text(rules)}" for party, rules in self._by_party.items()]
         if self._any_party is not None:
             parts.append(f"any-party: {_text(self._any_party)}")
@@ -84,7 +85,7 @@ def _rules(filters: Any) -> list[_Rule]:
 
 
 def _rules_v1(inclusive: Any) -> list[_Rule]:
-    """Ledger API v1 (admin-api-2 A18)."""
+    """Ledger API v1 (docs/canton/canton-2.md#ledger-api-version-1)."""
     for each in inclusive.interface_filters:
         raise _no_interface(each.interface_id)
     rules = [_Rule(_key(name), False) for name in inclusive.template_ids]

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys behind the KMS of Google in the sandbox: real ones, by the algorithms that Canton uses there (kms.md 2)."""
+"""The keys behind the KMS of Google in the sandbox: real ones, by the algorithms that Canton uses there
+(docs/canton/kms-gcp.md#algorithms-in-use)."""
 
 from __future__ import annotations
 

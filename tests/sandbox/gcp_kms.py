@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A KMS of Google on the loopback: gRPC with google-cloud-kms's own messages, real keys, Google's states and refusals.
 
-There is no emulator of it to be had (kms.md 8). Only what this collection and Canton call is served.
+There is no emulator of it to be had (docs/canton/kms-gcp.md#no-emulator). Only what this collection and Canton call is served.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The KMS as a participant of the sandbox uses it: through boto3, as Canton does through the AWS SDK (kms.md 2)."""
+"""The KMS as a participant of the sandbox uses it: through boto3, as Canton does through the AWS SDK
+(docs/canton/kms-aws.md#algorithms)."""
 
 from __future__ import annotations
 

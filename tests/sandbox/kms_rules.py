@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where ministack allows what AWS refuses (kms.md 8), the refusal. Everything here runs inside ministack's request scope."""
+"""Where ministack allows what AWS refuses, the refusal. Everything here runs inside ministack's request scope
+(docs/canton/kms-aws.md#what-test-doubles-accept)."""
 
 from __future__ import annotations
 

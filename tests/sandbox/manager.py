@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.01
 
 
 class TopologyManager:
-    """The topology writes of one participant (admin-api-3 B7 and C4)."""
+    """The topology writes of one participant (docs/canton/topology.md#authorize)."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -313,7 +313,7 @@ def _no_key(need: Required, unusable: list[str]) -> CantonError:
 
 
 def _serial(head: Row | None, operation: int, mapping: Any, asked: int, psid: str | None) -> int:
-    """The serial of a new transaction, or that of the identical one in force (B7)."""
+    """The serial of a new transaction, or that of the identical one in force (docs/canton/topology.md#serials)."""
     if head is None:
         if operation != ADD:
             raise CantonError(

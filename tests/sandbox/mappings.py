@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kinds of topology mappings have in common: codes, unique keys, namespaces, texts (admin-api-3 B7)."""
+"""What the kinds of topology mappings have in common: codes, unique keys, namespaces, texts
+(docs/canton/topology.md#required-signatures)."""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def is_root(delegation: Any) -> bool:
 
 
 def restriction(delegation: Any) -> str | list[int]:
-    """``"all"``, ``"not-nsd"`` or the list of mapping codes that the delegated key may sign (B7)."""
+    """``"all"``, ``"not-nsd"`` or the list of mapping codes that the delegated key may sign (docs/canton/topology.md#delegations)."""
     which = delegation.WhichOneof("restriction")
     if which == "can_sign_all_mappings":
         return "all"
@@ -163,7 +164,7 @@ def _party_text(mapping: Any) -> str:
 
 
 def text(mapping: Any) -> str:
-    """The mapping as Canton prints it in error texts (recordings, migration and rollback)."""
+    """The mapping as Canton prints it in error texts."""
     number = code(mapping)
     inner = item(mapping)
     if number == NSD:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The onboarding flag of a party that was replicated to a participant, and how the participant clears it (admin-api-3 C9).
+"""The onboarding flag of a party that was replicated to a participant, and how the participant clears it.
 
-The flag stays for a while after it took effect (recordings: a minute): transactions that were under way must end first.
+The flag stays for a while after it took effect (docs/canton/party-replication.md#onboarding-flag): transactions that were under way must end first.
 Then the participant takes it out of the mapping by itself, once it was asked to or has imported the party's contracts.
 """
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The packages and DARs that each participant holds. Having a package is not vetting it (admin-api-3 C6)."""
+"""The packages and DARs that each participant holds. Having a package is not vetting it (docs/canton/packages.md#stored-and-vetted)."""
 
 from __future__ import annotations
 

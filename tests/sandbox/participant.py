@@ -19,7 +19,8 @@ from sandbox import connections, seed, store
 from sandbox.node import Node
 from sandbox.server import Port
 
-# A real node took about six seconds from the last of its topology to being initialised (recordings, identity).
+# A real node took about six seconds from the last of its topology to being initialised
+# (docs/canton/identity-and-start.md#manual-identity).
 _INITIALIZE_MS = 500
 _GRACE_SECONDS = 0.5
 

@@ -45,7 +45,8 @@ def _effective(
 def known_parties(node: Node) -> dict[str, bool]:
     """party -> hosted here, in the order of the party ids; the admin party of each participant included.
 
-    In Canton 3 a party that was ever hosted here counts as local for good (recordings, same-synchronizer).
+    In Canton 3 a party that was ever hosted here counts as local for good
+    (docs/canton/party-replication.md#a-party-once-hosted-stays-local).
     """
     if node.release.dialect == "v0":
         with node.db.read() as db:

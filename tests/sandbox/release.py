@@ -20,13 +20,16 @@ class Release:
     proto_dir: Path
     reflection: str
     protocol_versions: tuple[int, ...]
-    # Proto version number inside the versioned wrapper (admin-api-3 B5).
+    # Proto version number inside the versioned wrapper (docs/canton/contracts.md#versioned-wrapper).
     wrapper_version: int
-    # A synchronizer never accepts a removed namespace delegation again (recordings, "Taking steps back").
+    # A synchronizer never accepts a removed namespace delegation again
+    # (docs/canton/topology.md#removed-delegations-never-return).
     revocation_is_final: bool
-    # ImportAcs takes the whole snapshot first, then imports it batch by batch for each synchronizer in it (C8).
+    # ImportAcs takes the whole snapshot first, then imports it batch by batch for each synchronizer in it
+    # (docs/canton/canton-3-4.md#import-in-batches).
     buffered_import: bool = False
-    # Kinds of mappings that ListAll and snapshots of other lines can select and this one cannot (B7).
+    # Kinds of mappings that ListAll and snapshots of other lines can select and this one cannot
+    # (docs/canton/topology.md#required-signatures).
     unknown_short_codes: tuple[str, ...] = ()
     # "v30": synchronizers, serials and proposals (Canton 3); "v0": domains and element ids (Canton 2).
     dialect: str = "v30"
@@ -39,7 +42,7 @@ RELEASES = {
         proto_dir=PROTOS / "v2_8",
         reflection="grpc.reflection.v1alpha",
         protocol_versions=(4, 5),
-        # Not used: it depends on message and protocol version (admin-api-2 B), see v0/protocol.py.
+        # Not used: it depends on message and protocol version (docs/canton/canton-2.md#versions-of-messages).
         wrapper_version=0,
         revocation_is_final=False,
         dialect="v0",
@@ -61,7 +64,7 @@ RELEASES = {
         reflection="grpc.reflection.v1alpha",
         protocol_versions=(34,),
         wrapper_version=30,
-        # Recorded on 3.5 only; the facts name no difference.
+        # Observed on 3.5 only (docs/canton/topology.md#removed-delegations-never-return).
         revocation_is_final=True,
         buffered_import=True,
         unknown_short_codes=("lsu", "scs"),

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a participant refuses to write to the topology although it is well signed (admin-api-3 C4)."""
+"""What a participant refuses to write to the topology although it is well signed
+(docs/canton/topology.md#mappings-that-a-participant-refuses)."""
 
 from __future__ import annotations
 
@@ -96,7 +97,8 @@ def _check_members(party: Any, members: set[str]) -> None:
 def _check_contracts(
     connection: sqlite3.Connection, node: Node, store: str, psid: str, operation: int, mapping: Any
 ) -> None:
-    """A node that stops hosting a party must not have active contracts of it (recordings, same-synchronizer)."""
+    """A node that stops hosting a party must not have active contracts of it
+    (docs/canton/topology.md#mappings-that-a-participant-refuses)."""
     head = node.topology.head(connection, store, mappings.unique_key(mapping))
     if head is None or head.transaction.operation == REMOVE:
         return

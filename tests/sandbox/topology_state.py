@@ -36,7 +36,7 @@ CREATE INDEX IF NOT EXISTS topology_hash ON topology (store, hash);
 CREATE TABLE IF NOT EXISTS temporary_stores (node TEXT, name TEXT, PRIMARY KEY (node, name));
 """
 
-# A change takes effect this long after its sequencing time (recordings: all of them).
+# A change takes effect this long after its sequencing time (docs/canton/topology.md#effect-after-a-delay).
 EPSILON = 250_000
 
 
@@ -276,7 +276,7 @@ class TopologyState:
         check_same_mapping(transaction.mapping, head.mapping, psid_of(store))
 
     def _check_revoked(self, connection: sqlite3.Connection, store: str, transaction: Transaction) -> None:
-        """On a synchronizer a delegation that was removed is over for good (recordings, "Taking steps back")."""
+        """On a synchronizer a delegation that was removed is over for good (docs/canton/topology.md#removed-delegations-never-return)."""
         if transaction.code != NSD or transaction.operation != ADD or psid_of(store) is None:
             return
         if not self.messages.release.revocation_is_final:
@@ -362,7 +362,7 @@ class TopologyState:
 
 
 def check_mapping(mapping: Any) -> None:
-    """What a mapping must hold to be one at all (B7); PROTO_DESERIALIZATION_FAILURE otherwise."""
+    """What a mapping must hold to be one at all; PROTO_DESERIALIZATION_FAILURE otherwise (docs/canton/topology.md#invalid-mappings)."""
     if not mappings.kind(mapping):
         raise proto_failure("FieldNotSet(mapping)")
     if mappings.code(mapping) != NSD:
@@ -404,7 +404,8 @@ def _signer_ids(signed: Any) -> set[str]:
 
 
 def _merge(known: Row, transaction: Transaction) -> Transaction | None:
-    """The known transaction with the signatures of the new copy; ``None`` when there are no new ones (B6, 6)."""
+    """The known transaction with the signatures of the new copy; ``None`` when there are no new ones
+    (docs/canton/topology.md#signatures-on-transactions)."""
     have = set(known.signers)
     if _signer_ids(transaction.signed) <= have or known.row["valid_until"] is not None:
         return None

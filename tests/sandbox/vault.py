@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys of a participant: in its own store (JCE) or in a KMS, where only their ids are known (admin-api-3 C3)."""
+"""The keys of a participant: in its own store (JCE) or in a KMS, where only their ids are known (docs/canton/keys.md#kms-keys-in-lists)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class Key:
 
 
 def full_usage(usage: list[int]) -> list[int]:
-    """The usages that a key gets when these were asked: all but namespace keys also prove their ownership (B4)."""
+    """The usages that a key gets when these were asked: all but namespace keys also prove their ownership
+    (docs/canton/keys.md#usages-in-messages)."""
     return usage if usage == [NAMESPACE] or PROOF in usage else [*usage, PROOF]
 
 
@@ -130,7 +131,8 @@ class Vault:
     # Making and adding keys.
 
     def insert(self, public: Any, name: str, private: bytes | None = None, kms_key_id: str | None = None) -> str:
-        """Put a key into the store, idempotent for the same key and name (C3); returns the fingerprint."""
+        """Put a key into the store, idempotent for the same key and name; returns the fingerprint
+        (docs/canton/keys.md#a-public-key-is-stored-once)."""
         fingerprint = self.fingerprint(public)
         data = public.SerializeToString(deterministic=True)
         with self._store.write() as connection:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The vetted packages of a participant on a synchronizer: read, and changed through its topology (admin-api-3 C6)."""
+"""The vetted packages of a participant on a synchronizer: read, and changed through its topology
+(docs/canton/packages.md#stored-and-vetted)."""
 
 from __future__ import annotations
 

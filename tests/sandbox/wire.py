@@ -107,7 +107,7 @@ class Messages:
     def service(self, name: str) -> Any:
         return self._find(name, self.pool.FindServiceByName)
 
-    # The versioned wrapper (admin-api-3 B5, admin-api-2 B).
+    # The versioned wrapper (docs/canton/contracts.md#versioned-wrapper, docs/canton/canton-2.md#versions-of-messages).
 
     def _wrapper(self) -> Any:
         package = "version." if self.release.dialect == "v0" else "version.v1."

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users, identity providers, parties and contracts on the ledger API, pings, and what a topology file seeds (C11)."""
+"""Users, identity providers, parties and contracts on the ledger API, pings, and what a topology file seeds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A party is replicated to another participant of its synchronizer while applications work (admin-api-3 C9)."""
+"""A party is replicated to another participant of its synchronizer while applications work
+(docs/canton/party-replication.md#order-of-the-steps)."""
 
 from __future__ import annotations
 

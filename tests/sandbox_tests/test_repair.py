@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Export, import and purge of contracts (admin-api-3 C8 and part F)."""
+"""Export, import and purge of contracts
+(docs/canton/contracts.md#export, docs/canton/contracts.md#import, docs/canton/contracts.md#purge)."""
 
 from __future__ import annotations
 

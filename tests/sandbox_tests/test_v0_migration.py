@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Canton 2: a whole migration to a participant with KMS keys, by hand, in the order of procedure.md section 3."""
+"""Canton 2: a whole migration to a participant with KMS keys, by hand, in its order of steps
+(docs/canton/migration.md#steps-of-a-delegation, docs/canton/migration.md#canton-2-hosts-parties-while-disconnected)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Canton 2: DARs by their hash, packages, and vetting in the Authorized store (admin-api-2 C Packages)."""
+"""Canton 2: DARs by their hash, packages, and vetting in the Authorized store (docs/canton/canton-2.md#dars)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Canton 2: export, import and purge of contracts, and what the inspection service says (admin-api-2 C Repair)."""
+"""Canton 2: export, import and purge of contracts, and what the inspection service says
+(docs/canton/canton-2.md#export-and-import, docs/canton/canton-2.md#requests-in-flight)."""
 
 from __future__ import annotations
 

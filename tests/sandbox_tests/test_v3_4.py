@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Canton 3.4 does otherwise than 3.5, and contracts that move between the two (admin-api-3, "Largest differences")."""
+"""What Canton 3.4 does otherwise than 3.5, and contracts that move between the two
+(docs/canton/canton-3-4.md#arguments-of-an-import, docs/canton/canton-3-4.md#import-in-batches)."""
 
 from __future__ import annotations
 

@@ -18,6 +18,10 @@ from pathlib import Path
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools import references
+
 LICENCE_LINE = "SPDX-License-Identifier: GPL-3.0-or-later"
 SOURCE_SUFFIXES = {".py", ".proto", ".sh", ".toml", ".yaml", ".yml"}
 SOURCE_NAMES = {"Makefile"}
@@ -103,6 +107,17 @@ def molecule_playbooks(root: Path, names: list[str]) -> Iterator[str]:
                     yield f"{playbook}: the sequence of molecule's config.yml needs this playbook"
 
 
+def references_resolve(root: Path, names: list[str]) -> Iterator[str]:
+    """Citations of facts and links between pages have a page and a heading; nothing outside of the repository is cited."""
+    pages = references.Pages(root)
+    for name in names:
+        is_page = name.endswith(".md")
+        lines = text(root, name).splitlines() if is_page or is_source(root, name) else []
+        yield from references.citations(name, lines, pages)
+        if is_page:
+            yield from references.links(name, lines, pages)
+
+
 RULES: list[Rule] = [
     licence_lines,
     product_knows_no_sandbox,
@@ -110,6 +125,7 @@ RULES: list[Rule] = [
     no_promises,
     action_groups,
     molecule_playbooks,
+    references_resolve,
 ]
 
 

@@ -31,8 +31,10 @@ except ImportError as exc:
 else:
     GRPC_IMPORT_ERROR = None
 
-MAX_MESSAGE_BYTES = 128 * 1024 * 1024  # topology lists and DARs go far over grpc's 4 MiB (perf 2)
-KEEPALIVE_MS = 40_000  # Canton closes connections that ping more often than every 20 s (admin-api-3 part E)
+# Topology lists and DARs go far over grpc's 4 MiB (docs/canton/connections.md#message-sizes).
+MAX_MESSAGE_BYTES = 128 * 1024 * 1024
+# Canton closes connections that ping more often than every 20 s (docs/canton/connections.md#keepalive).
+KEEPALIVE_MS = 40_000
 BACKOFF_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 READY_POLL_SECONDS = 0.5
 
@@ -163,7 +165,7 @@ class Api:
         """A client stream, without a deadline.
 
         An error of ``requests`` aborts the call, never ends it: a clean end of a cut upload would be taken for a whole
-        one (perf 4). The source's own error is what the caller gets.
+        one (docs/canton/connections.md#a-clean-end-of-a-cut-upload). The source's own error is what the caller gets.
         """
         request_class, call = self._when_ready(rpc, lambda: self._callable(self._channel.stream_unary, rpc))
         failure: list[BaseException] = []
@@ -200,7 +202,8 @@ class Api:
             raise self._translate(exc, rpc) from exc
 
     def _when_ready(self, rpc: str, attempt: t.Callable[[], t.Any]) -> t.Any:
-        """Wait out a node that is starting: it answers UNIMPLEMENTED for services that come up later (recordings)."""
+        """Wait out a node that is starting: it answers UNIMPLEMENTED for services that come up later
+        (docs/canton/identity-and-start.md#a-starting-node-returns-unimplemented)."""
         deadline = time.monotonic() + self.endpoint.ready_timeout
         while True:
             try:

@@ -28,7 +28,7 @@ _rpc = declare(
 
 
 def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endpoint: Endpoint) -> CantonError:
-    """A gRPC status as one sentence that names the node, Canton's own error id and what to do (admin-api-3 part D)."""
+    """A gRPC status as one sentence that names the node, Canton's own error id and what to do (docs/canton/errors.md#form-of-an-error)."""
     name = code.name if code is not None else "UNKNOWN"
     reason, metadata, request_id = _status_details(trailers.get("grpc-status-details-bin"))
     error_id = reason or _id_from_text(text)

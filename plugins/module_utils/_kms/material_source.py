@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which of a participant's keys is meant, and whether it can go into a KMS at all (kms 3). Asks for no private key."""
+"""Which of a participant's keys is meant, and whether it can go into a KMS at all. Asks for no private key
+(docs/canton/kms.md#keys-that-can-be-imported)."""
 
 from __future__ import annotations
 

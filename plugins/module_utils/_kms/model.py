@@ -26,9 +26,9 @@ if t.TYPE_CHECKING:
 
 SIGN = "sign_verify"
 ENCRYPT = "encrypt_decrypt"
-# The only usage that Canton makes of each spec in a KMS (kms 2).
+# The only usage that Canton makes of each spec in a KMS (docs/canton/kms.md#keys-of-a-node-in-a-kms).
 USAGE_OF_SPEC = {"ec_p256": SIGN, "ec_p384": SIGN, "ec_secp256k1": SIGN, "rsa_2048": ENCRYPT, "symmetric": ENCRYPT}
-# Of several specs the first one is what Canton itself creates (kms 3).
+# Of several specs the first one is what Canton itself creates (docs/canton/kms.md#keys-of-a-node-in-a-kms).
 SPECS_OF_PURPOSE = {
     "namespace": _SIGNING,
     "sequencer_authentication": _SIGNING,

@@ -4,7 +4,7 @@
 """The services of a participant and the port each belongs to.
 
 ``EARLY`` ones answer as soon as the process runs, the other admin services and the ledger API when the node is
-initialised (recordings, "A node that is starting").
+initialised (docs/canton/identity-and-start.md#a-starting-node-returns-unimplemented).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TopologyAggregationService: parties and keys across synchronizers (admin-api-3 A16 and C5)."""
+"""TopologyAggregationService: parties and keys across synchronizers (docs/canton/topology.md#parties-and-keys-over-all-synchronizers)."""
 
 from __future__ import annotations
 

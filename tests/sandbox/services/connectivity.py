@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SynchronizerConnectivityService (admin-api-3 C7; recordings, refusals, migration and same-synchronizer)."""
+"""SynchronizerConnectivityService (docs/canton/synchronizers.md#registering, docs/canton/synchronizers.md#connecting)."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class SynchronizerConnectivityService:
 
 
 def _config(request: Any, field: str) -> Any:
-    """The configuration of a request, complete as a real node demands it (recordings, README)."""
+    """The configuration of a request, complete as a real node demands it (docs/canton/synchronizers.md#registering)."""
     if not request.HasField(field):
         raise field_not_set(field)
     config = getattr(request, field)

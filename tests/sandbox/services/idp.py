@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""IdentityProviderConfigService of the ledger API (admin-api-3 C11)."""
+"""IdentityProviderConfigService of the ledger API (docs/canton/ledger-api.md#identity-providers)."""
 
 from __future__ import annotations
 

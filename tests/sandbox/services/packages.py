@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PackageService of the admin API: DARs and packages, stored and vetted (admin-api-3 C6)."""
+"""PackageService of the admin API: DARs and packages, stored and vetted (docs/canton/packages.md#stored-and-vetted)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PartyManagementService of the ledger API: parties known through topology, and local notes on them (C11)."""
+"""PartyManagementService of the ledger API: parties known through topology, and local notes on them (docs/canton/ledger-api.md#parties)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ANNOTATIONS = "local_metadata.annotations"
 def put_record(
     db: sqlite3.Connection, participant: str, party: str, annotations: dict[str, str], provider: str = ""
 ) -> None:
-    """Note annotations of a party: version 0 the first time, one more each time after (recordings, migration)."""
+    """Note annotations of a party: version 0 the first time, one more each time after (docs/canton/ledger-api.md#parties)."""
     db.execute(
         "INSERT INTO party_record (participant, party, identity_provider_id, annotations) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (participant, party) DO UPDATE SET identity_provider_id = excluded.identity_provider_id, "

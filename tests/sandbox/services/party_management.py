@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """PartyManagementService of the admin API: a party's contracts to another participant of the same synchronizer
-(admin-api-3 C9; recordings, same-synchronizer)."""
+(docs/canton/party-replication.md#export-of-a-party, docs/canton/party-replication.md#import-of-a-party)."""
 
 from __future__ import annotations
 

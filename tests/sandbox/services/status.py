@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ParticipantStatusService (admin-api-3 C1; recordings, read and identity)."""
+"""ParticipantStatusService (docs/canton/identity-and-start.md#status-of-a-node)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TopologyManagerReadService (admin-api-3 C5; recordings, filters)."""
+"""TopologyManagerReadService (docs/canton/topology.md#lists-carry-no-signatures, docs/canton/topology.md#filters-of-lists)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ class TopologyManagerReadService:
     def _time(self, base: Any) -> tuple[int | None, tuple[int, int] | None]:
         which = base.WhichOneof("time_query")
         if which == "head_state":
-            # Real nodes can lag behind what a write with a wait has just reported (recordings, same-synchronizer 11).
+            # Real nodes can lag behind what a write with a wait has just reported
+            # (docs/canton/topology.md#reads-can-lag-behind-writes).
             return ids.now() - 1000 * self._node.knob("topology_read_lag_ms", 0), None
         if which == "snapshot":
             return base.snapshot.ToMicroseconds(), None
@@ -199,7 +200,7 @@ class TopologyManagerReadService:
         return self._cls("ListAllV2Response")(result=self._transactions(request, codes))
 
     def _codes(self, names: Iterable[str]) -> set[int]:
-        """The kinds behind short codes; the lines of 3.x do not know the same ones (B7)."""
+        """The kinds behind short codes; the lines of 3.x do not know the same ones (docs/canton/topology.md#required-signatures)."""
         unknown = [n for n in names if n not in mappings.SHORT_CODES or n in self._node.release.unknown_short_codes]
         if unknown:
             raise proto_failure(f"UnrecognizedTopologyMapping({unknown[0]})")
@@ -234,7 +235,7 @@ def _chunks(data: bytes, response: Any) -> Iterator[Any]:
 
 
 def party_matches(party: str, wanted: str) -> bool:
-    """The identifier must be equal, the namespace may be cut short (recordings, filters)."""
+    """The identifier must be equal, the namespace may be cut short (docs/canton/topology.md#filters-of-lists)."""
     if not wanted:
         return True
     identifier, _unused, namespace = wanted.partition("::")
@@ -243,7 +244,7 @@ def party_matches(party: str, wanted: str) -> bool:
 
 
 def uid_matches(uid: str, wanted: str) -> bool:
-    """Both parts may be cut short (C5)."""
+    """Both parts may be cut short (docs/canton/topology.md#filters-of-lists)."""
     identifier, _unused, namespace = wanted.partition("::")
     ours, theirs = ids.split(uid)
     return ours.startswith(identifier) and theirs.startswith(namespace)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""VaultService (admin-api-3 C3; recordings, refusals and identity)."""
+"""VaultService (docs/canton/keys.md#registering-a-kms-key, docs/canton/keys.md#exporting-a-key-pair)."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class VaultService:
         return self._cls("ImportKeyPairResponse")()
 
     def _parse_pair(self, data: bytes) -> Any:
-        """Wrapped or plain (B5)."""
+        """Wrapped or plain (docs/canton/contracts.md#versioned-wrapper)."""
         pair_class = self._node.messages.cls("crypto.v30.CryptoKeyPair")
         try:
             inner = self._node.messages.unwrap(data)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TopologyAggregationService: parties and keys over all domains (admin-api-2 A15)."""
+"""TopologyAggregationService: parties and keys over all domains."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DomainConnectivityService (admin-api-2 A4 and C Domain connectivity). No domain has a service agreement."""
+"""DomainConnectivityService (docs/canton/canton-2.md#domains). No domain has a service agreement."""
 
 from __future__ import annotations
 

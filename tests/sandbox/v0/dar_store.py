@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""DARs as Canton 2 keeps them: known by the hash of their bytes, under a free name (admin-api-2 C Packages).
+"""DARs as Canton 2 keeps them: known by the hash of their bytes, under a free name
+(docs/canton/canton-2.md#dars).
 
 They lie in the tables of `package_store`, with the hash in the place of the main package id.
 """

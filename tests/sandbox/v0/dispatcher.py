@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way of topology transactions into the domains' stores (admin-api-2 C).
+"""The way of topology transactions into the domains' stores
+(docs/canton/canton-2.md#everything-goes-into-the-authorized-store).
 
 As in Canton 3 what a participant sends lies in memory until it is sequenced. But it comes from the Authorized store, so
 the next connect sends again whatever a disconnect or kill lost.

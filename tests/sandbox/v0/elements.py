@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kinds of topology elements of Canton 2: whom they are about, and who has to sign them (admin-api-2 A16 and C).
+"""The kinds of topology elements of Canton 2: whom they are about, and who has to sign them
+(docs/canton/canton-2.md#topology-elements).
 
 An element is a pair of the field's name in TopologyStateUpdate (or ``domain_parameters_change``) and the message in it.
 """
@@ -28,7 +29,8 @@ MEDIATOR = "mediator_domain_state"
 CLAIM = "signed_legal_identity_claim"
 PARAMETERS = "domain_parameters_change"
 
-# Where the fields that hold ids are bare uids and where they have a member's code in front (admin-api-2 B).
+# Where the fields that hold ids are bare uids and where they have a member's code in front
+# (docs/canton/canton-2.md#ids-of-domains-and-members).
 _ONE_UID = {
     IDD: "unique_identifier",
     OTK: "key_owner",

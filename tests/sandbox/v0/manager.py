@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a participant of Canton 2 writes topology: everything goes into its Authorized store (admin-api-2 C)."""
+"""How a participant of Canton 2 writes topology: everything goes into its Authorized store
+(docs/canton/canton-2.md#everything-goes-into-the-authorized-store)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which form of a versioned message goes with which protocol version (admin-api-2 B)."""
+"""Which form of a versioned message goes with which protocol version (docs/canton/canton-2.md#versions-of-messages)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ParticipantRepairService of Canton 2: contracts out of, into and away from a participant (admin-api-2 C Repair).
+"""ParticipantRepairService of Canton 2: contracts out of, into and away from a participant
+(docs/canton/canton-2.md#export-and-import).
 
 Download, Upload, MigrateDomain, PurgeDeactivatedDomain, IgnoreEvents and UnignoreEvents are not played: UNIMPLEMENTED.
 """
@@ -26,7 +27,8 @@ from sandbox.services import repair
 from sandbox.services.repair import check_uid, invalid_repair, refuse_changes
 from sandbox.v0 import serializable
 
-# Proto version of the repair ActiveContract in its wrapper, whatever the protocol version (part B).
+# Proto version of the repair ActiveContract in its wrapper, whatever the protocol version
+# (docs/canton/canton-2.md#versions-of-messages).
 _RECORD_VERSION = 0
 _DIRTY = "dirty_requests"
 _IMPORT_ARGUMENTS = {"workflow_id_prefix": "Workflow ID prefix", "onboarded_parties": "Onboarded parties"}

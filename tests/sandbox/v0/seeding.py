@@ -27,7 +27,8 @@ _WAIT_SECONDS = 30.0
 def upload(node: Node, wanted: Sequence[Dar], entries: Sequence[dict[str, Any]]) -> None:
     """Store and vet the DARs of these entries of the topology file.
 
-    With ``stored: false`` only its packages are there, as after some uploads through the ledger API (admin-api-2 C).
+    With ``stored: false`` only its packages are there, as after some uploads through the ledger API
+    (docs/canton/canton-2.md#dars).
     """
     for dar, entry in zip(wanted, entries, strict=True):
         key = packages.upload(node, dar, entry.get("description", dar.main.name), vet=True, synchronize=False)

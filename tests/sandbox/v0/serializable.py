@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Contracts as Canton 2 exchanges them: SerializableContract, in the form that a protocol version has (admin-api-2 B).
+"""Contracts as Canton 2 exchanges them: SerializableContract, in the form that a protocol version has
+(docs/canton/canton-2.md#versions-of-messages).
 
 In the store they lie in the same form as those of Canton 3 (see `contracts`). What both forms share goes over field by
 field, so a contract that comes back unchanged is equal to what was sent.

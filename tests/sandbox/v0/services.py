@@ -36,7 +36,7 @@ _LEDGER = [
     "sandbox.v0.ledger.IdentityProviderConfigService",
     "sandbox.v0.ledger.PackageManagementService",
 ]
-# Not in 2.8 (admin-api-2, the differences).
+# Not in 2.8 (docs/canton/canton-2.md#28-and-210).
 _SINCE_2_10 = [
     "sandbox.v0.status.ParticipantStatusService",
 ]

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The status of a participant of Canton 2: the service of 2.10 and the older one that 2.8 has alone (admin-api-2 A1, A2)."""
+"""The status of a participant of Canton 2: the service of 2.10 and the older one that 2.8 has alone
+(docs/canton/canton-2.md#28-and-210)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The topology stores of Canton 2: one of each participant ("Authorized") and one of each domain (admin-api-2 B and C).
+"""The topology stores of Canton 2: one of each participant ("Authorized") and one of each domain
+(docs/canton/canton-2.md#everything-goes-into-the-authorized-store, docs/canton/canton-2.md#topology-elements).
 
 There are no serials and no proposals: a transaction adds or removes one element with an id of its own, is signed by one
 key and stands for itself. Everything that ever arrived stays as a row; ``valid_until`` says what is over, ``rejection``

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TopologyManagerReadService (admin-api-2 A14 and C Topology read)."""
+"""TopologyManagerReadService (docs/canton/canton-2.md#topology-lists)."""
 
 from __future__ import annotations
 

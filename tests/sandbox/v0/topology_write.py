@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TopologyManagerWriteService (admin-api-2 A13 and C): all into the Authorized store."""
+"""TopologyManagerWriteService: all into the Authorized store (docs/canton/canton-2.md#writing-signed-transactions)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys of a participant of Canton 2: no usages, and every key message carries its fingerprint (admin-api-2 A11)."""
+"""The keys of a participant of Canton 2: no usages, and every key message carries its fingerprint
+(docs/canton/canton-2.md#keys)."""
 
 from __future__ import annotations
 

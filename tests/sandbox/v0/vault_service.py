@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""VaultService (admin-api-2 A10 and C Vault). Nodes with KMS keys play the enterprise edition, others the community one."""
+"""VaultService. Nodes with KMS keys play the enterprise edition, others the community one (docs/canton/canton-2.md#vault)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Key material into AWS KMS: keys of origin EXTERNAL (kms 6). The order is ``material``'s, the calls are these."""
+"""Key material into AWS KMS: keys of origin EXTERNAL. The order is ``material``'s, the calls are these
+(docs/canton/kms-aws.md#importing-key-material)."""
 
 from __future__ import annotations
 

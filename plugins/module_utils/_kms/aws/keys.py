@@ -49,7 +49,7 @@ AWS_SPECS = {
     "symmetric": "SYMMETRIC_DEFAULT",
 }
 _OUR_SPECS = {theirs: ours for ours, theirs in AWS_SPECS.items()}
-# What Canton signs and decrypts with (kms 2)
+# What Canton signs and decrypts with (docs/canton/kms-aws.md#algorithms)
 SIGNING_ALGORITHMS = {"ec_p256": "ECDSA_SHA_256", "ec_secp256k1": "ECDSA_SHA_256", "ec_p384": "ECDSA_SHA_384"}
 ENCRYPTION_ALGORITHMS = {"rsa_2048": "RSAES_OAEP_SHA_256", "symmetric": "SYMMETRIC_DEFAULT"}
 

@@ -31,7 +31,7 @@ _SENDABLE = re.compile(r"[\u0009\u000A\u000D\u0020-\u00FF]+")
 _ALL_OF = (("Effect",), ("Principal", "NotPrincipal"), ("Action", "NotAction"), ("Resource", "NotResource"))
 _PARTS = {name for names in _ALL_OF for name in names} | {"Sid", "Condition"}
 
-# What a node calls with keys that were made for it (kms 5)
+# What a node calls with keys that were made for it (docs/canton/kms-aws.md#permissions-of-a-node)
 _NODE_ACTIONS = {
     "signing": ["kms:Sign", "kms:GetPublicKey", "kms:DescribeKey"],
     "encryption": ["kms:Decrypt", "kms:GetPublicKey", "kms:DescribeKey"],

@@ -79,7 +79,8 @@ def refuse_in_use(keys: GcpKeys, key: GcpKey, params: Params) -> None:
     participants = in_use.asked(params)
     if not participants:
         return
-    # a node may know its wrapper key by the whole resource name, with the version or without it (kms 1)
+    # a node may know its wrapper key by the whole resource name, with the version or without it
+    # (docs/canton/kms-gcp.md#names-of-a-wrapper-key)
     arn = str(key.arn)
     named = replace(key, aliases=(arn, f"{arn}/cryptoKeyVersions/{FIRST}"))
     in_use.refuse_while_listed(keys, named, participants, "can't be destroyed")

@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Key material into GCP KMS: import-only keys and import jobs (kms 6). The order is ``material``'s, the calls are these.
+"""Key material into GCP KMS: import-only keys and import jobs. The order is ``material``'s, the calls are these.
 
 A key of GCP has its name from the beginning and for ever, and Canton uses version 1 only: an import that went wrong costs the name.
+
+docs/canton/kms-gcp.md#import-jobs, docs/canton/kms-gcp.md#version-1
 """
 
 from __future__ import annotations

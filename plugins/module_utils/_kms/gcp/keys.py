@@ -56,7 +56,7 @@ RETRY_SECONDS = 20.0
 _FIRST_PAUSE_SECONDS = 0.3
 _LONGEST_PAUSE_SECONDS = 5.0
 
-FIRST = 1  # the only version that Canton uses (kms 1)
+FIRST = 1  # the only version that Canton uses (docs/canton/kms-gcp.md#version-1)
 # those whose public keys come as PEM
 _ASYMMETRIC = ("EC_SIGN_", "RSA_")
 _PROBE = b"ledgerops.canton asks whether this key works"

@@ -5,7 +5,9 @@
 """What a key in GCP KMS looks like to this collection, and which keys Canton can use there. Speaks to no KMS.
 
 A key of GCP has versions. Canton 3.4 and 3.5 sign and decrypt with version 1 and no other, so that version is the key here;
-only a wrapper key, which the KMS itself leads to the right version, may have several (kms 1).
+only a wrapper key, which the KMS itself leads to the right version, may have several.
+
+docs/canton/kms-gcp.md#version-1, docs/canton/kms-gcp.md#names-of-a-wrapper-key
 """
 
 from __future__ import annotations

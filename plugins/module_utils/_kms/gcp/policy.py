@@ -18,7 +18,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import
 
 Document = dict[str, t.Any]
 
-# What a node calls with keys that were made for it (kms 5): it signs or decrypts, reads the public key, and asks for the state.
+# What a node calls with keys that were made for it: it signs or decrypts, reads the public key, and asks for the state
+# (docs/canton/kms-gcp.md#permissions-on-keys).
 _VIEWER = "roles/cloudkms.viewer"
 _PUBLIC_KEY = "roles/cloudkms.publicKeyViewer"
 _NODE_ROLES = {

@@ -80,7 +80,8 @@ def is_all_of(found: Tally, manifest: Manifest) -> bool:
 
 
 def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None, report: Report = silent) -> Receipt:
-    """OK of an import proves nothing (recordings 3): compare the contracts, and wait a little for the target's index."""
+    """OK of an import proves nothing: compare the contracts, and wait a little for the target's index
+    (docs/canton/contracts.md#an-ok-proves-nothing)."""
     ends: list[Offset] = []
 
     def visible() -> bool:

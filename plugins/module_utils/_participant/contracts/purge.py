@@ -4,7 +4,8 @@
 
 """Taking contracts off a target again: what a snapshot brought, what the source no longer has, or what is named.
 
-A purge is no archival: a purged contract can be imported again, an archived one cannot (procedure 2, rollback by stage).
+A purge is no archival: a purged contract can be imported again, an archived one cannot
+(docs/canton/contracts.md#purged-and-archived-are-different).
 Contract ids are held in memory here: an archived contract can only be told from a purged one by comparing sets.
 """
 

@@ -27,7 +27,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, Tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
 
-CHUNK_BYTES = 2 * 1024 * 1024  # the node's and the console's own chunk size (perf 2)
+CHUNK_BYTES = 2 * 1024 * 1024  # the node's own chunk size (docs/canton/connections.md#message-sizes)
 MANIFEST_VERSION = 1
 MAX_RECORD_BYTES = 256 * 1024 * 1024
 GZIP = 31

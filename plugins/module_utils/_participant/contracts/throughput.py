@@ -19,8 +19,8 @@ from datetime import datetime, timezone
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file
 
-BYTES_PER_CONTRACT = 250  # compressed: the recorded snapshot of 20 contracts and one of 10,000 (recordings)
-EXPORT_SECONDS_PER_CONTRACT = 0.00005  # the vendor's own figures (perf 1)
+BYTES_PER_CONTRACT = 250  # compressed (docs/canton/performance.md#size-of-a-snapshot)
+EXPORT_SECONDS_PER_CONTRACT = 0.00005  # docs/canton/performance.md#vendors-figures
 IMPORT_SECONDS_PER_CONTRACT = 0.00059
 IMPORT_SECONDS = 18.5
 

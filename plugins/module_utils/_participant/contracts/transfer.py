@@ -79,7 +79,8 @@ class Move:
 
 
 def reference(source: Participant, move: Move, offset: Offset, report: Report = silent) -> Tally:
-    """The contracts of the parties as the source's ledger API shows them: what an export has to contain (procedure 2, step 12)."""
+    """The contracts of the parties as the source's ledger API shows them: what an export has to contain
+    (docs/canton/contracts.md#only-the-ledger-api-counts-contracts)."""
     shown = counted(source.active_contracts(move.parties, offset), report, "counting the contracts of the source")
     found = tally(shown, move.parties)
     listed = elsewhere(found, move.renames)
@@ -190,7 +191,7 @@ def _manifest(move: Move, offset: Offset, found: Tally, size: int, sha256: str) 
 
 
 def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -> None:
-    """What the node itself would not notice, or would notice too late (admin-api-3 C8)."""
+    """What the node itself would not notice, or would notice too late (docs/canton/contracts.md#what-an-import-does-not-check)."""
     if store not in manifest.renames.values():
         raise CantonError(
             f"The snapshot was exported for another synchronizer than {short(store)}: a node would answer OK and import nothing",
@@ -244,7 +245,8 @@ def send(target: Participant, manifest: Manifest, files: SnapshotFiles, store: s
 
 
 def _leaving(chunks: t.Iterable[bytes], total: int, report: Report) -> t.Iterator[bytes]:
-    """Let chunks pass and report what was handed over; 3.5 takes no more of them than it has stored (perf 2)."""
+    """Let chunks pass and report what was handed over; 3.5 takes no more of them than it has stored
+    (docs/canton/performance.md#uploads-are-as-fast-as-the-database)."""
     number = 0
 
     def count(_record: bytes) -> None:
@@ -261,7 +263,8 @@ def _leaving(chunks: t.Iterable[bytes], total: int, report: Report) -> t.Iterato
 
 
 def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], store: str) -> None:
-    """Hand chunks to the target. What it says of single contracts is answered with what can be done about it (admin-api-3 C8)."""
+    """Hand chunks to the target. What it says of single contracts is answered with what can be done about it
+    (docs/canton/contracts.md#contracts-that-an-import-refuses)."""
     try:
         target.import_contracts(chunks, store, workflow_prefix(manifest), sorted(manifest.parties))
     except CantonError as exc:
@@ -307,7 +310,8 @@ def move_between(
     target_synchronizer: str,
     protocol_version: int | None = None,
 ) -> Move:
-    """A move of parties that the source really hosts: of an unknown party a node exports nothing and answers OK (recordings 4)."""
+    """A move of parties that the source really hosts: of an unknown party a node exports nothing and answers OK
+    (docs/canton/contracts.md#an-unknown-party-exports-nothing)."""
     uid = source.identity().uid
     source_id = synchronizers.known_id(source, source_synchronizer)
     hosted = {item.party for item in source.hostings(source_id, uid)}
@@ -406,7 +410,7 @@ def imported_before(target: Participant, files: SnapshotFiles) -> bool:
 
 
 def refuse_busy_source(source: Participant, synchronizer: str) -> None:
-    """Whatever is created after the export is lost to the target (procedure 5, warning 4)."""
+    """Whatever is created after the export is lost to the target (docs/canton/contracts.md#what-comes-after-the-export-is-lost)."""
     item = synchronizers.find(source, synchronizer)
     if item.connected:
         raise CantonError(

@@ -44,7 +44,9 @@ def plan_copy(
     files: t.Mapping[str, bytes],
     vetting: bool = True,
 ) -> PackagePlan:
-    """What the target lacks of the source's DARs and of their vetting; the built-in ones are left alone (admin-api-3 C6).
+    """What the target lacks of the source's DARs and of their vetting; the built-in ones are left alone.
+
+    docs/canton/packages.md#built-in-dars, docs/canton/packages.md#stored-and-vetted
 
     Without ``vetting`` only the DARs count: a target that is the same participant has vetted them already.
     """

@@ -50,7 +50,7 @@ def read_users(participant: Participant, providers: t.Iterable[str]) -> dict[tup
 
 
 def plan_copy(source: Participant, target: Participant, skip: t.Collection[str], admin_rights: bool) -> UserPlan:
-    """Compare both nodes. Admin rights are copied only when asked for (procedure 2, step 18)."""
+    """Compare both nodes. Admin rights are copied only when asked for (docs/canton/migration.md#users-are-copied-separately)."""
     plan = UserPlan()
     theirs = {provider.id: provider for provider in target.identity_providers()}
     wanted_providers = source.identity_providers()
@@ -99,7 +99,7 @@ def _plan_user(plan: UserPlan, wanted: User, standing: User | None) -> None:
 
 
 def _plan_annotations(plan: UserPlan, source: Participant, target: Participant, providers: t.Sequence[str]) -> None:
-    """Annotations of parties that the target hosts; the target has to know a party first (admin-api-3 C11)."""
+    """Annotations of parties that the target hosts; the target has to know a party first (docs/canton/ledger-api.md#parties)."""
     known = _parties(target, providers)
     for party, wanted in sorted(_parties(source, providers).items()):
         standing = known.get(party)

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A key pair that a participant gave out, held so that it is not shown by accident (admin-api-3 C3, admin-api-2 C Vault)."""
+"""A key pair that a participant gave out, held so that it is not shown by accident
+(docs/canton/keys.md#exporting-a-key-pair, docs/canton/canton-2.md#vault)."""
 
 from __future__ import annotations
 
@@ -59,12 +60,13 @@ def _usage(private: t.Any) -> tuple[str, ...]:
 def _format(private: t.Any) -> str:
     value = private.DESCRIPTOR.fields_by_name["format"].enum_type.values_by_number.get(private.format)
     name = value.name.replace("CRYPTO_KEY_FORMAT_", "").lower() if value is not None else "unknown"
-    # DER is what the format of private keys was called before Canton 3 gave it its exact name (B4)
+    # DER is what the format of private keys was called before Canton 3 gave it its exact name (docs/canton/keys.md#key-formats)
     return PKCS8 if name in ("der", "der_pkcs8_private_key_info") else name
 
 
 def refusal(exc: CantonError, label: str, fingerprint: str) -> CantonError:
-    """What a node answers to ExportKeyPair, in words. Its refusals are bare: only their texts tell them apart (recordings)."""
+    """What a node answers to ExportKeyPair, in words. Its refusals are bare: only their texts tell them apart
+    (docs/canton/keys.md#exporting-a-key-pair)."""
     text = exc.message
     if "preview is enabled" in text:
         return CantonError(

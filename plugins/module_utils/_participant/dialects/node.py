@@ -4,7 +4,8 @@
 
 """What both dialects share: the two APIs of a node, and the ledger API's users, parties and identity providers.
 
-These services are alike in v1 and v2 of the ledger API but for their package (admin-api-2 A18, admin-api-3 A19).
+These services are alike in v1 and v2 of the ledger API but for their package
+(docs/canton/canton-2.md#ledger-api-version-1).
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class LedgerAdmin:
     # -- users ----------------------------------------------------------------------------------------------------
 
     def users(self, identity_provider: str) -> list[User]:
-        """Users of one identity provider with their rights; the empty id is the default provider (admin-api-3 C11)."""
+        """Users of one identity provider with their rights; the empty id is the default provider (docs/canton/ledger-api.md#users)."""
         return [
             self._user(message)
             for answer in self._pages("UserManagementService/ListUsers", identity_provider)
@@ -144,7 +145,7 @@ class LedgerAdmin:
         )
 
     def knows_authentication(self) -> bool:
-        """Whether users can have ``primary_party_authentication``: 3.5 only (A19)."""
+        """Whether users can have ``primary_party_authentication``: 3.5 only (docs/canton/ledger-api.md#primary-party-authentication)."""
         return self.ledger.has_field(self.LEDGER + "admin.User", "primary_party_authentication")
 
     def _user_fields(self, user: User) -> dict[str, t.Any]:

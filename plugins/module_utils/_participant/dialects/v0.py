@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The v0 dialect: Canton 2.8 to 2.10. One small method per RPC, plain dataclasses in and out (admin-api-2).
+"""The v0 dialect: Canton 2.8 to 2.10. One small method per RPC, plain dataclasses in and out.
 
 A synchronizer is a domain here, and has one id only. Topology is written into the node's own store (``Authorized``),
-connected or not; the node pushes it to the domains that it is connected to, now or at the next connect.
+connected or not; the node pushes it to the domains that it is connected to, now or at the next connect
+(docs/canton/canton-2.md#everything-goes-into-the-authorized-store).
 """
 
 from __future__ import annotations
@@ -69,12 +70,12 @@ SLOW_SECONDS = 300.0  # calls that wait for a domain, as in Canton 3
 
 AUTHORIZED_STORE = "Authorized"  # its name in the API
 MEMBER_PREFIX = "PAR::"
-# Two answers of the topology manager that mean: done (part C).
+# Two answers of the topology manager that mean: done (docs/canton/canton-2.md#answers-that-mean-done).
 TRANSACTION_EXISTS = "DUPLICATE_TOPOLOGY_TRANSACTION"
 PERMISSIONS = {1: "submission", 2: "confirmation", 3: "observation"}  # the weaker, the higher; 4 is none at all
 BOTH, FROM, TO = 1, 2, 3
 ADD = 0
-# Proto version of a topology transaction to the protocol versions that write it (part B)
+# Proto version of a topology transaction to the protocol versions that write it (docs/canton/canton-2.md#versions-of-messages)
 PROTOCOL_VERSIONS = {0: (3,), 1: (4, 5), 2: (6,), 3: (7,)}
 RAW, DER = 3, 2
 SPECS = {
@@ -112,7 +113,7 @@ class V0(LedgerAdmin):
         versions = {name.split(".")[-2] for name in services if name.startswith(CANTON)}
         return "v0" in versions and "v30" not in versions
 
-    # -- status and identity (A1, A2, A12) ------------------------------------------------------------------------
+    # -- status and identity --------------------------------------------------------------------------------------
 
     def identity(self) -> Identity:
         """Who this is. A node without identity is waited for: one that makes its own looks like one that waits for it.
@@ -158,7 +159,7 @@ class V0(LedgerAdmin):
         return any(item.name == MEMORY_STORAGE for item in found.components)
 
     def last_time(self, synchronizer: str) -> float | None:
-        """None: no service that the facts know tells it here."""
+        """None: it is not read from Canton 2."""
         return None
 
     def _is_starting(self, rpc: str) -> bool:
@@ -178,7 +179,7 @@ class V0(LedgerAdmin):
             self._known_uid = _bare(self.admin.read(IDENTITY).unique_identifier)
         return self._known_uid
 
-    # -- domains (A4) ---------------------------------------------------------------------------------------------
+    # -- domains --------------------------------------------------------------------------------------------------
 
     def synchronizers(self) -> list[Synchronizer]:
         connected = {
@@ -236,7 +237,8 @@ class V0(LedgerAdmin):
         return self._asked_ids[alias]
 
     def protocol_version(self, item: Synchronizer) -> int | None:
-        """The domain's protocol version as far as the node tells: by the form of what it wrote there itself (part B).
+        """The domain's protocol version as far as the node tells: by the form of what it wrote there itself
+        (docs/canton/canton-2.md#versions-of-messages).
 
         4 and 5 write the same form: there a node tells only when it supports one of the two. None: not known.
         """
@@ -338,7 +340,8 @@ class V0(LedgerAdmin):
         """Register a domain by its sequencers' addresses; its id is known only after the first connect.
 
         A node connects at once to what it may connect to by itself, which was not asked for: that comes afterwards.
-        The durations are those of Canton 3's console, whose defaults did not change (recordings).
+        The durations are those of Canton 3's console, whose defaults did not change
+        (docs/canton/synchronizers.md#durations-of-the-console).
         """
         grpc_part: dict[str, t.Any] = {
             "connections": list(connections),
@@ -366,7 +369,7 @@ class V0(LedgerAdmin):
         if not manual_connect:
             self.set_manual_connect(alias, False)
 
-    # -- vault (A10) ----------------------------------------------------------------------------------------------
+    # -- vault ----------------------------------------------------------------------------------------------------
 
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
@@ -387,7 +390,7 @@ class V0(LedgerAdmin):
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
         """One of the node's own key pairs as a form of ``protocol_version``, which it has to support. There are no usages.
 
-        Needs preview commands on the node (part C, Vault). Wipe the pair as soon as it is used.
+        Needs preview commands on the node (docs/canton/canton-2.md#vault). Wipe the pair as soon as it is used.
         """
         try:
             answer = self.admin.read(
@@ -398,7 +401,7 @@ class V0(LedgerAdmin):
         message = self.admin.message(CANTON + "crypto.v0.CryptoKeyPair")
         return read_pair(answer, message, WRAPPED_V0, _scheme)
 
-    # -- topology: namespace delegations (A13, A14) ---------------------------------------------------------------
+    # -- topology: namespace delegations --------------------------------------------------------------------------
 
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
         """The delegations of one namespace, or of all."""
@@ -548,7 +551,7 @@ class V0(LedgerAdmin):
         rows = self.admin.read(READ + method, base_query=query, **filters).results
         return [row for row in rows if row.context.store == name]
 
-    # -- packages (A3, A14) ---------------------------------------------------------------------------------------
+    # -- packages -------------------------------------------------------------------------------------------------
 
     def dars(self) -> list[Dar]:
         """DARs by their main package. The node's own key of a DAR is the hash of its file, which is kept here beside."""
@@ -634,7 +637,7 @@ class V0(LedgerAdmin):
             for package in row.item.package_ids
         }
 
-    # -- contracts (A5, A8, A18) ----------------------------------------------------------------------------------
+    # -- contracts ------------------------------------------------------------------------------------------------
 
     def ledger_end(self) -> Offset:
         """An opaque text: what the last answer of a list of contracts carries. The admin party's is the shortest list."""
@@ -664,7 +667,8 @@ class V0(LedgerAdmin):
         )
 
     def read_record(self, record: bytes) -> ActiveContract:
-        """What one record of an ACS snapshot says about its contract (part C, Repair); its package is not told."""
+        """What one record of an ACS snapshot says about its contract; its package is not told
+        (docs/canton/canton-2.md#snapshot-records)."""
         domain, contract = unwrap_repair_contract(record)
         metadata = contract.metadata
         stakeholders = frozenset(
@@ -726,7 +730,7 @@ class V0(LedgerAdmin):
         """None: no service tells it here."""
         return None
 
-    # -- parties of the ledger API, and ping (A6, A7) -------------------------------------------------------------
+    # -- parties of the ledger API, and ping ----------------------------------------------------------------------
 
     def set_display_name(self, party: str, name: str) -> None:
         self.admin.repeatable(
@@ -747,7 +751,7 @@ class V0(LedgerAdmin):
 
 
 def _bare(member: str) -> str:
-    """The uid of a participant, which is also written as a member ``PAR::uid`` (part B)."""
+    """The uid of a participant, which is also written as a member ``PAR::uid`` (docs/canton/canton-2.md#ids-of-domains-and-members)."""
     return member[len(MEMBER_PREFIX) :] if member.startswith(MEMBER_PREFIX) else member
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The v30 dialect: Canton 3.4 and 3.5. One small method per RPC, plain dataclasses in and out (admin-api-3)."""
+"""The v30 dialect: Canton 3.4 and 3.5. One small method per RPC, plain dataclasses in and out."""
 
 from __future__ import annotations
 
@@ -92,10 +92,11 @@ class V30(OwnIdentity, LedgerAdmin):
         super().__init__(admin, ledger)
         self.admin.starting = self._is_starting
 
-    # -- status and identity (A1, A13) ----------------------------------------------------------------------------
+    # -- status and identity --------------------------------------------------------------------------------------
 
     def identity(self) -> Identity:
-        """Who this is. A node that is only starting is waited for; one that waits for an operator is told as it is (C1)."""
+        """Who this is. A node that is only starting is waited for; one that waits for an operator is told as it is
+        (docs/canton/identity-and-start.md#status-of-a-node)."""
         status = wait_for(self._settled_status, self.admin.endpoint.ready_timeout) or self._status()
         if status.HasField("not_initialized"):
             waiting = status.not_initialized
@@ -114,7 +115,8 @@ class V30(OwnIdentity, LedgerAdmin):
     def last_time(self, synchronizer: str) -> float | None:
         """The latest time that this node has seen on a connected synchronizer, in seconds since 1970; None: it does not tell.
 
-        However old it is, it is fresh enough: so nothing is sent to the synchronizer (A10).
+        However old it is, it is fresh enough: so nothing is sent to the synchronizer
+        (docs/canton/synchronizers.md#latest-time).
         """
         if not self.admin.has_rpc(FETCH_TIME):
             return None
@@ -153,7 +155,7 @@ class V30(OwnIdentity, LedgerAdmin):
             raise self._waits_for_identity("identity and node topology")
         return True
 
-    # -- synchronizers (A4) ---------------------------------------------------------------------------------------
+    # -- synchronizers --------------------------------------------------------------------------------------------
 
     def synchronizers(self) -> list[Synchronizer]:
         healthy = self._connected()
@@ -187,7 +189,8 @@ class V30(OwnIdentity, LedgerAdmin):
         return synchronizer
 
     def settled(self, synchronizer: str) -> bool:
-        """Whether the synchronizer has what was written while this node was away: nothing is written then (C5)."""
+        """Whether the synchronizer has what was written while this node was away: nothing is written then
+        (docs/canton/topology.md#stores)."""
         return True
 
     def _connected(self) -> dict[str, bool]:
@@ -198,7 +201,7 @@ class V30(OwnIdentity, LedgerAdmin):
         return list(self.admin.read(CONNECTIVITY + "ListRegisteredSynchronizers").results)
 
     def connect(self, alias: str) -> None:
-        """Connect a registered synchronizer; connecting again is a no-op (C7)."""
+        """Connect a registered synchronizer; connecting again is a no-op (docs/canton/synchronizers.md#connecting)."""
         answer = self.admin.repeatable(
             CONNECTIVITY + "ReconnectSynchronizer", deadline=SLOW_SECONDS, synchronizer_alias=alias, retry=False
         )
@@ -224,9 +227,11 @@ class V30(OwnIdentity, LedgerAdmin):
         self.admin.repeatable(CONNECTIVITY + "ModifySynchronizer", **fields)
 
     def register(self, alias: str, connections: t.Sequence[str], ca_cert: bytes, manual_connect: bool) -> None:
-        """Register a synchronizer by its sequencers' addresses and shake hands, which makes its id known (C7).
+        """Register a synchronizer by its sequencers' addresses and shake hands, which makes its id known
+        (docs/canton/synchronizers.md#registering).
 
-        The durations are the ones that a node gives a synchronizer that is connected from its console (recordings).
+        The durations are the ones that a node gives a synchronizer that is connected from its console
+        (docs/canton/synchronizers.md#durations-of-the-console).
         """
         grpc_part: dict[str, t.Any] = {
             "connections": list(connections),
@@ -268,7 +273,7 @@ class V30(OwnIdentity, LedgerAdmin):
             sequencer_connection_validation=validate_all,
         )
 
-    # -- vault (A11) ----------------------------------------------------------------------------------------------
+    # -- vault ----------------------------------------------------------------------------------------------------
 
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
@@ -294,7 +299,7 @@ class V30(OwnIdentity, LedgerAdmin):
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
         """One of the node's own key pairs, without a password, as a form of ``protocol_version``, which it has to support.
 
-        Needs preview commands on the node (C3). Wipe the pair as soon as it is used.
+        Needs preview commands on the node (docs/canton/keys.md#exporting-a-key-pair). Wipe the pair as soon as it is used.
         """
         try:
             answer = self.admin.read(
@@ -305,7 +310,7 @@ class V30(OwnIdentity, LedgerAdmin):
         message = self.admin.message(CRYPTO + "CryptoKeyPair")
         return read_pair(answer, message, (PROTO_VERSION,), spec_name)
 
-    # -- topology: namespace delegations (A14, A15) ---------------------------------------------------------------
+    # -- topology: namespace delegations --------------------------------------------------------------------------
 
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
         """The delegations of one namespace, or of all."""
@@ -319,7 +324,7 @@ class V30(OwnIdentity, LedgerAdmin):
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
     ) -> list[SignedDelegation]:
-        """The signed transactions behind ``delegations``, or the signed removals: lists carry no signatures (C5)."""
+        """The signed transactions behind ``delegations``, or the signed removals (docs/canton/topology.md#lists-carry-no-signatures)."""
         wanted = query(store, operation=REMOVE if removed else ADD)
         found = (_signed_delegation(*each, removed) for each in self._stored(wanted, namespace))
         return [item for item in found if item is not None and item.delegation.namespace == namespace]
@@ -339,12 +344,14 @@ class V30(OwnIdentity, LedgerAdmin):
     def authorize_delegation(self, namespace: str, key: Key) -> None:
         """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations.
 
-        Nothing is waited for, as this node may be without any synchronizer, and its own store has it at once (recordings).
+        Nothing is waited for, as this node may be without any synchronizer, and its own store has it at once
+        (docs/canton/topology.md#stores).
         """
         self._authorize(self._delegation_message(namespace, key))
 
     def remove_delegation(self, namespace: str, key: Key) -> None:
-        """Sign, with this node's keys, that the delegation to ``key`` is over. It never comes back for this key (recordings)."""
+        """Sign, with this node's keys, that the delegation to ``key`` is over. It never comes back for this key
+        (docs/canton/topology.md#removed-delegations-never-return)."""
         self._authorize_again(self._delegation_message(namespace, key), REMOVE)
 
     def _delegation_message(self, namespace: str, key: Key) -> dict[str, t.Any]:
@@ -361,9 +368,11 @@ class V30(OwnIdentity, LedgerAdmin):
         return self.signed_delegations(store, namespace, removed=True)
 
     def add_transactions(self, store: str, signed: t.Sequence[bytes], wait_seconds: int = 0) -> None:
-        """Load transactions that others signed, in this order; known ones are a no-op (B6).
+        """Load transactions that others signed, in this order; known ones are a no-op
+        (docs/canton/topology.md#signatures-on-transactions).
 
-        ``wait_seconds``: how long the node may wait until they are effective; it fails when they are not by then (C4).
+        ``wait_seconds``: how long the node may wait until they are effective; it fails when they are not by then
+        (docs/canton/topology.md#waiting-for-the-effect).
         """
         signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
         waiting: dict[str, t.Any] = {"wait_to_become_effective": {"seconds": wait_seconds}} if wait_seconds else {}
@@ -388,15 +397,17 @@ class V30(OwnIdentity, LedgerAdmin):
         return [item for item in found if not participant or item.host(participant)]
 
     def host_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it (recordings)."""
+        """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it
+        (docs/canton/topology.md#many-mappings)."""
         return self._authorize_hostings(ADD, store, hostings, parallel)
 
     def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Authorize the removal of these mappings, each repeated as it is, for a removal must not change it (B7)."""
+        """Authorize the removal of these mappings, each repeated as it is (docs/canton/topology.md#a-removal-repeats-the-mapping)."""
         return self._authorize_hostings(REMOVE, store, hostings, parallel)
 
     def propose_hostings(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Sign these mappings as far as this node's keys go: what others have to sign as well stays a proposal (C4)."""
+        """Sign these mappings as far as this node's keys go: what others have to sign as well stays a proposal
+        (docs/canton/topology.md#authorize)."""
         return self._authorize_hostings(ADD, store, hostings, parallel, fully=False)
 
     def _authorize_hostings(
@@ -433,7 +444,7 @@ class V30(OwnIdentity, LedgerAdmin):
             )
         return fields
 
-    # -- parties that move on one synchronizer (A5, A14; recordings, "One synchronizer") --------------------------
+    # -- parties that move on one synchronizer --------------------------------------------------------------------
 
     def lacks_for_replication(self) -> list[str]:
         """What this node's API does not have of all that a move of parties on one synchronizer takes (3.4 lacks some)."""
@@ -449,7 +460,8 @@ class V30(OwnIdentity, LedgerAdmin):
         return lacks
 
     def signed_proposals(self, store: str, namespace: str) -> list[SignedHosting]:
-        """The signed transactions behind the hosting proposals for parties of ``namespace`` (C5: lists carry no signatures)."""
+        """The signed transactions behind the hosting proposals for parties of ``namespace``
+        (docs/canton/topology.md#lists-carry-no-signatures)."""
         return [
             SignedHosting(_hosting(transaction.mapping.party_to_participant), raw)
             for signed, transaction, raw in self._stored(query(store, proposals=True), namespace)
@@ -471,7 +483,8 @@ class V30(OwnIdentity, LedgerAdmin):
         self, party: str, synchronizer: str, target: str, begin: Offset, wait_seconds: int
     ) -> t.Iterator[bytes]:
         """The node's gzip stream of a party's contracts at the moment from which ``target`` hosts it, looked for after
-        ``begin``. Contracts with a stakeholder that ``target`` hosted before are left out (C9)."""
+        ``begin``. Contracts with a stakeholder that ``target`` hosted before are left out
+        (docs/canton/party-replication.md#shared-contracts-are-exported-once)."""
         chunks = self.admin.stream(
             PARTIES + "ExportPartyAcs",
             party_id=party,
@@ -486,7 +499,8 @@ class V30(OwnIdentity, LedgerAdmin):
     def import_party_contracts(
         self, chunks: t.Iterable[bytes], party: str, synchronizer: str, workflow_prefix: str
     ) -> None:
-        """Send a party's snapshot. With the party's id the node refuses it unless it knows of the onboarding (C9)."""
+        """Send a party's snapshot. With the party's id the node refuses it unless it knows of the onboarding
+        (docs/canton/party-replication.md#import-of-a-party)."""
         first: dict[str, t.Any] = {
             "party_id": party,
             "synchronizer_id": synchronizer,
@@ -496,7 +510,8 @@ class V30(OwnIdentity, LedgerAdmin):
         self.admin.upload(PARTIES + "ImportPartyAcs", _requests(chunks, first, {}))
 
     def clear_onboarding(self, party: str, synchronizer: str, begin: Offset, wait_seconds: int) -> Clearance:
-        """Ask that the onboarding flag be cleared, which the node does when its time has come; safe to repeat (C9)."""
+        """Ask that the onboarding flag be cleared, which the node does when its time has come; safe to repeat
+        (docs/canton/party-replication.md#onboarding-flag)."""
         answer = self.admin.repeatable(
             PARTIES + "ClearPartyOnboardingFlag",
             deadline=wait_seconds + 10.0,
@@ -512,7 +527,7 @@ class V30(OwnIdentity, LedgerAdmin):
         answer = self.admin.read(READ + "ListDecentralizedNamespaceDefinition", base_query=query(store))
         return {result.item.decentralized_namespace for result in answer.results}
 
-    # -- packages (A2, A15) ---------------------------------------------------------------------------------------
+    # -- packages -------------------------------------------------------------------------------------------------
 
     def dars(self) -> list[Dar]:
         answer = self.admin.read(PACKAGES + "ListDars")
@@ -535,7 +550,8 @@ class V30(OwnIdentity, LedgerAdmin):
         return str(self.admin.read(PACKAGES + "ValidateDar", data=payload, filename=name).main_package_id)
 
     def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
-        """Store a DAR and, when ``synchronizer`` is given, vet all its packages there and wait for it (C6)."""
+        """Store a DAR and, when ``synchronizer`` is given, vet all its packages there and wait for it
+        (docs/canton/packages.md#stored-and-vetted)."""
         fields: dict[str, t.Any] = {
             "dars": [{"bytes": payload, "description": description, "expected_main_package_id": main}],
             "vet_all_packages": bool(synchronizer),
@@ -563,7 +579,7 @@ class V30(OwnIdentity, LedgerAdmin):
             for package in result.item.packages
         }
 
-    # -- contracts (A6, A7, A19) ----------------------------------------------------------------------------------
+    # -- contracts ------------------------------------------------------------------------------------------------
 
     def ledger_end(self) -> Offset:
         return int(self.ledger.read(LEDGER + "StateService/GetLedgerEnd").offset)
@@ -591,7 +607,7 @@ class V30(OwnIdentity, LedgerAdmin):
                 yield active_contract(event.created_event, event.target, True)
 
     def read_record(self, record: bytes) -> ActiveContract:
-        """What one record of an ACS snapshot says about its contract (part F)."""
+        """What one record of an ACS snapshot says about its contract (docs/canton/contracts.md#snapshot)."""
         inner = unwrap_active_contract(record)
         try:
             entry = self.ledger.message(LEDGER + "ActiveContract").FromString(inner)
@@ -604,7 +620,8 @@ class V30(OwnIdentity, LedgerAdmin):
     def export_contracts(
         self, parties: t.Sequence[str], offset: Offset, renames: t.Mapping[str, str], protocol_version: int | None
     ) -> t.Iterator[bytes]:
-        """The node's gzip stream of the contracts of ``parties`` at ``offset``; synchronizer ids are logical (C8).
+        """The node's gzip stream of the contracts of ``parties`` at ``offset``; synchronizer ids are logical
+        (docs/canton/contracts.md#export).
 
         The protocol version is Canton 2's argument: nobody asks for it here. A synchronizer that stays what it is needs no rename.
         """
@@ -621,7 +638,8 @@ class V30(OwnIdentity, LedgerAdmin):
     def import_contracts(
         self, chunks: t.Iterable[bytes], synchronizer: str, workflow_prefix: str, parties: t.Sequence[str]
     ) -> None:
-        """Send a snapshot. Validation mode; 3.5 reads the arguments of the first message, 3.4 wants them in each (C8).
+        """Send a snapshot. Validation mode; 3.5 reads the arguments of the first message, 3.4 wants them in each
+        (docs/canton/contracts.md#import, docs/canton/canton-3-4.md#arguments-of-an-import).
 
         The parties are Canton 2's argument.
         """
@@ -636,7 +654,8 @@ class V30(OwnIdentity, LedgerAdmin):
         self.admin.upload(REPAIR + "ImportAcs", _requests(chunks, first, later))
 
     def purge_contracts(self, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]) -> None:
-        """Purge contracts while disconnected; those that are not active are skipped (C8). The parties are Canton 2's argument."""
+        """Purge contracts while disconnected; those that are not active are skipped. The parties are Canton 2's argument
+        (docs/canton/contracts.md#purge)."""
         self.admin.repeatable(
             REPAIR + "PurgeContracts",
             deadline=SLOW_SECONDS,
@@ -646,7 +665,8 @@ class V30(OwnIdentity, LedgerAdmin):
         )
 
     def in_flight(self, synchronizer: str) -> int | None:
-        """Submissions and transactions that are on their way (C10); None where a node cannot tell (Canton 2.8)."""
+        """Submissions and transactions that are on their way; None where a node cannot tell (Canton 2.8)
+        (docs/canton/synchronizers.md#work-in-flight)."""
         answer = self.admin.read(
             PARTICIPANT + "ParticipantInspectionService/CountInFlight", synchronizer_id=synchronizer
         )
@@ -660,7 +680,7 @@ class V30(OwnIdentity, LedgerAdmin):
     def set_display_name(self, party: str, name: str) -> None:
         """Only Canton 2 has display names: there is nothing to set, as no party of Canton 3 comes with one."""
 
-    # -- ping (A3) ------------------------------------------------------------------------------------------------
+    # -- ping -----------------------------------------------------------------------------------------------------
 
     def ping(self, target: str, synchronizer: str, timeout_seconds: int) -> Pong:
         answer = self.admin.write(
@@ -686,7 +706,7 @@ def _signed_delegation(signed: Message, transaction: Message, raw: bytes, remove
 
 def _delegation(item: Message, serial: int) -> Delegation:
     kind = item.WhichOneof("restriction")
-    # An empty oneof is read through the old flag (B7).
+    # An empty oneof is read through the old flag (docs/canton/topology.md#delegations).
     restriction = (
         RESTRICTIONS[kind] if kind else ("all" if item.is_root_delegation else "all_but_namespace_delegations")
     )

@@ -5,7 +5,7 @@
 """What a participant of Canton 3 takes about its own identity and keys: registration, generation, initialisation, key mapping.
 
 Canton 2 has other calls for it, of which only the enterprise edition serves those about a KMS; this collection does without
-them there (admin-api-2 C, Vault).
+them there (docs/canton/canton-2.md#vault).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NOT_ENCRYPTED = ("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "redacted")
 
 
 def _usages(usage: t.Iterable[str]) -> list[str]:
-    """Canton's enum names; a node adds the proof of ownership by itself (B4)."""
+    """Canton's enum names; a node adds the proof of ownership by itself (docs/canton/keys.md#usages-in-messages)."""
     return [f"SIGNING_KEY_USAGE_{word.upper()}" for word in usage if word != "proof_of_ownership"]
 
 
@@ -67,7 +67,7 @@ class OwnIdentity:
 
     admin: Api
 
-    # -- vault (A11, C3) ------------------------------------------------------------------------------------------
+    # -- vault ----------------------------------------------------------------------------------------------------
 
     def register_kms_signing_key(self, kms_key_id: str, name: str, usage: t.Sequence[str]) -> Key:
         """Make a signing key of the KMS the node's own. Again with another name or usage it fails: look before."""
@@ -92,7 +92,7 @@ class OwnIdentity:
         return self._public("encryption_public_key", answer.public_key, name, "")
 
     def wrapper_key_id(self) -> str | None:
-        """The KMS key that encrypts the node's own key store; None when the store is not encrypted (recordings: redacted)."""
+        """The KMS key that encrypts the node's own key store; None when the store is not encrypted (docs/canton/keys.md#wrapper-key)."""
         try:
             return str(self.admin.read(VAULT + "GetWrapperKeyId").wrapper_key_id)
         except CantonError as exc:
@@ -103,7 +103,7 @@ class OwnIdentity:
     def _public(self, kind: str, public: t.Any, name: str, kms_key_id: str) -> Key:
         return key_of(self.admin.message(CRYPTO + "PublicKey")(**{kind: public}), name, kms_key_id)
 
-    # -- identity (A13, C2) ---------------------------------------------------------------------------------------
+    # -- identity -------------------------------------------------------------------------------------------------
 
     def init_id(self, identifier: str, namespace: str) -> None:
         """Give a node that waits for it its identity, for good."""
@@ -131,7 +131,8 @@ class OwnIdentity:
         ]
 
     def authorize_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> None:
-        """Sign, with the namespace key and every new signing key, that these are the keys of ``uid`` (B7)."""
+        """Sign, with the namespace key and every new signing key, that these are the keys of ``uid``
+        (docs/canton/topology.md#required-signatures)."""
         message = self.admin.message(CRYPTO + "PublicKey")
         public_keys = [message.FromString(key.public_key) for key in keys]
         self._authorize_again({"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}})
@@ -140,7 +141,8 @@ class OwnIdentity:
         """The signed transactions that make up this participant's identity, as its own store has them: its namespace's
         delegations, root certificate first, and its key mapping with its whole past.
 
-        A later mapping is signed by the keys that it added only, so it is worth nothing without the earlier ones (B7).
+        A later mapping is signed by the keys that it added only, so it is worth nothing without the earlier ones
+        (docs/canton/topology.md#a-key-mapping-needs-its-past).
         """
         namespace = uid.rpartition("::")[2]
         standing = self._stored(query(AUTHORIZED), namespace)
@@ -161,7 +163,7 @@ class OwnIdentity:
         target = key_of(self.admin.message(CRYPTO + "PublicKey")(signing_public_key=key), "", "")
         return target.fingerprint != namespace
 
-    # -- what these and the dialect's other words are made of (A14, A15) ------------------------------------------
+    # -- what these and the dialect's other words are made of -----------------------------------------------------
 
     def _authorize(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
         """Sign a mapping into the node's own store with its own keys, which have to suffice."""
@@ -181,7 +183,7 @@ class OwnIdentity:
                 raise
 
     def _stored(self, base_query: dict[str, t.Any], namespace: str) -> t.Iterator[tuple[Message, Message, bytes]]:
-        """Stored transactions: the signed one, what it says, and its bytes. Lists by kind carry no signatures (C5)."""
+        """Stored transactions: the signed one, what it says, and its bytes (docs/canton/topology.md#lists-carry-no-signatures)."""
         answer = self.admin.read(READ + "ListAll", base_query=base_query, filter_namespace=namespace)
         signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
         transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names and the small messages that everything of the v30 dialect is made of (admin-api-3 A, B)."""
+"""The names and the small messages that everything of the v30 dialect is made of."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ READ = TOPOLOGY + "TopologyManagerReadService/"
 WRITE = TOPOLOGY + "TopologyManagerWriteService/"
 FETCH_TIME = "com.digitalasset.canton.time.admin.v30.SynchronizerTimeService/FetchTime"
 
-SLOW_SECONDS = 300.0  # calls that wait for a synchronizer: its own time-outs are minutes (admin-api-3 C7)
+# Calls that wait for a synchronizer: its own time-outs are minutes (docs/canton/synchronizers.md#connecting).
+SLOW_SECONDS = 300.0
 FETCH_TIME_SECONDS = 10.0
 ANY_AGE_SECONDS = 30 * 24 * 3600
 
@@ -76,6 +77,7 @@ def key_of(public: Message, name: str, kms_key_id: str, wrapper_key_id: str = ""
 
 
 def spec_name(key: Message) -> str:
-    """Our name of a key's spec. One that is newer than this code is fingerprinted like every other but Ed25519 (B3)."""
+    """Our name of a key's spec. One that is newer than this code is fingerprinted like every other but Ed25519
+    (docs/canton/keys.md#fingerprints)."""
     value = key.DESCRIPTOR.fields_by_name["key_spec"].enum_type.values_by_number.get(key.key_spec)
     return (spec_of(value.name) if value is not None else None) or "ec_p256"

@@ -4,8 +4,10 @@
 
 """The identity of a node that waits for one: keys registered from a KMS, identifier and namespace, certificate, key mapping.
 
-A node gets it once and keeps it for good, so everything that can be compared is compared before (admin-api-3 C2; recordings,
-"Identity of a KMS node"). Every step looks first, so a run that was killed is started again.
+A node gets it once and keeps it for good, so everything that can be compared is compared before. Every step looks first, so
+a run that was killed is started again.
+
+docs/canton/identity-and-start.md#manual-identity
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
 
-MAX_KMS_KEY_ID = 300  # characters (admin-api-3 C3)
-IDENTIFIER = re.compile(r"(?!.*::)[a-zA-Z0-9:\-_ ]{1,185}")  # with the namespace behind it at most 255 (admin-api-3 B1)
+MAX_KMS_KEY_ID = 300  # characters (docs/canton/keys.md#registering-a-kms-key)
+IDENTIFIER = re.compile(r"(?!.*::)[a-zA-Z0-9:\-_ ]{1,185}")  # docs/canton/identity-and-start.md#identifiers
 SHOWN_SECONDS = 30.0  # a node's own store shows what it has taken at once, but for a read that lags behind
 MANUAL_LINES = "init.identity.type = manual and init.generate-topology-transactions-and-keys = false"
 
@@ -263,7 +265,7 @@ def refuse_unlike(
 
 
 def initialize_new(participant: V30, wanted: t.Sequence[Wanted], identifier: str, seconds: float) -> None:
-    """Everything that is missing, in Canton's order, each step proven by a read (C2)."""
+    """Everything that is missing, in Canton's order, each step proven by a read (docs/canton/identity-and-start.md#manual-identity)."""
     keys = {item.purpose: register(participant, item) for item in wanted}
     own = keys.pop("namespace")
     _give_id(participant, identifier, own.fingerprint)
@@ -310,7 +312,8 @@ def _send_registration(participant: V30, item: Wanted, known: t.Collection[str])
     except CantonError as exc:
         if exc.error_id in ("unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED"):
             raise
-        # A node tells nobody why: its answer is redacted, or a bare text about its key store (recordings).
+        # A node tells nobody why: its answer is redacted, or a bare text about its key store
+        # (docs/canton/keys.md#registering-a-kms-key, docs/canton/keys.md#a-public-key-is-stored-once).
         raise CantonError(
             f"The {participant.label} refused to register KMS key {item.kms_key_id} as {item.purpose} key ({exc.message})",
             error_id="kms_key_refused",
@@ -385,7 +388,8 @@ def _map_keys(participant: V30, uid: str, keys: t.Sequence[Key]) -> None:
 
 
 def _load(participant: V30, old: OldIdentity) -> None:
-    """Certificates and key mapping as the old participant signed them; known ones are a no-op (B6)."""
+    """Certificates and key mapping as the old participant signed them; known ones are a no-op
+    (docs/canton/topology.md#signatures-on-transactions)."""
 
     def loaded() -> bool:
         mapped = {key.fingerprint for key in participant.owner_keys(AUTHORIZED, old.uid)}

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """A participant's signing and encryption keys replaced by others, as Canton's console does it: the key mapping first gets the new
-key beside the old one, and loses the old one when every synchronizer has the new one (admin-api-3 C3).
+key beside the old one, and loses the old one when every synchronizer has the new one
+(docs/canton/keys.md#rotating-keys).
 
 The mapping itself tells how far a run got, so one that was killed is started again. The namespace key can't be replaced in any
-release (procedure 5).
+release (docs/canton/keys.md#the-namespace-key-cannot-be-rotated).
 """
 
 from __future__ import annotations

@@ -15,11 +15,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 Offset = t.Union[int, str]
 
 AUTHORIZED = "authorized"  # the node's own topology store; every other store is named by its logical synchronizer id
-MEMORY_STORAGE = "memory_storage"  # the component of a node without a database; others have "db-storage" (recordings)
-BUILTIN_DAR_PREFIXES = ("canton-builtin-admin-workflow", "AdminWorkflows")  # admin-api-3 C6, admin-api-2 C Packages
-OPERATORS_TURN = ("id", "node_topology")  # what only an operator can give a node that waits (admin-api-3 C1)
+# The component of a node without a database (docs/canton/identity-and-start.md#storage-as-a-component)
+MEMORY_STORAGE = "memory_storage"
+BUILTIN_DAR_PREFIXES = ("canton-builtin-admin-workflow", "AdminWorkflows")  # docs/canton/packages.md#built-in-dars
+# What only an operator can give a node that waits (docs/canton/identity-and-start.md#status-of-a-node)
+OPERATORS_TURN = ("id", "node_topology")
 MAPPING_ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"  # the answer to a topology write that changes nothing
-ADMIN_USER = "participant_admin"  # exists on every node and cannot be created (admin-api-3 C11)
+ADMIN_USER = "participant_admin"  # cannot be created (docs/canton/ledger-api.md#the-user-participant_admin)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Synchronizer:
-    """A registered synchronizer (a domain in Canton 2). ``physical_id`` is empty before the first connect (admin-api-3 C7);
-    in Canton 2 there is no other id than the logical one."""
+    """A registered synchronizer (a domain in Canton 2). ``physical_id`` is empty before the first connect; in Canton 2
+    there is no other id than the logical one.
+
+    docs/canton/synchronizers.md#ids-are-known-after-the-first-contact
+    """
 
     alias: str
     physical_id: str
@@ -147,7 +152,8 @@ class Dar:
 
 @dataclass(frozen=True)
 class ActiveContract:
-    """One entry of the active contract set. ``incomplete`` means an unfinished reassignment (admin-api-3 C11).
+    """One entry of the active contract set. ``incomplete`` means an unfinished reassignment
+    (docs/canton/ledger-api.md#unfinished-reassignments).
 
     ``synchronizer`` and ``package_id`` are empty where the source of the entry does not say them (Canton 2). ``has_key`` is told
     by the ledger API of Canton 2 only, where contracts can have keys.
@@ -194,7 +200,7 @@ class IdentityProvider:
 
 @dataclass(frozen=True)
 class LocalParty:
-    """What the ledger API keeps about a party on one node (admin-api-3 C11). Only Canton 2 has display names."""
+    """What the ledger API keeps about a party on one node (docs/canton/ledger-api.md#parties). Only Canton 2 has display names."""
 
     party: str
     is_local: bool

@@ -10,7 +10,7 @@ import typing as t
 
 
 def namespace_of(uid: str) -> str:
-    """The namespace of ``identifier::namespace`` (admin-api-3 B1)."""
+    """The namespace of ``identifier::namespace`` (docs/canton/identity-and-start.md#identifiers)."""
     return uid.rpartition("::")[2]
 
 

@@ -23,7 +23,8 @@ else:
 
 
 def refuse_unlike(source: Participant, target: Participant) -> None:
-    """Nothing of a participant of Canton 2 can move to one of Canton 3, or back (procedure 0)."""
+    """Nothing of a participant of Canton 2 can move to one of Canton 3, or back
+    (docs/canton/migration.md#no-migration-between-canton-2-and-canton-3)."""
     if source.MAJOR != target.MAJOR:
         raise CantonError(
             f"The {source.label} runs Canton {source.MAJOR} and the {target.label} Canton {target.MAJOR}: neither contracts nor topology can move between them",

@@ -11,7 +11,8 @@ import struct
 import typing as t
 
 _SIGNING = ("ec_p256", "ec_p384", "ec_secp256k1")
-# The specs of keys that can be imported into a provider's KMS and that Canton can use there afterwards (kms 3).
+# The specs of keys that can be imported into a provider's KMS and that Canton can use there afterwards
+# (docs/canton/kms.md#keys-that-can-be-imported).
 IMPORTABLE = {"aws": (*_SIGNING, "rsa_2048"), "gcp": (*_SIGNING, "ec_curve25519", "rsa_2048")}
 
 
@@ -20,7 +21,7 @@ def takes(provider: str, spec: str, signs: bool) -> bool:
     return spec in IMPORTABLE[provider] and (spec == "rsa_2048") is not signs
 
 
-FINGERPRINT_PURPOSE = 12  # PublicKeyFingerprint (admin-api-3 B2)
+FINGERPRINT_PURPOSE = 12  # PublicKeyFingerprint (docs/canton/keys.md#hashes)
 SHA256_MULTIHASH = "1220"
 ED25519_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 ED25519_KEY_BYTES = 32
@@ -36,7 +37,8 @@ ENCRYPTION_SPECS: dict[str, str] = {
     "rsa_2048": "ENCRYPTION_KEY_SPEC_RSA_2048",
 }
 KEY_SPECS = frozenset(SIGNING_SPECS) | frozenset(ENCRYPTION_SPECS)
-# What a participant needs keys for, in the order in which it is given them, and the usage of each (kms 2); encryption keys have none.
+# What a participant needs keys for, in the order in which it is given them, and the usage of each; encryption keys have none
+# (docs/canton/keys.md#keys-of-a-participant).
 PURPOSES: dict[str, tuple[str, ...]] = {
     "namespace": ("namespace",),
     "sequencer_authentication": ("sequencer_authentication",),
@@ -71,7 +73,8 @@ class Used(t.Protocol):
 
 
 def serves(key: Used, purpose: str) -> bool:
-    """Whether a key can be used for this purpose. A signing key without usages is for all of them (B4), as in Canton 2."""
+    """Whether a key can be used for this purpose. A signing key without usages is for all of them, as in Canton 2
+    (docs/canton/keys.md#usages-in-messages)."""
     if purpose == "encryption":
         return key.purpose == "encryption"
     return key.purpose == "signing" and (not key.usage or purpose in key.usage)
@@ -83,7 +86,7 @@ def purpose_of(key: Used) -> str:
 
 
 def fingerprint(spec: str, spki_der: bytes) -> str:
-    """The 68 hexadecimal characters by which Canton knows a public key (admin-api-3 B3).
+    """The 68 hexadecimal characters by which Canton knows a public key (docs/canton/keys.md#fingerprints).
 
     ``spki_der`` is the DER SubjectPublicKeyInfo. Of an Ed25519 key only the raw key is hashed.
     Raises ValueError for an unknown spec, and for a key that is not an Ed25519 key although ``spec`` says so.

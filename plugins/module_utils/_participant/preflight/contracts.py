@@ -26,9 +26,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
     Parties,
 )
 
-BYTES_PER_CONTRACT = (
-    4096  # to be free on disk, compressed; generous: small contracts take a few hundred bytes (recordings)
-)
+BYTES_PER_CONTRACT = 4096  # to be free on disk, compressed; generous (docs/canton/performance.md#size-of-a-snapshot)
 SHOWN_CONTRACTS = 3
 PARTIES_UNKNOWN = "PARTIES_NOT_KNOWN_ON_LEDGER"
 
@@ -169,7 +167,8 @@ def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> Non
 
     Live state decides what they mean. As long as the source is connected, or both are off, the source is the truth: its
     target is only to become what it is, and such contracts were archived on the source, or are of another life of the
-    target (recordings, "The way back"). A target that is connected while the source is off is what a finished migration looks
+    target (docs/canton/contracts.md#the-source-keeps-its-copies).
+    A target that is connected while the source is off is what a finished migration looks
     like: the target lives on, and what it creates is rightly unknown to the source. That is not refused, or a finished
     migration could not be run again; an import into such a target would be refused by its own proof.
     """

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that stands against a migration, found before anything is changed (procedure 1, users "Refuse list").
+"""Everything that stands against a migration, found before anything is changed.
 
-All findings are described in docs/preflight.md.
+All findings are described in docs/preflight.md, their reasons in docs/canton/migration.md#before-the-start.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
 )
 
 KMS_SPECS = {"signing": ("ec_p256", "ec_p384", "ec_secp256k1"), "encryption": ("rsa_2048",)}
-# The line whose ExportPartyAcs was followed on real nodes (recordings, "One synchronizer")
+# The line whose ExportPartyAcs was followed on real nodes (docs/canton/party-replication.md#order-of-the-steps)
 PARTY_SNAPSHOTS_CHECKED = (3, 5)
 CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
 SPLICE_DSO = "DSO::"
@@ -94,7 +94,7 @@ def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[
 
 
 def _check_method(exam: Examination, source: Identity, target: Identity) -> None:
-    """What a move on one synchronizer needs beyond the rest (procedure 4 B, users 1)."""
+    """What a move on one synchronizer needs beyond the rest (docs/canton/party-replication.md#offboarding-is-not-supported)."""
     lines = [known_bugs.parse(identity.version) for identity in (source, target)]
     if any(line is None or line[0] != PARTY_SNAPSHOTS_CHECKED for line in lines):
         exam.error(
@@ -199,7 +199,8 @@ def _check_protocol_versions(exam: Examination, source: Identity, old: Synchroni
         )
     if exam.source.MAJOR > 2:
         return
-    # Canton 2 writes the target's protocol version into the snapshot, and has to know how (procedure 1).
+    # Canton 2 writes the target's protocol version into the snapshot, and has to know how
+    # (docs/canton/canton-2.md#export-and-import).
     if theirs is None:
         exam.error(
             "protocol_version_unknown",
@@ -305,7 +306,8 @@ def _moved_before(
 
 
 def _check_super_validator(exam: Examination, source: Identity, old: Synchronizer) -> None:
-    """The decentralised party of a Splice network is hosted by its super validators only (users 1)."""
+    """The decentralised party of a Splice network is hosted by its super validators only
+    (docs/canton/migration.md#parties-of-a-super-validator)."""
     decentralized = exam.source.decentralized_namespaces(old.id)
     for item in exam.source.hostings(old.id, source.uid):
         if item.party.startswith(SPLICE_DSO) and namespace_of(item.party) in decentralized:

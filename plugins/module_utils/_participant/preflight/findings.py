@@ -13,7 +13,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
-# The old keys go into the KMS and the identity stays; keys that stay where they are, in an envelope (procedure 4 C and G).
+# The old keys go into the KMS and the identity stays; keys that stay where they are, in an envelope
+# (docs/canton/migration.md#importing-the-old-keys, docs/canton/kms.md#two-modes).
 KEY_IMPORT, ENVELOPE = "key_import", "envelope"
 METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
 

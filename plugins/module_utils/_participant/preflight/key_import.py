@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands against taking an identity to a KMS with its own keys (procedure 4 C), and against doing it where only an envelope is
-wanted (procedure 4 G)."""
+"""What stands against taking an identity to a KMS with its own keys, and against doing it where only an envelope is wanted
+(docs/canton/migration.md#importing-the-old-keys, docs/canton/kms.md#two-modes)."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _check_keys(exam: Examination, source: V30, ours: Identity, arrived: bool) -
 
 
 def _check_export(exam: Examination, source: V30, ours: Identity) -> None:
-    """Asked for a key that nobody has, a node says whether it would give any out (recordings, identity)."""
+    """Asked for a key that nobody has, a node says whether it would give any out (docs/canton/keys.md#exporting-a-key-pair)."""
     try:
         source.export_key_pair(NO_KEY, max(ours.protocol_versions))
     except CantonError as exc:

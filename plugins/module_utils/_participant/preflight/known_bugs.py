@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bugs of exact releases of Canton that a migration would meet (users 2, "Known bugs to gate on in preflight").
+"""Bugs of exact releases of Canton that a migration would meet (docs/canton/migration.md#known-bugs).
 
 This is the one place that looks at version numbers: a bug cannot be seen in what a node says about its API.
 """

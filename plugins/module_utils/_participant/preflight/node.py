@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every way of migrating asks of a node itself, and of its operator (procedure 1)."""
+"""What every way of migrating asks of a node itself, and of its operator (docs/canton/migration.md#before-the-start)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_node(exam: Examination, participant: Participant, identity: Identity) 
 
 
 def check_backup(exam: Examination) -> None:
-    """No API tells it, and there is no undo without one (procedure 1 and 5)."""
+    """No API tells it, and there is no undo without one (docs/canton/migration.md#backups)."""
     if not exam.wish.backup_confirmed:
         exam.error(
             "backup_not_confirmed",

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Moving parties from one participant to another on one synchronizer, in the order in which real nodes did it
-(recordings, "One synchronizer"; admin-api-3 C9). Each step reads where the parties stand and does what is left of it.
+(docs/canton/party-replication.md#order-of-the-steps). Each step reads where the parties stand and does what is left of it.
 
 Why the parties become effective one after the other: the export of a party is taken at the moment from which the target
 hosts it, and leaves out contracts that have a stakeholder which the target hosts already. Of two parties that share a

@@ -70,7 +70,8 @@ def delegation_state(
 def refuse_removed_delegation(
     source: Participant | None, target: Participant | None, namespace: str, target_key: str, synchronizer: str
 ) -> None:
-    """A delegation that was removed never comes back for the same key, though every call answers OK (recordings)."""
+    """A delegation that was removed never comes back for the same key, though every call answers OK
+    (docs/canton/topology.md#removed-delegations-never-return)."""
     places = ((source, AUTHORIZED), (target, AUTHORIZED), (target, synchronizer))
     for participant, store in places:
         if participant is None:
@@ -85,7 +86,7 @@ def refuse_removed_delegation(
 
 
 def refuse_without_root_key(source: Participant, namespace: str, state: DelegationState) -> None:
-    """Only the root key can sign the delegation; it is not needed once that is signed (procedure 1)."""
+    """Only the root key can sign the delegation; it is not needed once that is signed (docs/canton/topology.md#who-can-delegate)."""
     if not state.source and not any(key.fingerprint == namespace for key in source.own_keys()):
         raise CantonError(
             f"The {source.label} does not hold the root key of namespace {namespace[:12]}…, which alone can delegate it",
@@ -98,7 +99,7 @@ def refuse_without_root_key(source: Participant, namespace: str, state: Delegati
 def delegate(
     source: Participant, target: Participant, namespace: str, target_key: Key, synchronizer: str, seconds: float
 ) -> None:
-    """Delegate ``namespace`` to the target's key and load it on the target (procedure 2, steps 3 to 6)."""
+    """Delegate ``namespace`` to the target's key and load it on the target (docs/canton/migration.md#steps-of-a-delegation)."""
     written_for = target.written_for(synchronizers.find(target, synchronizer))
     chain = sign(source, namespace, target_key, written_for)
     load(source, target, chain, synchronizer, seconds)
@@ -138,7 +139,8 @@ def load(
 
 
 def _chain(source: Participant, namespace: str, target_key: str, written_for: int | None) -> list[SignedDelegation]:
-    """Root certificate first, then the delegation: the other order is refused (recordings)."""
+    """Root certificate first, then the delegation: the other order is refused
+    (docs/canton/topology.md#the-root-certificate-comes-first)."""
     stored = source.signed_delegations(AUTHORIZED, namespace, written_for=written_for)
     root = [item for item in stored if item.delegation.is_root_certificate]
     delegation = [item for item in stored if item.delegation.target == target_key]

@@ -46,7 +46,7 @@ def authorize_until(
 ) -> None:
     """Send and stay until everything is listed. ``missing`` tells what is not there yet, and which of it has to be sent.
 
-    An accepted transaction can be lost (recordings, "An OK that was lost"), so what does not appear is sent again.
+    What does not appear is sent again (docs/canton/topology.md#an-accepted-transaction-can-be-lost).
     """
     remaining = seconds
     left, unsent = missing()
@@ -87,7 +87,8 @@ LOST_AFTER_SECONDS = 10.0  # an accepted mapping that is not listed by then is t
 def why_not_movable(
     item: Hosting, source: str, namespaces: t.Collection[str], decentralized: t.Collection[str]
 ) -> str | None:
-    """Why these namespaces, which the target signs for, cannot authorise a move of this party alone, or None (procedure 2, step 7)."""
+    """Why these namespaces, which the target signs for, cannot authorise a move of this party alone, or None
+    (docs/canton/migration.md#parties-that-the-delegation-does-not-cover)."""
     namespace = namespace_of(item.party)
     if item.party == source:
         return IS_ADMIN_PARTY
@@ -178,7 +179,7 @@ def missing_hostings(
 
     They are proven by the synchronizer's store, or, as long as a Canton 2 target is away from it, by the target's own.
     Participants that are ``replaceable`` are not in the way where they host a party alone: the new mapping ends that
-    (recordings, "The way back").
+    (docs/canton/topology.md#a-hosting-replaces-the-one-before).
     """
     in_force = {item.party: item for item in target.hostings(store) if item.party in wanted}
     proof = target.proof_store(store)
@@ -235,7 +236,7 @@ def host_parties(
     """Host parties and stay until the synchronizer's store shows every one; returns those that had to be sent again.
 
     ``Authorize`` without waiting answers OK before the synchronizer has the mapping, and such an OK can be lost
-    (recordings, "An OK that was lost"): what does not appear is sent again until ``seconds`` are over.
+    (docs/canton/topology.md#an-accepted-transaction-can-be-lost): what does not appear is sent again until ``seconds`` are over.
     """
     missing = dict(wanted)
     again: list[str] = []

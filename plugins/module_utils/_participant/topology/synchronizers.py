@@ -32,7 +32,8 @@ def find(participant: Participant, wanted: str) -> Synchronizer:
 
 
 def known_id(participant: Participant, wanted: str) -> str:
-    """The logical id of a synchronizer, which a node knows only after its first connect (admin-api-3 C7)."""
+    """The logical id of a synchronizer, which a node knows only after its first connect
+    (docs/canton/synchronizers.md#ids-are-known-after-the-first-contact)."""
     found = find(participant, wanted)
     if not found.physical_id:
         raise CantonError(
@@ -63,7 +64,7 @@ def refuse_away(participant: Participant, wanted: str, why: str) -> None:
 
 
 def refuse_connected(participant: Participant, why: str) -> None:
-    """Refuse when any synchronizer is connected (admin-api-3 C8)."""
+    """Refuse when any synchronizer is connected (docs/canton/contracts.md#import-and-purge-need-all-synchronizers-disconnected)."""
     connected = sorted(item.alias for item in participant.synchronizers() if item.connected)
     if connected:
         raise CantonError(
@@ -74,7 +75,7 @@ def refuse_connected(participant: Participant, why: str) -> None:
 
 
 def wait_until_quiet(participant: Participant, item: Synchronizer, seconds: float) -> str:
-    """Wait until nothing is in flight on a connected synchronizer, or refuse (admin-api-3 C10).
+    """Wait until nothing is in flight on a connected synchronizer, or refuse (docs/canton/synchronizers.md#work-in-flight).
 
     A node that cannot count (Canton 2.8) is given the whole time; the answer is a warning that says so, or nothing.
     """
@@ -120,7 +121,8 @@ def set_connected(participant: Participant, alias: str, connected: bool, seconds
 
 
 def wait_until_settled(participant: Participant, item: Synchronizer, seconds: float) -> None:
-    """Wait until a synchronizer has what was hosted and vetted while its participant was away (procedure 3, step 6)."""
+    """Wait until a synchronizer has what was hosted and vetted while its participant was away
+    (docs/canton/migration.md#canton-2-hosts-parties-while-disconnected)."""
     if not wait_for(lambda: participant.settled(item.id), seconds):
         raise CantonError(
             f"The {participant.label} is connected to {item.alias}, which does not show all its hostings and vettings within {seconds:g} s",

@@ -39,7 +39,8 @@ def undelegate(
 ) -> None:
     """Sign the removal with the source's root key, load it on the target, and stay until no store lists the delegation.
 
-    The source is not on the target's synchronizer, so the target carries the removal there (recordings).
+    The source is not on the target's synchronizer, so the target carries the removal there
+    (docs/canton/topology.md#a-removal-reaches-a-synchronizer-by-a-connected-node).
     """
     if any(item.target == target_key.fingerprint for item in source.delegations(AUTHORIZED, namespace)):
         source.remove_delegation(namespace, target_key)

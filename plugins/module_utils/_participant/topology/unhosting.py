@@ -88,7 +88,8 @@ def unhost(
 ) -> None:
     """Remove this host of the parties and stay until every list shows it.
 
-    A mapping that names nobody else is removed, repeated as it is (recordings); from one that does, only this host goes.
+    A mapping that names nobody else is removed, repeated as it is; from one that does, only this host goes
+    (docs/canton/topology.md#a-removal-repeats-the-mapping).
     Canton 2 has a mapping for each host. As for hosting, an OK can be lost: what stays is sent again.
     """
     remaining = seconds

@@ -17,7 +17,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 
 
 def wrapped(data: bytes, version: int = 30) -> bytes:
-    """``data`` is field 1 and the version field 2 of the wrapper (admin-api-3 B5)."""
+    """``data`` is field 1 and the version field 2 of the wrapper (docs/canton/contracts.md#versioned-wrapper)."""
     return b"\x0a" + bytes([len(data)]) + data + b"\x10" + bytes([version])
 
 

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The calls of an import, word for word, and AWS's refusals that no double gives (kms 8), with botocore's Stubber."""
+"""The calls of an import, word for word, and AWS's refusals that no double gives, with botocore's Stubber
+(docs/canton/kms-aws.md#importing-key-material, docs/canton/kms-aws.md#what-test-doubles-accept)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ ED25519_SPKI = bytes.fromhex("302a300506032b6570032100") + bytes(range(32))
 
 
 def test_ed25519_hashes_the_raw_key() -> None:
-    expected = "122093aa96c5554371f0d1fd471ce282f3b590ab0758f35c124924c8e3715910bbe1"  # admin-api-3 B3
+    # docs/canton/keys.md#fingerprints
+    expected = "122093aa96c5554371f0d1fd471ce282f3b590ab0758f35c124924c8e3715910bbe1"
     assert keys.fingerprint("ec_curve25519", ED25519_SPKI) == expected
 
 
