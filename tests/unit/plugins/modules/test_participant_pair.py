@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import new_participant
-from unit.plugins.module_utils._participant.one_synchronizer import Setting
+from unit.plugins.module_utils._participant.replication.one_synchronizer import Setting
 from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import (
     ALICE,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.one_synchronizer import STEPS, ZOE, Killed, Node, Setting
+from unit.plugins.module_utils._participant.replication.one_synchronizer import STEPS, ZOE, Killed, Node, Setting
 from unit.plugins.module_utils._participant.support import refused
 from unit.plugins.samples import (
     ALICE,

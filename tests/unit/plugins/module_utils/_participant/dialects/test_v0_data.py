@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.api_v0 import ALICE, BOB, DOMAIN, OTHER, SECOND, UID, Node, vetting
+from unit.plugins.module_utils._participant.dialects.api_v0 import ALICE, BOB, DOMAIN, OTHER, SECOND, UID, Node, vetting
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.plugins.module_utils._participant.api_v0 import Answer, FakeApi
+from unit.plugins.module_utils._participant.dialects.api_v0 import Answer, FakeApi
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30

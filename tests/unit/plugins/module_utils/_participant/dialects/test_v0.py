@@ -10,7 +10,7 @@ import inspect
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.api_v0 import (
+from unit.plugins.module_utils._participant.dialects.api_v0 import (
     ALICE,
     BOB,
     DOMAIN,

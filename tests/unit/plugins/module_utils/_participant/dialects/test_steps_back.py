@@ -7,8 +7,17 @@
 from __future__ import annotations
 
 import pytest
-from unit.plugins.module_utils._participant import api_v0
-from unit.plugins.module_utils._participant.api_v0 import ALICE, BOB, DOMAIN, NAMESPACE, OTHER, UID, FakeApi, Node
+from unit.plugins.module_utils._participant.dialects import api_v0
+from unit.plugins.module_utils._participant.dialects.api_v0 import (
+    ALICE,
+    BOB,
+    DOMAIN,
+    NAMESPACE,
+    OTHER,
+    UID,
+    FakeApi,
+    Node,
+)
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
