@@ -29,7 +29,7 @@ class Release:
     # (docs/canton/canton-3-4.md#import-in-batches).
     buffered_import: bool = False
     # Kinds of mappings that ListAll and snapshots of other lines can select and this one cannot
-    # (docs/canton/topology.md#required-signatures).
+    # (docs/canton/canton-3-4.md#missing-calls).
     unknown_short_codes: tuple[str, ...] = ()
     # "v30": synchronizers, serials and proposals (Canton 3); "v0": domains and element ids (Canton 2).
     dialect: str = "v30"

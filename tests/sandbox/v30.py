@@ -82,7 +82,8 @@ def has_topology(node: Node) -> bool:
 
 
 def connection_config(node: Node, entry: dict[str, Any]) -> Any:
-    """The configuration with which a node of the topology file registers a synchronizer (as recorded, read)."""
+    """The configuration with which a node of the topology file registers a synchronizer
+    (docs/canton/synchronizers.md#durations-of-the-console)."""
     with node.db.read() as connection:
         row = connection.execute("SELECT url FROM synchronizers WHERE name=?", (entry["synchronizer"],)).fetchone()
     config = node.messages.cls("admin.participant.v30.SynchronizerConnectionConfig")()

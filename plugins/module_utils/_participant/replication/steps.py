@@ -46,7 +46,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.hosting import authorize_until
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
-EFFECTIVE_SECONDS = 30  # as recorded, for a transaction that is only delayed by the synchronizer
+EFFECTIVE_SECONDS = 30  # for a transaction that is only delayed by the synchronizer
 ACTIVATION_SECONDS = 60  # the export looks for a moment that has passed already
 CLEARANCE_SECONDS = 20
 WORKFLOW_PREFIX = "kms-migration"

@@ -67,6 +67,7 @@ def authorize_until(
 
 IS_ADMIN_PARTY = "it is the admin party of the source, which never moves"
 OF_ANOTHER_NAMESPACE = "it belongs to another namespace, which no delegation to the target covers"
+# No delegated key can do it (docs/canton/migration.md#two-namespaces-on-a-reverse-migration).
 HAVE_IT_DELEGATED = (
     "Have the holder of that namespace's root key delegate it to the target with participant_namespace_delegation "
     "(role: kms_migration_root_holder or kms_migration_signed_delegations), or exclude these parties."
