@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._fleet import FLEET
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._pages import write_fleet, write_host
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._report import document
@@ -46,7 +47,7 @@ class ActionModule(ActionBase):
                     write_host(folder, wanted["name"], result["report"], templates)
             if wanted["hosts"] and not self._task.check_mode:
                 result["fleet"] = write_fleet(folder, wanted["hosts"], wanted["gone"], templates)
-        except OSError as error:
+        except (CantonError, OSError) as error:
             raise AnsibleActionFail(
                 f"The report can't be written: {error}. Make {folder} a folder that the user of ansible-playbook may write to."
             ) from error

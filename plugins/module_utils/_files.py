@@ -17,6 +17,16 @@ from datetime import datetime, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
+
+def now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def stamp(moment: datetime | None = None) -> str:
+    """A time, or now, as the files have it: UTC, to the millisecond."""
+    return (moment or now()).isoformat(timespec="milliseconds")
+
+
 # -- one at a time ----------------------------------------------------------------------------------------------------
 
 
@@ -80,25 +90,66 @@ def _held(path: str, descriptor: int) -> CantonError:
     )
 
 
-def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+@contextmanager
+def locked_folder(folder: str) -> t.Iterator[None]:
+    """Between reading and writing in ``folder`` no other process that asks for this lock does either; it is waited for."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as exc:
+        raise file_error(folder, "opened", exc) from exc
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as exc:
+            raise file_error(folder, "locked", exc) from exc
+        yield
+    finally:
+        os.close(descriptor)
+
+
+# -- whole or not there -----------------------------------------------------------------------------------------------
+
+
+def make_folder(folder: str) -> None:
+    """Make a folder with mode 0700 unless it is there."""
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise file_error(folder, "made", exc) from exc
+
+
+def remove(path: str) -> None:
+    """Remove a file for good, also over a crash of this host; that it is gone already is no error."""
+    try:
+        os.unlink(path)
+        _sync_folder(path)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise file_error(path, "removed", exc) from exc
 
 
 @contextmanager
-def private_file(path: str) -> t.Iterator[t.BinaryIO]:
-    """A file that appears under its name only when it is whole and on disk: mode 0600, temporary name, fsync, rename."""
+def private_file(path: str, durable: bool = True) -> t.Iterator[t.BinaryIO]:
+    """A file that appears under its name only when it is whole: mode 0600, temporary name, rename.
+
+    Synced to the disk first unless ``durable`` is false: for what need not outlive this process.
+    """
     part = path + ".part"
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.fchmod(descriptor, 0o600)
         with os.fdopen(descriptor, "wb") as handle:
             yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
+            if durable:
+                handle.flush()
+                os.fsync(handle.fileno())
         os.replace(part, path)
-        _sync_folder(path)
+        if durable:
+            _sync_folder(path)
     except BaseException as exc:
-        _remove(part)
+        with suppress(OSError):
+            os.unlink(part)
         if isinstance(exc, OSError):
             raise file_error(path, "written", exc) from exc
         raise
@@ -110,11 +161,6 @@ def _sync_folder(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove(path: str) -> None:
-    with suppress(OSError):
-        os.unlink(path)
 
 
 def file_error(path: str, verb: str, exc: OSError) -> CantonError:
@@ -132,15 +178,12 @@ def file_error(path: str, verb: str, exc: OSError) -> CantonError:
     )
 
 
-def _unreadable(path: str, why: str) -> CantonError:
-    return CantonError(
-        f"{path} cannot be used: {why}",
-        error_id="manifest_unreadable",
-        hint="Delete the snapshot and its manifest and export again.",
-    )
+def read_json(path: str, damaged: t.Callable[[str], CantonError] | None = None) -> dict[str, t.Any] | None:
+    """The JSON object in a file, or None when there is no such file.
 
-
-def read_json(path: str) -> dict[str, t.Any] | None:
+    ``damaged`` makes the error for a file that holds none, from the reason; without it, such a file counts as not there.
+    """
+    why = "it is not a JSON object"
     try:
         with open(path, encoding="utf-8") as handle:
             values = json.load(handle)
@@ -148,13 +191,15 @@ def read_json(path: str) -> dict[str, t.Any] | None:
         return None
     except OSError as exc:
         raise file_error(path, "read", exc) from exc
-    except ValueError as exc:
-        raise _unreadable(path, "it is not JSON") from exc
-    if not isinstance(values, dict):
-        raise _unreadable(path, "it is not a JSON object")
-    return values
+    except ValueError:
+        values, why = None, "it is not JSON"
+    if isinstance(values, dict):
+        return values
+    if damaged is None:
+        return None
+    raise damaged(why)
 
 
-def write_json(path: str, values: dict[str, t.Any]) -> None:
-    with private_file(path) as handle:
+def write_json(path: str, values: t.Mapping[str, t.Any], durable: bool = True) -> None:
+    with private_file(path, durable) as handle:
         handle.write(json.dumps(values, indent=2, sort_keys=True).encode() + b"\n")

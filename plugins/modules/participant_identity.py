@@ -172,6 +172,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._connection impor
     participant_of,
     side_spec,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import write_json
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import file as identity_file
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
@@ -249,7 +250,7 @@ def ensure_recorded(params: Params, node: t.Any, check: bool) -> Outcome:
     values = identity_file.as_values(found)
     current = delegation_file.read_own_file(path) == values
     if not current and not check:
-        delegation_file.write_file(path, values)
+        write_json(path, values)
     needed = [
         {
             **asdict(key),

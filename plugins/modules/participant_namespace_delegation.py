@@ -145,6 +145,7 @@ from dataclasses import asdict
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import write_json
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
@@ -249,7 +250,7 @@ def ensure_key_exported(params: Params, target: Participant, check: bool) -> Out
     values = key.as_dict()
     current = delegation_file.read_own_file(path) == values
     if not current and not check:
-        delegation_file.write_file(path, values)
+        write_json(path, values)
     return Outcome(
         {"target_key_file": current},
         {"target_key_file": True},
@@ -273,7 +274,7 @@ def ensure_signed(params: Params, source: Participant, target: Participant | Non
     before: dict[str, object] = {"signed": signed, "signed_file": chain is not None}
     if not check and not all(before.values()):
         chain = delegation_file.sign(source, namespace, key)
-        delegation_file.write_file(path, chain.as_dict())
+        write_json(path, chain.as_dict())
     content = {} if chain is None else {"content": chain.as_dict()}
     return Outcome(
         before,

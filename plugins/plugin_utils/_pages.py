@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-import datetime
-import fcntl
 import json
-import os
-import tempfile
 import typing as t
-from contextlib import contextmanager
 from pathlib import Path
 
 import jinja2
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
+    locked_folder,
+    make_folder,
+    private_file,
+    stamp,
+)
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._fleet import FLEET, fleet
 
 KINDS = ("html", "md")
@@ -34,8 +35,8 @@ def write_host(folder: Path, name: str, report: t.Mapping[str, t.Any], templates
 def write_fleet(folder: Path, hosts: t.Sequence[str], gone: t.Sequence[str], templates: Path) -> dict[str, t.Any]:
     """The report of all hosts. Whoever writes last has read everything that was written before."""
     make(folder)
-    with locked(folder):
-        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    with locked_folder(str(folder)):
+        now = stamp().replace("+00:00", "Z")
         found = fleet(folder, hosts, now, gone)
         for kind in KINDS:
             write(folder / f"{FLEET}.{kind}", render(templates, f"{FLEET}.{kind}.j2", fleet=found))
@@ -44,30 +45,14 @@ def write_fleet(folder: Path, hosts: t.Sequence[str], gone: t.Sequence[str], tem
 
 
 def make(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(str(folder))
     folder.chmod(0o700)
-
-
-@contextmanager
-def locked(folder: Path) -> t.Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def write(path: Path, text: str) -> None:
     """Private, and whole at any moment."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    with private_file(str(path), durable=False) as handle:
+        handle.write(text.encode())
 
 
 def as_json(found: t.Mapping[str, t.Any]) -> str:

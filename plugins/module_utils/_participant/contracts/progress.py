@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 import typing as t
 from contextlib import contextmanager, suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import only_one
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import only_one, write_json
 
 WRITE_SECONDS = 1.0
 LOOK_EVERY = 256  # contracts between two looks at the clock
@@ -81,16 +81,8 @@ class ProgressFile:
             )
 
     def _write(self, values: dict[str, t.Any]) -> None:
-        # not synced: it tells nothing that has to outlive this process
-        part = f"{self._path}.part"
-        try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-                json.dump(values, handle)
-            os.replace(part, self._path)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(part)
+        with suppress(CantonError):
+            write_json(self._path, values, durable=False)
 
     def close(self) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import now
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import stamp
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
     Report,
     counted,
@@ -90,7 +90,7 @@ def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None, 
 
     if not wait_for(visible, VISIBLE_SECONDS):
         raise difference(target, manifest, ends[-1], files)
-    receipt = Receipt(manifest.target, manifest.sha256, ends[-1], now())
+    receipt = Receipt(manifest.target, manifest.sha256, ends[-1], stamp())
     if files is not None:
         files.write_receipt(receipt)
     return receipt

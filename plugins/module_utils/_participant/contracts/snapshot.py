@@ -10,18 +10,16 @@ Nothing here holds contract ids or payloads in memory: an order-free digest over
 from __future__ import annotations
 
 import hashlib
-import os
 import typing as t
 import zlib
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
-    _remove,
-    _sync_folder,
-    _unreadable,
     file_error,
     read_json,
+    remove,
     write_json,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, Tally
@@ -160,7 +158,7 @@ class SnapshotFiles:
         return self.base + ".purge.json"
 
     def read_manifest(self) -> Manifest | None:
-        values = read_json(self.manifest)
+        values = read_json(self.manifest, partial(_unreadable, self.manifest))
         if values is None:
             return None
         if values.get("version") != MANIFEST_VERSION:
@@ -180,16 +178,10 @@ class SnapshotFiles:
     def begin_purge(self, receipt: Receipt) -> None:
         """Note that an import is being taken back; from now on there is no receipt of it."""
         write_json(self.purge, asdict(receipt))
-        try:
-            os.unlink(self.receipt)
-            _sync_folder(self.receipt)
-        except FileNotFoundError:
-            return
-        except OSError as exc:
-            raise file_error(self.receipt, "removed", exc) from exc
+        remove(self.receipt)
 
     def end_purge(self) -> None:
-        _remove(self.purge)
+        remove(self.purge)
 
     def write_manifest(self, manifest: Manifest) -> None:
         write_json(self.manifest, asdict(manifest))
@@ -272,8 +264,16 @@ def follow(stream: t.Generator[bytes, None, tuple[int, str]], take: t.Callable[[
     return measured
 
 
+def _unreadable(path: str, why: str) -> CantonError:
+    return CantonError(
+        f"{path} cannot be used: {why}",
+        error_id="manifest_unreadable",
+        hint="Delete the snapshot and its manifest and export again.",
+    )
+
+
 def _read_receipt(path: str) -> Receipt | None:
-    values = read_json(path)
+    values = read_json(path, partial(_unreadable, path))
     try:
         return None if values is None else Receipt(**values)
     except TypeError as exc:

@@ -6,18 +6,20 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import math
 import os
 import statistics
 import typing as t
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
+    locked_folder,
+    read_json,
+    stamp,
+    write_json,
+)
 
 BYTES_PER_CONTRACT = 250  # compressed (docs/canton/performance.md#size-of-a-snapshot)
 EXPORT_SECONDS_PER_CONTRACT = 0.00005  # docs/canton/performance.md#vendors-figures
@@ -26,7 +28,7 @@ IMPORT_SECONDS = 18.5
 
 THROUGHPUT_FILE = "throughput.json"
 THROUGHPUT_VERSION = 1
-MAX_FILE_BYTES = 16 * 1024 * 1024
+THROUGHPUT_RUNS = 50
 # A run of a few contracts says nothing about one of a million: what it takes is spent on other things.
 COMPARABLE = 0.1
 
@@ -52,15 +54,21 @@ def read_speeds(folder: str | None) -> list[Speed]:
     """What transfers of this journal have measured. No file, or one that cannot be used, is no speed and never an error."""
     if not folder:
         return []
-    try:
-        with open(os.path.join(folder, THROUGHPUT_FILE), encoding="utf-8") as handle:
-            values = json.loads(handle.read(MAX_FILE_BYTES))
-        if values["version"] != THROUGHPUT_VERSION:
-            return []
-        found = [_speed(item) for item in values["runs"]]
-    except (OSError, ValueError, LookupError, TypeError, OverflowError):
-        return []
+    found = []
+    for run in _runs(folder):
+        with suppress(ValueError, LookupError, TypeError, OverflowError):
+            found.append(_speed(run))
     return [item for item in found if item.contracts > 0 and 0 < item.seconds < math.inf]
+
+
+def _runs(folder: str) -> list[t.Any]:
+    """The runs in the file as they are; none where it can't be used."""
+    try:
+        values = read_json(os.path.join(folder, THROUGHPUT_FILE)) or {}
+    except CantonError:
+        return []
+    runs = values.get("runs") if values.get("version") == THROUGHPUT_VERSION else None
+    return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
 
 
 def _speed(item: t.Any) -> Speed:
@@ -83,10 +91,6 @@ def estimate(contracts: int, speeds: t.Sequence[Speed]) -> Estimate:
         seconds = exporting + IMPORT_SECONDS + contracts * IMPORT_SECONDS_PER_CONTRACT
         basis = "an estimate from the vendor's own figures (18.5 s and 0.59 ms a contract at import): none measured here yet"
     return Estimate(size, round(seconds), basis + "; waiting for quiet and for connections comes on top")
-
-
-SPEED_VERSION = 1
-SPEED_RUNS = 50
 
 
 # -- how fast it was --------------------------------------------------------------------------------------------------
@@ -113,27 +117,8 @@ def remember_speed(base: str, state: str, moved: Moved) -> None:
     if not moved.contracts:
         return
     folder = os.path.dirname(os.path.abspath(base))
-    path = os.path.join(folder, "throughput.json")
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    run = {"at": now, "state": state, **asdict(moved), "seconds": round(moved.seconds, 3)}
-    with suppress(OSError, CantonError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            # Several hosts may keep their journals in one folder.
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            values = {"version": SPEED_VERSION, "runs": [*_runs(path), run][-SPEED_RUNS:]}
-            with private_file(path) as handle:
-                handle.write(json.dumps(values, indent=2).encode() + b"\n")
-        finally:
-            os.close(descriptor)
-
-
-def _runs(path: str) -> list[t.Any]:
-    try:
-        with open(path, encoding="utf-8") as handle:
-            values = json.load(handle)
-        known = values["version"] == SPEED_VERSION
-        return [run for run in values["runs"] if isinstance(run, dict)] if known else []
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    run = {"at": stamp(), "state": state, **asdict(moved), "seconds": round(moved.seconds, 3)}
+    # Several hosts may keep their journals in one folder.
+    with suppress(CantonError), locked_folder(folder):
+        runs = [*_runs(folder), run][-THROUGHPUT_RUNS:]
+        write_json(os.path.join(folder, THROUGHPUT_FILE), {"version": THROUGHPUT_VERSION, "runs": runs})

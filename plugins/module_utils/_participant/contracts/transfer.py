@@ -12,7 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import now, private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file, stamp
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
     LOOK_EVERY,
@@ -181,7 +181,7 @@ def _manifest(move: Move, offset: Offset, found: Tally, size: int, sha256: str) 
         digest=found.digest,
         parties=found.parties,
         packages=found.packages,
-        exported_at=now(),
+        exported_at=stamp(),
         protocol_version=move.protocol_version,
         counterparties=found.counterparties,
     )
@@ -234,7 +234,7 @@ def already_imported(
         return receipt if holds_all(target, manifest, receipt.offset, report) else None
     end = target.ledger_end()
     if manifest.contracts and holds_all(target, manifest, end, report):
-        return Receipt(manifest.target, manifest.sha256, end, now())
+        return Receipt(manifest.target, manifest.sha256, end, stamp())
     return None
 
 
@@ -508,7 +508,7 @@ def ensure_piped(task: Task) -> Outcome:
     end = task.target.ledger_end()
     before = target_tally(task.target, draft, end, task.report)
     if is_all_of(before, draft):
-        return Outcome(_shown(draft), _shown(draft), _result(draft, Receipt(move.target, "", end, now())))
+        return Outcome(_shown(draft), _shown(draft), _result(draft, Receipt(move.target, "", end, stamp())))
     store = synchronizers.known_id(task.target, task.target_synchronizer)
     refuse_busy_source(source, task.source_synchronizer or "")
     refuse_unready_target(task.target, draft, store)

@@ -14,22 +14,21 @@ import dataclasses
 import os
 import re
 import typing as t
-from datetime import datetime, timezone
+from datetime import datetime
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, read_json, write_json
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
+    file_error,
+    make_folder,
+    now,
+    read_json,
+    stamp,
+    write_json,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
 
 JOURNAL_VERSION = 1
-
-
-def now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-def stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
 
 
 # -- events -----------------------------------------------------------------------------------------------------------
@@ -48,7 +47,7 @@ class Journal:
         return next((item["at"] for item in reversed(self.events) if item["event"] == event), "")
 
     def with_event(self, event: str, data: dict[str, t.Any] | None = None) -> Journal:
-        noted = {"event": event, "at": stamp(now()), "data": data or {}}
+        noted = {"event": event, "at": stamp(), "data": data or {}}
         return dataclasses.replace(self, events=(*self.events, noted))
 
 
@@ -69,18 +68,11 @@ class JournalFiles:
 
     def read(self, source: str, target: str) -> Journal:
         """The journal of this pair, an empty one when nothing was noted yet; refuses another pair's and a damaged one."""
+        values = read_json(self.journal, self._damaged)
         try:
-            values = read_json(self.journal)
             found = None if values is None else _journal(values)
-        except (CantonError, KeyError, TypeError) as exc:
-            if isinstance(exc, CantonError) and exc.error_id != "manifest_unreadable":
-                raise
-            raise CantonError(
-                f"The journal {self.journal} is damaged",
-                error_id="journal_damaged",
-                hint="Restore the file, or move it away and start again: how far the migration got is read from the nodes and "
-                "from the snapshot's receipt; only the times are lost.",
-            ) from exc
+        except (KeyError, TypeError, ValueError) as exc:
+            raise self._damaged("its fields are not those of a journal") from exc
         if found is None:
             return Journal(source, target)
         if (found.source, found.target) != (source, target):
@@ -90,6 +82,14 @@ class JournalFiles:
                 hint="Nothing was changed. Give every migration a name (kms_migration_name) or a folder (kms_migration_journal) of its own.",
             )
         return found
+
+    def _damaged(self, why: str) -> CantonError:
+        return CantonError(
+            f"The journal {self.journal} is damaged: {why}",
+            error_id="journal_damaged",
+            hint="Restore the file, or move it away and start again: how far the migration got is read from the nodes and "
+            "from the snapshot's receipt; only the times are lost.",
+        )
 
     def write(self, journal: Journal) -> None:
         make_folder(self.folder)
@@ -113,14 +113,6 @@ def _journal(values: dict[str, t.Any]) -> Journal:
         {"event": str(item["event"]), "at": str(item["at"]), "data": dict(item["data"])} for item in values["events"]
     )
     return Journal(str(values["source"]), str(values["target"]), events)
-
-
-def make_folder(folder: str) -> None:
-    """The journal folder, with mode 0700 when it is made."""
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    except OSError as exc:
-        raise file_error(folder, "made", exc) from exc
 
 
 # -- what the module asks for -----------------------------------------------------------------------------------------

@@ -7,19 +7,20 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import os
 import re
 import typing as t
-from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, read_json, write_json
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration.journal import (
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
+    locked_folder,
     make_folder,
     now,
+    read_json,
+    remove,
     stamp,
+    write_json,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
 
@@ -91,13 +92,13 @@ class Locks:
         """Take the locks, or tell those that are held already that their owner lives; whether any had to be taken."""
         make_folder(self.folder)
         taken = False
-        with self._alone():
+        with locked_folder(self.folder):
             refuse_held(self.standing(participants, name, owner, dead))
             for participant in participants:
                 before = self.read(participant)
                 kept = before is not None and (before.owner, before.name) == (owner, name)
-                since = before.since if before is not None and kept else stamp(now())
-                lock = Lock(participant, name, owner, since, stamp(now()))
+                since = before.since if before is not None and kept else stamp()
+                lock = Lock(participant, name, owner, since, stamp())
                 write_json(self.path(participant), dataclasses.asdict(lock))
                 taken = taken or not kept
         return taken
@@ -107,27 +108,13 @@ class Locks:
         if not os.path.isdir(self.folder):
             return False
         released = False
-        with self._alone():
+        with locked_folder(self.folder):
             for participant in participants:
                 lock = self.read(participant)
                 if lock is not None and lock.owner == owner:
-                    with suppress(FileNotFoundError):
-                        os.unlink(self.path(participant))
+                    remove(self.path(participant))
                     released = True
         return released
-
-    @contextmanager
-    def _alone(self) -> t.Iterator[None]:
-        """Between reading and writing nobody else does either."""
-        try:
-            descriptor = os.open(self.folder, os.O_RDONLY)
-        except OSError as exc:
-            raise file_error(self.folder, "opened", exc) from exc
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
 
 def refuse_held(lock: Lock | None) -> None:

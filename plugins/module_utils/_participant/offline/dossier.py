@@ -18,10 +18,9 @@ import time
 import typing as t
 import zipfile
 from contextlib import contextmanager
-from datetime import datetime, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, private_file, stamp
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
@@ -108,7 +107,7 @@ def read(participant: Participant, sections: t.Collection[str], namespaces: t.Co
         "node": {"flags": flags, "has_ledger": participant.has_ledger},
         "synchronizers": [],
     }
-    observed: Values = {"read_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds")}
+    observed: Values = {"read_at": stamp()}
     if not (identity.initialized and identity.active):
         return Dossier(content, observed)
     known = participant.synchronizers()

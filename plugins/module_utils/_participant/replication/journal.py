@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 import re
 import typing as t
+from functools import partial
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
+    read_json,
+    remove,
+    write_json,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Offset
 
@@ -86,14 +90,7 @@ class Journal:
     def write(self) -> None:
         values = dataclasses.asdict(self)
         del values["base"]
-        with private_file(self.path) as handle:
-            handle.write(json.dumps({"version": VERSION, **values}, indent=2, sort_keys=True).encode() + b"\n")
-
-    def make_folder(self) -> None:
-        try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        except OSError as exc:
-            raise file_error(self.folder, "made", exc) from exc
+        write_json(self.path, {"version": VERSION, **values})
 
     def forget(self, parties: t.Iterable[str]) -> None:
         """Forget parties, so that a later move of them begins anew, and delete their snapshots."""
@@ -101,27 +98,16 @@ class Journal:
             self.parties.pop(party, None)
             files = self.files(party)
             for path in (files.manifest, files.data):
-                try:
-                    os.unlink(path)
-                except FileNotFoundError:
-                    continue
-                except OSError as exc:
-                    raise file_error(path, "deleted", exc) from exc
+                remove(path)
         self.write()
 
 
 def open_journal(base: str, source: str, target: str, synchronizer: str) -> Journal:
     """The journal at ``base``, or a new one that is not written yet; refuses that of another move."""
     path = base + ".parties.json"
-    try:
-        with open(path, encoding="utf-8") as handle:
-            values = json.load(handle)
-    except FileNotFoundError:
+    values = read_json(path, partial(_unreadable, path))
+    if values is None:
         return Journal(base, source, target, synchronizer)
-    except OSError as exc:
-        raise file_error(path, "read", exc) from exc
-    except ValueError as exc:
-        raise _unreadable(path, "it is not JSON") from exc
     try:
         if values["version"] != VERSION:
             raise _unreadable(path, f"its version is {values['version']}, not {VERSION}")

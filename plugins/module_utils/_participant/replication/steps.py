@@ -19,7 +19,7 @@ import typing as t
 from functools import partial
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import now, private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import make_folder, private_file, stamp
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
@@ -253,7 +253,7 @@ def ensure_exported(move: Move) -> Outcome:
     todo = [party for party in move.unproven(stands) if not _exported(move, party)]
     if todo and not move.check:
         _refuse_unnoted(move, todo)
-        move.journal.make_folder()
+        make_folder(move.journal.folder)
         for party in todo:
             _export(move, party)
     if move.check:
@@ -303,7 +303,7 @@ def _export(move: Move, party: str) -> None:
             digest=found.digest,
             parties=found.parties,
             packages=found.packages,
-            exported_at=now(),
+            exported_at=stamp(),
         )
     )
 
@@ -359,7 +359,7 @@ def _refuse_missing_packages(move: Move, manifests: t.Iterable[Manifest]) -> Non
 def _prove(move: Move, parties: t.Sequence[str]) -> dict[str, object]:
     """Compare all contracts of all these parties at once: a shared one is in the snapshot of one party only."""
     found = move.compare(parties)
-    at = now()
+    at = stamp()
     for party, numbers in found.target.parties.items():
         proof = Proof(numbers["contracts"], numbers["digest"], found.source_offset, found.target_offset, at)
         move.journal.parties[party] = Entry(move.journal.parties[party].begin, proof)

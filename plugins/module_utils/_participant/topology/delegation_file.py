@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import hashlib
-import json
+import os
 import typing as t
 from dataclasses import dataclass
+from functools import partial
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, read_json
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key, SignedDelegation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
@@ -220,26 +222,12 @@ def digest(*raws: bytes) -> str:
 
 def read_file(path: str) -> t.Any:
     """The JSON in a file that has to be there."""
-    try:
-        with open(path, encoding="utf-8") as handle:
-            return json.load(handle)
-    except OSError as exc:
-        raise file_error(path, "read", exc) from exc
-    except ValueError as exc:
-        raise _damaged(path, "it is not JSON") from exc
+    values = read_json(path, partial(_damaged, path))
+    if values is None:
+        raise file_error(path, "read", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    return values
 
 
 def read_own_file(path: str) -> t.Any:
     """What stands in a file that will be written: None when it is not there or no JSON."""
-    try:
-        with open(path, encoding="utf-8") as handle:
-            return json.load(handle)
-    except (FileNotFoundError, ValueError):
-        return None
-    except OSError as exc:
-        raise file_error(path, "read", exc) from exc
-
-
-def write_file(path: str, values: Values) -> None:
-    with private_file(path) as handle:
-        handle.write(json.dumps(values, indent=2, sort_keys=True).encode() + b"\n")
+    return read_json(path)
