@@ -12,11 +12,11 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description: Can run in check mode, and then says what a real run would change, without changing it.
+    description: Can run in check mode and report changes without making them.
   diff_mode:
-    description: Shows with C(--diff) what is there before and after.
+    description: Shows the state before and after with C(--diff).
   idempotent:
-    description: Changes nothing when it is run again with the same options.
+    description: Changes nothing when run again with the same options.
 """
 
     # Modules that only read.
@@ -25,23 +25,23 @@ options: {}
 attributes:
   check_mode:
     support: full
-    description: Can run in check mode, and then says what a real run would change, without changing it.
+    description: Can run in check mode and report changes without making them.
     details: This module changes nothing in either mode.
   diff_mode:
     support: N/A
-    description: Shows with C(--diff) what is there before and after.
+    description: Shows the state before and after with C(--diff).
     details: This module changes nothing.
   idempotent:
     support: full
-    description: Changes nothing when it is run again with the same options.
-    details: This module changes nothing. What it returns follows the state of what it reads.
+    description: Changes nothing when run again with the same options.
+    details: This module changes nothing. Its result depends on the current state.
 """
 
     ACTIONGROUP_PARTICIPANT = r"""
 options: {}
 attributes:
   action_group:
-    description: Connection options can be given once for a play, in C(module_defaults).
+    description: Connection options can be set once per play in C(module_defaults).
     support: full
     membership:
       - ledgerops.canton.participant
@@ -51,7 +51,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description: Connection options can be given once for a play, in C(module_defaults).
+    description: Connection options can be set once per play in C(module_defaults).
     support: full
     membership:
       - ledgerops.canton.participant_pair
@@ -61,7 +61,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description: Connection options can be given once for a play, in C(module_defaults).
+    description: Connection options can be set once per play in C(module_defaults).
     support: full
     membership:
       - ledgerops.canton.kms
@@ -71,7 +71,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description: Connection options can be given once for a play, in C(module_defaults).
+    description: Connection options can be set once per play in C(module_defaults).
     support: full
     membership:
       - ledgerops.canton.migration

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How to reach a key management service."""
+"""Connection options of a key management service."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ options:
   region:
     description:
       - AWS region that holds the keys, for example V(eu-central-1).
-      - When it is not set, the environment variables E(AWS_REGION) and E(AWS_DEFAULT_REGION) and then the profile
-        decide.
+      - Default is the environment variable E(AWS_REGION), then E(AWS_DEFAULT_REGION), then the profile.
     type: str
   endpoint_url:
     description:
-      - Another address for the KMS than the provider's own, such as a VPC endpoint.
-      - When it is not set, E(AWS_ENDPOINT_URL_KMS), E(AWS_ENDPOINT_URL) and then the profile may name one for AWS.
+      - Address of the KMS, if it is not the provider's default, for example a VPC endpoint.
+      - Default for AWS is E(AWS_ENDPOINT_URL_KMS), then E(AWS_ENDPOINT_URL), then the profile.
       - For GCP it is V(https://HOST) or V(https://HOST:PORT). Plain V(http) is for a test server on the same host only.
     type: str
   sts_endpoint_url:
     description:
-      - Another address for AWS STS than AWS's own. STS is asked only for O(assume_role), and for the account's id where
-        a policy needs it before there is a key.
+      - Address of AWS STS, if it is not AWS's default. STS is used only for O(assume_role), and for the account's id
+        when a policy needs it before the key exists.
     type: str
   assume_role:
     description:
-      - A role to take on, with the credentials that the other options lead to, before anything is done.
+      - A role to assume first, with the credentials of the other options.
       - A role of a web identity (E(AWS_ROLE_ARN) and E(AWS_WEB_IDENTITY_TOKEN_FILE)) or of a profile needs no option.
     type: dict
     suboptions:
@@ -38,48 +37,48 @@ options:
         type: str
         required: true
       session_name:
-        description: Name of the session, which AWS CloudTrail shows.
+        description: Name of the session in AWS CloudTrail.
         type: str
         default: ledgerops.canton
       external_id:
-        description: External id, if the role's trust policy asks for one.
+        description: External id, if the role's trust policy requires one.
         type: str
       duration:
-        description: Seconds that the session is good for.
+        description: Validity of the session in seconds.
         type: int
         default: 3600
   profile:
     description:
       - Name of a profile in AWS's shared files, of the user that runs the module.
-      - When neither this nor O(access_key) is set, AWS's own sources are used in their usual order, from
+      - When neither this nor O(access_key) is set, AWS's default sources are used in their usual order, from
         E(AWS_ACCESS_KEY_ID) and E(AWS_PROFILE) to the role of the instance.
     type: str
   access_key:
-    description: Access key id. Needs O(secret_key).
+    description: Access key id. Requires O(secret_key).
     type: str
   secret_key:
-    description: Secret access key. Needs O(access_key).
+    description: Secret access key. Requires O(access_key).
     type: str
   session_token:
-    description: Session token of temporary credentials. Needs O(access_key).
+    description: Session token of temporary credentials. Requires O(access_key).
     type: str
 requirements:
   - boto3 >= 1.28, where the module runs, for AWS
   - cryptography >= 42, where the module runs
 notes:
-  - The module runs most often on the controller. Set C(ansible_python_interpreter) to C({{ ansible_playbook_python
-    }}) there, so that the Python libraries are found.
-  - Every refusal of the KMS names the permission that is missing. RV(ignore:error_id) then holds the provider's error code.
+  - The module usually runs on the controller. Set C(ansible_python_interpreter) to C({{ ansible_playbook_python }})
+    there, so that the Python libraries are found.
+  - If the KMS denies a call, the error names the missing permission. RV(ignore:error_id) is the provider's error code.
 """
 
     IN_USE_BY = r"""
 options:
   in_use_by:
     description:
-      - Participants that may use the key. Before the key or a replica of it is deleted, and before an alias is moved or
-        removed, each of them is asked for its keys. If one of them lists the key, by whatever name and also as its wrapper
-        key, or can't be asked, the task fails and nothing is changed.
-      - Needs grpcio and protobuf where the module runs.
+      - Participants that may use the key. Before the key or a replica is deleted, and before an alias is moved or
+        removed, the keys of each participant are read. If one lists the key, under any name or as its wrapper key, or
+        cannot be reached, the task fails and changes nothing.
+      - Requires grpcio and protobuf where the module runs.
     type: list
     elements: dict
     suboptions:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which KMS is meant, and how to reach that of Google Cloud."""
+"""The choice of the KMS, and connection options of Google Cloud KMS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ options:
     choices: [aws, gcp]
     default: aws
   project:
-    description: Id of the project in GCP that has the key ring. Required with O(provider=gcp).
+    description: Id of the GCP project with the key ring. Required with O(provider=gcp).
     type: str
   location:
     description:
@@ -29,12 +29,12 @@ options:
   credentials_file:
     description:
       - File with credentials of GCP, such as the key of a service account, on the host that runs the module.
-      - When it is not set, Google's own sources are used in their usual order, from E(GOOGLE_APPLICATION_CREDENTIALS) to the
-        service account of the instance.
+      - When not set, Google's default sources are used in their usual order, from E(GOOGLE_APPLICATION_CREDENTIALS) to
+        the service account of the instance.
     type: path
   impersonate_service_account:
     description:
-      - E-mail address of a service account to act as, which the credentials may get tokens for.
+      - E-mail address of a service account to act as. The credentials must be allowed to get tokens for it.
     type: str
 requirements:
   - google-cloud-kms >= 3, where the module runs, with O(provider=gcp)
@@ -44,21 +44,21 @@ requirements:
 options:
   name:
     description:
-      - Name of the key in its ring, without what is in front of it. Required with O(provider=gcp).
-      - A name in GCP stays for ever, and after its key was destroyed no node can use it again.
+      - Short name of the key in its ring. Required with O(provider=gcp).
+      - A name in GCP is permanent. After its key is destroyed, no node can use the name again.
     type: str
   create_key_ring:
-    description: Whether to make the key ring when there is none, with O(provider=gcp). A key ring stays for ever.
+    description: Whether to create the key ring if it does not exist, with O(provider=gcp). A key ring is permanent.
     type: bool
     default: false
   protection_level:
     description:
-      - Where GCP keeps and uses the key. This never changes, and an existing key with another one is an error.
-      - When it is not set, a new key gets V(hsm), as those that a node creates, and an existing key may have either.
+      - Protection level of the key in GCP. It never changes; an existing key with another one is an error.
+      - When not set, a new key gets V(hsm), as a key that a node creates, and an existing key may have either.
     type: str
     choices: [hsm, software]
   labels:
-    description: Labels of the key in GCP. When it is not set, they are left alone.
+    description: Labels of the key in GCP. Not changed when not set.
     type: dict
 """
 
@@ -70,7 +70,7 @@ options:
     default: true
   destroy_scheduled_duration:
     description:
-      - Days between O(state=absent) and the destruction of a key in GCP, from V(1) to V(120). GCP's own is V(30).
-      - This is fixed when a key is created; an existing key with another one is an error.
+      - Days between O(state=absent) and the destruction of a key in GCP, from V(1) to V(120). GCP's default is V(30).
+      - This is fixed at creation; an existing key with another value is an error.
     type: int
 """

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kms_key
-short_description: Create and keep keys for Canton in AWS KMS or GCP KMS
+short_description: Create and configure keys for Canton in AWS KMS or GCP KMS
 version_added: 0.1.0
 description:
-  - Creates the keys that a Canton participant needs in AWS KMS, and keeps their alias, description, tags and state; also
-    their policy, grants, rotation and replicas where these are asked for.
-  - With O(provider=gcp) it does the same in GCP KMS, with a key ring, O(name), O(labels) and O(protection_level), and
-    without aliases, descriptions, grants and replicas, which GCP doesn't have.
-  - Returns the public key and the fingerprint by which Canton knows it, so that a node's registration can be checked.
-  - Spec and usage of a key never change. A key that is there with another spec or usage than asked is an error, never
-    silently kept.
+  - Creates the keys that a Canton participant needs in AWS KMS, and maintains their alias, description, tags and state.
+    Maintains policy, grants, rotation and replicas if these options are set.
+  - With O(provider=gcp) it does the same in GCP KMS, with a key ring, O(name), O(labels) and O(protection_level). GCP
+    has no aliases, descriptions, grants or replicas.
+  - Returns the public key and its Canton fingerprint, so that a node's registration can be checked.
+  - Spec and usage of a key never change. An existing key with another spec or usage is an error.
 extends_documentation_fragment:
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_kms
@@ -36,17 +35,17 @@ attributes:
 options:
   state:
     description:
-      - V(present) creates the key when there is none, and brings it to what the options say.
-      - V(absent) schedules its deletion, and does nothing when there is no such key or it already waits for its
-        deletion. Its alias stays until the key is gone.
-      - In GCP it destroys the material of the key when the key's time for that is over. The key's name stays for ever, and no
-        node can use it again.
+      - V(present) creates the key if it does not exist, and applies the options to it.
+      - V(absent) schedules its deletion. It does nothing if the key does not exist or its deletion is already
+        scheduled. The alias remains until the key is deleted.
+      - In GCP, V(absent) schedules the destruction of the key's material. The key's name is permanent, and no node can
+        use it again.
     type: str
     choices: [present, absent]
     default: present
   alias:
     description:
-      - Name of the key, with or without C(alias/) in front. A key is only ever created with an alias.
+      - Alias of the key, with or without the prefix C(alias/). A key is always created with an alias.
       - With O(key_id), the alias is added to that key. An alias of another key is an error unless O(alias_move=true).
       - One of O(alias) and O(key_id) is required with O(provider=aws).
     type: str
@@ -57,38 +56,37 @@ options:
     default: present
   alias_move:
     description:
-      - Whether to move O(alias) to the key O(key_id) when another key has it.
-      - Canton doesn't notice. A node that has registered a key by its alias keeps the old public key, and fails at its
-        next signature.
+      - Whether to move O(alias) to the key O(key_id) if it belongs to another key.
+      - Canton does not detect this. A node that registered a key by its alias keeps the old public key, and fails at
+        its next signature.
     type: bool
     default: false
   key_id:
-    description: Id or ARN of a key that is there.
+    description: Id or ARN of an existing key.
     type: str
   purpose:
     description:
-      - What Canton is to use the key for. V(namespace), V(sequencer_authentication) and V(protocol) are signing keys,
-        V(encryption) decrypts messages to the participant, and V(wrapper) protects a participant's own key store.
-      - An existing key is accepted when its spec can serve this purpose. A new one gets the spec that Canton itself
-        would choose, unless O(spec) says another.
+      - Canton's purpose of the key. V(namespace), V(sequencer_authentication) and V(protocol) are signing keys,
+        V(encryption) decrypts messages to the participant, and V(wrapper) encrypts a participant's own key store.
+      - An existing key is accepted if its spec is valid for this purpose. A new key gets Canton's default spec, unless
+        O(spec) is set.
     type: str
     choices: [namespace, sequencer_authentication, protocol, encryption, wrapper]
   spec:
     description:
-      - Spec of the key, in Canton's words. Not needed with O(purpose).
-      - V(ec_curve25519) is for GCP only, where Canton signs with Ed25519 from 3.4.4 on. It can't use such keys of AWS KMS.
+      - Spec of the key in Canton's terms. Not needed with O(purpose).
+      - V(ec_curve25519) is for GCP only, with Canton 3.4.4 and later. Canton cannot use Ed25519 keys of AWS KMS.
     type: str
     choices: [ec_p256, ec_p384, ec_secp256k1, rsa_2048, symmetric, ec_curve25519]
   usage:
-    description: What the key is for. It follows from O(spec) or O(purpose); when it is given, it has to agree with
-      them.
+    description: Usage of the key. Derived from O(spec) or O(purpose); if set, it must match them.
     type: str
     choices: [sign_verify, encrypt_decrypt]
   description:
-    description: Description of the key. When it is not set, it is left alone.
+    description: Description of the key. Not changed when not set.
     type: str
   tags:
-    description: Tags of the key. When it is not set, they are left alone; V({}) with O(purge_tags) removes them all.
+    description: Tags of the key. Not changed when not set; V({}) with O(purge_tags) removes all.
     type: dict
   purge_tags:
     description: Whether to remove tags that are not in O(tags).
@@ -96,13 +94,13 @@ options:
     default: true
   enabled:
     description:
-      - Whether the key can be used.
-      - When it is not set, a new key is enabled, and a key that is found disabled is an error.
+      - Whether the key is enabled.
+      - When not set, a new key is enabled, and an existing disabled key is an error.
     type: bool
   cancel_deletion:
     description:
-      - Whether to take back the scheduled deletion of the key, and enable it unless O(enabled=false).
-      - Without this, O(state=present) for a key that waits for its deletion is an error.
+      - Whether to cancel the scheduled deletion of the key, and to enable it unless O(enabled=false).
+      - Without this, O(state=present) for a key with a scheduled deletion is an error.
     type: bool
     default: false
   pending_window:
@@ -111,60 +109,61 @@ options:
     default: 30
   policy:
     description:
-      - The key policy, as a mapping or as JSON text. When neither this nor O(node_principals) is set, a new key gets AWS's
-        default policy, and that of an existing key is left alone.
-      - What counts is what it means. The order of statements, actions and principals, C(Id) and C(Sid), a list of one or
-        its member, an account's id or the ARN of its root make no difference.
-      - AWS replaces a principal that is deleted by its unique id. That is a difference, since the policy no longer means
-        a new principal of the same name, and the policy is written again.
-      - In GCP it is the IAM policy of the key itself, with C(bindings). It counts beside the policies of the key ring and the
-        project, which stay as they are. A change that somebody makes meanwhile is never overwritten.
+      - The key policy, as a mapping or as JSON text. When neither this nor O(node_principals) is set, a new key gets
+        AWS's default policy, and the policy of an existing key is not changed.
+      - Policies are compared by meaning. The order of statements, actions and principals, C(Id) and C(Sid), a list of
+        one or its member, an account's id or the ARN of its root make no difference.
+      - AWS replaces a deleted principal by its unique id. This is a difference, because the policy does not apply to a
+        new principal of the same name. The policy is written again.
+      - In GCP it is the IAM policy of the key itself, with C(bindings). The policies of the key ring and the project
+        also apply and are not changed. A concurrent change by somebody else is never overwritten.
     type: json
   node_principals:
     description:
-      - Roles or users of the node, by ARN. The key then gets a policy of least privilege for them, instead of O(policy).
-        They may use the key as Canton does, and nothing else; V([]) means that no node may use it yet.
+      - ARNs of the node's roles or users. The key gets a policy of least privilege for them, instead of O(policy). It
+        allows only the calls that Canton makes. V([]) means that no node may use the key yet.
       - A signing key may be used for C(kms:Sign), C(kms:GetPublicKey) and C(kms:DescribeKey), an encryption key for
         C(kms:Decrypt), C(kms:GetPublicKey) and C(kms:DescribeKey), a wrapper key for C(kms:Encrypt), C(kms:Decrypt) and
         C(kms:DescribeKey).
-      - Everything else is left to the account, as in AWS's default policy. To know the account's id before there is a
-        key, AWS STS is asked.
+      - All other rights follow the IAM policies of the account, as in AWS's default policy. Before a key exists, the
+        account's id is read from AWS STS.
       - In GCP these are members, such as V(serviceAccount:node@my-project.iam.gserviceaccount.com). They get the roles
         C(roles/cloudkms.signer) for a signing key, C(roles/cloudkms.cryptoKeyDecrypter) for an encryption key or
-        C(roles/cloudkms.cryptoKeyEncrypterDecrypter) for a wrapper key, C(roles/cloudkms.publicKeyViewer) for what has a
-        public key, and C(roles/cloudkms.viewer), all on this key only.
+        C(roles/cloudkms.cryptoKeyEncrypterDecrypter) for a wrapper key, C(roles/cloudkms.publicKeyViewer) for keys with
+        a public key, and C(roles/cloudkms.viewer), all on this key only.
     type: list
     elements: str
   admin_principals:
     description:
-      - Roles or users, by ARN, that may administer the key but not use it. Needs O(node_principals).
-      - The account's IAM policies can then give no more than that either, so that nobody but O(node_principals) can use
-        the key. That includes O(probe), and nobody can give grants.
+      - ARNs of roles or users that may administer the key but not use it. Requires O(node_principals).
+      - IAM policies of the account can then allow administration only. Only O(node_principals) can use the key.
+        O(probe) then fails for other callers, and nobody can create grants.
     type: list
     elements: str
   policy_lockout:
     description:
-      - Whether to accept a policy that the caller, or nobody at all, could change any more.
-      - Without this, a policy that allows C(kms:PutKeyPolicy) to nobody is an error before anything is changed.
+      - Whether to accept a policy that the caller cannot change afterwards, or that nobody can change.
+      - Without this, a policy that allows C(kms:PutKeyPolicy) to nobody is an error before any change.
     type: bool
     default: false
   grants:
     description:
-      - Grants of the key. When it is not set, they are left alone.
-      - A grant never changes. One that differs from the one of its name is given, and then the old one is revoked.
+      - Grants of the key. Not changed when not set.
+      - A grant cannot be changed. If it differs from the existing grant of this name, a new grant is created and the
+        old one is revoked.
     type: list
     elements: dict
     suboptions:
       name:
-        description: Name of the grant, by which it is known here.
+        description: Name of the grant. It identifies the grant in this module.
         type: str
         required: true
       grantee_principal:
-        description: ARN of the role or user that gets the rights.
+        description: ARN of the role or user that receives the rights.
         type: str
         required: true
       operations:
-        description: What it may do with the key. Not every kind of key knows each of them.
+        description: Allowed operations. Which ones are valid depends on the spec of the key.
         type: list
         elements: str
         required: true
@@ -184,17 +183,17 @@ options:
           - Sign
           - Verify
       retiring_principal:
-        description: ARN of the role or user that may give the grant up.
+        description: ARN of the role or user that may retire the grant.
         type: str
       constraints:
-        description: Encryption contexts for which the grant holds; for symmetric keys only.
+        description: Encryption contexts for which the grant is valid; for symmetric keys only.
         type: dict
         suboptions:
           encryption_context_equals:
-            description: The context has to be just this.
+            description: The context must equal this.
             type: dict
           encryption_context_subset:
-            description: The context has to have all of this.
+            description: The context must contain this.
             type: dict
   purge_grants:
     description: Whether to revoke grants whose names are not in O(grants).
@@ -202,71 +201,70 @@ options:
     default: false
   rotation:
     description:
-      - Whether the KMS gives the key new material from time to time. When it is not set, this is left alone.
-      - Only symmetric keys know this; V(true) for another key is an error.
+      - Whether the KMS rotates the key's material automatically. Not changed when not set.
+      - Only for symmetric keys; V(true) for another key is an error.
     type: bool
   rotation_period:
-    description: Days between two rotations, in AWS from V(90) to V(2560). Without it, a period that is set stays; a new one
-      is V(365) in AWS and V(90) in GCP.
+    description: Days between two rotations, in AWS from V(90) to V(2560). When not set, an existing period is kept; a
+      new one is V(365) in AWS and V(90) in GCP.
     type: int
   multi_region:
     description:
-      - Whether the key is a multi-Region key. This is fixed when a key is created; an existing key of the other kind is
-        an error.
-      - When it is not set, a new key is of one region unless there are O(replicas), and an existing key may be either.
+      - Whether the key is a multi-Region key. This is fixed at creation; an existing key that differs is an error.
+      - When not set, a new key is a multi-Region key only with O(replicas), and an existing key may be either.
     type: bool
   replicas:
     description:
-      - Other regions that are to have a replica of the key, with the same id and material. A new one gets O(description),
-        O(tags) and the policy of this task; afterwards it is a key of its own, named by O(key_id) in its O(region).
-      - The task waits until they can be used. When it is not set, replicas are left alone.
+      - Other regions that have a replica of the key, with the same id and material. A new replica gets O(description),
+        O(tags) and the policy of this task. Afterwards manage it separately, with O(key_id) and its O(region).
+      - The task waits until the replicas can be used. Replicas are not changed when not set.
     type: list
     elements: str
   purge_replicas:
     description:
-      - Whether to delete, after O(pending_window) days, replicas in regions that O(replicas) doesn't name.
+      - Whether to delete, after O(pending_window) days, replicas in regions that are not in O(replicas).
       - With O(state=absent), whether to delete all replicas of the key as well. AWS deletes a primary key only when its
         replicas are gone.
     type: bool
     default: false
   replica_endpoint_urls:
-    description: Address of AWS KMS by region, for regions of replicas. Without it, O(endpoint_url) holds for them too.
+    description: Address of AWS KMS per region, for the regions of replicas. Default is O(endpoint_url).
     type: dict
   force:
     description: Whether to delete a key, or to move or remove an alias, although a participant of O(in_use_by) uses it
-      or can't be asked.
+      or cannot be reached.
     type: bool
     default: false
   probe:
     description:
-      - Whether to use the key once, to prove that it works. A signing key signs, and the signature is verified on
-        this host against the public key. An encryption key encrypts and decrypts.
-      - This needs the permissions C(kms:Sign), or C(kms:Encrypt) and C(kms:Decrypt).
-      - In GCP the signature is made over data, as Canton has it made, and an RSA key decrypts what this host encrypted.
+      - Whether to test the key once. A signing key signs, and the signature is verified on this host against the public
+        key. An encryption key encrypts and decrypts.
+      - Requires the permission C(kms:Sign), or C(kms:Encrypt) and C(kms:Decrypt).
+      - In GCP the key signs data, as for Canton, and an RSA key decrypts data that this host encrypted.
     type: bool
     default: false
   wait_timeout:
-    description: Seconds to wait until the KMS shows a change that it has accepted, or has generated a key.
+    description: Seconds to wait until an accepted change is visible in the KMS, or a key is generated.
     type: float
     default: 60.0
 notes:
-  - A key that is deleted is lost for ever, with it everything that only this key can sign or decrypt. Make sure that
-    no node lists it any more; O(in_use_by) asks the nodes.
-  - Needs the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases) and C(kms:ListResourceTags) to
-    read; to change, for what is to be changed, C(kms:CreateKey), C(kms:CreateAlias), C(kms:TagResource),
-    C(kms:UntagResource), C(kms:UpdateKeyDescription), C(kms:EnableKey), C(kms:DisableKey), C(kms:ScheduleKeyDeletion)
-    and C(kms:CancelKeyDeletion).
-  - What is asked for beyond that needs its own permissions, C(kms:GetKeyPolicy) and C(kms:PutKeyPolicy) for a policy,
+  - A deleted key cannot be restored. Everything that only this key can sign or decrypt is lost. Make sure that no node
+    lists it; O(in_use_by) checks the nodes.
+  - Requires the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases) and C(kms:ListResourceTags) to
+    read; depending on the change, C(kms:CreateKey), C(kms:CreateAlias), C(kms:TagResource), C(kms:UntagResource),
+    C(kms:UpdateKeyDescription), C(kms:EnableKey), C(kms:DisableKey), C(kms:ScheduleKeyDeletion) and
+    C(kms:CancelKeyDeletion).
+  - Further options require further permissions, C(kms:GetKeyPolicy) and C(kms:PutKeyPolicy) for a policy,
     C(kms:ListGrants), C(kms:CreateGrant) and C(kms:RevokeGrant) for grants, C(kms:GetKeyRotationStatus),
     C(kms:EnableKeyRotation) and C(kms:DisableKeyRotation) for rotation, C(kms:ReplicateKey) for replicas, with
     C(kms:CreateKey) in their region, and C(kms:UpdateAlias) and C(kms:DeleteAlias) to move and remove an alias.
-  - In GCP it needs C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get), C(cloudkms.cryptoKeyVersions.viewPublicKey)
-    and, for symmetric keys, C(cloudkms.cryptoKeyVersions.list) to read; to change, for what is to be changed,
-    C(cloudkms.keyRings.get), C(cloudkms.keyRings.create), C(cloudkms.cryptoKeys.create), C(cloudkms.cryptoKeys.update),
-    C(cloudkms.cryptoKeyVersions.update), C(cloudkms.cryptoKeyVersions.destroy), C(cloudkms.cryptoKeyVersions.restore),
-    C(cloudkms.cryptoKeys.getIamPolicy) and C(cloudkms.cryptoKeys.setIamPolicy).
-  - A key of GCP has versions. A node uses version 1 only, so that is the one which is looked after here; of a symmetric key,
-    all of them.
+  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get),
+    C(cloudkms.cryptoKeyVersions.viewPublicKey) and, for symmetric keys, C(cloudkms.cryptoKeyVersions.list) to read;
+    depending on the change, C(cloudkms.keyRings.get), C(cloudkms.keyRings.create), C(cloudkms.cryptoKeys.create),
+    C(cloudkms.cryptoKeys.update), C(cloudkms.cryptoKeyVersions.update), C(cloudkms.cryptoKeyVersions.destroy),
+    C(cloudkms.cryptoKeyVersions.restore), C(cloudkms.cryptoKeys.getIamPolicy) and C(cloudkms.cryptoKeys.setIamPolicy).
+  - A key of GCP has versions. A node uses version 1 only, so the module manages this version; of a symmetric key, all
+    versions.
 seealso:
   - module: ledgerops.canton.kms_key_info
 author:
@@ -285,7 +283,7 @@ EXAMPLES = r"""
   loop: [namespace, sequencer_authentication, protocol, encryption]
   register: canton_keys
 
-- name: Show the fingerprints by which Canton will know them
+- name: Show the Canton fingerprints of the keys
   ansible.builtin.debug:
     msg: "{{ item.key.arn }} {{ item.key.fingerprint }}"
   loop: "{{ canton_keys.results }}"
@@ -299,14 +297,14 @@ EXAMPLES = r"""
     spec: ec_p384
     usage: sign_verify
 
-- name: Check that a key which a node made can serve as its namespace key, and that it works
+- name: Check that an existing key works as namespace key
   ledgerops.canton.kms_key:
     key_id: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
     region: eu-central-1
     purpose: namespace
     probe: true
 
-- name: Let only the node's role use its keys, and the account keep them
+- name: Create keys that only the node's role may use
   ledgerops.canton.kms_key:
     region: eu-central-1
     alias: "canton/p1/{{ item }}"
@@ -315,7 +313,7 @@ EXAMPLES = r"""
       - arn:aws:iam::111122223333:role/canton-p1
   loop: [namespace, sequencer_authentication, protocol, encryption]
 
-- name: Create a wrapper key that gets new material twice a year, with a replica
+- name: Create a wrapper key with rotation and a replica
   ledgerops.canton.kms_key:
     region: eu-central-1
     alias: canton/p1/wrapper
@@ -326,7 +324,7 @@ EXAMPLES = r"""
     replicas:
       - eu-west-1
 
-- name: Let a monitor read the public key, and nobody else by a grant
+- name: Grant a monitor access to the public key only
   ledgerops.canton.kms_key:
     region: eu-central-1
     alias: canton/p1/namespace
@@ -336,14 +334,14 @@ EXAMPLES = r"""
         operations: [GetPublicKey, DescribeKey]
     purge_grants: true
 
-- name: Move an alias to another key, though nodes don't notice
+- name: Move an alias to another key
   ledgerops.canton.kms_key:
     region: eu-central-1
     key_id: 00000000-0000-4000-8000-000000000000
     alias: canton/p1/protocol
     alias_move: true
 
-- name: Delete a key in a week, unless a participant still lists it
+- name: Delete a key in a week, unless a participant lists it
   ledgerops.canton.kms_key:
     region: eu-central-1
     alias: canton/p1/protocol-2
@@ -352,13 +350,13 @@ EXAMPLES = r"""
     in_use_by:
       - endpoint: p1.example.com:5012
 
-- name: Keep it after all
+- name: Cancel the deletion
   ledgerops.canton.kms_key:
     region: eu-central-1
     alias: canton/p1/protocol-2
     cancel_deletion: true
 
-- name: Create the four keys of a participant in GCP KMS, for its service account only
+- name: Create the four keys of a participant in GCP KMS
   ledgerops.canton.kms_key:
     provider: gcp
     project: my-project
@@ -378,16 +376,16 @@ EXAMPLES = r"""
 RETURN = r"""
 key:
   description:
-    - The key after the task, or in check mode as it would be. V(null) when there is none.
+    - The key after the task; in check mode the predicted key. V(null) when it does not exist.
   returned: success
   type: dict
   contains:
     key_id:
-      description: Id of the key. In GCP its name, which is what a node registers there.
+      description: Id of the key. In GCP its name, by which a node registers it.
       type: str
       sample: 00000000-0000-4000-8000-000000000000
     arn:
-      description: ARN of the key. Register this with a node, rather than an alias. V(null) in GCP.
+      description: ARN of the key. Register this at the node, not an alias. V(null) in GCP.
       type: str
       sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
     state:
@@ -396,7 +394,7 @@ key:
       type: str
       sample: enabled
     spec:
-      description: Spec of the key, in Canton's words if it has one, otherwise the KMS's own word in lower case.
+      description: Spec of the key in Canton's terms, otherwise in the KMS's terms in lower case.
       type: str
       sample: ec_p256
     usage:
@@ -408,16 +406,16 @@ key:
       type: str
       sample: ""
     aliases:
-      description: All aliases of the key. V(null) when they can't be read.
+      description: All aliases of the key. V(null) when they cannot be read.
       type: list
       elements: str
       sample: [alias/canton/p1/namespace]
     tags:
-      description: Tags of the key. V(null) when they can't be read.
+      description: Tags of the key. V(null) when they cannot be read.
       type: dict
       sample: {participant: p1}
     origin:
-      description: Where the key material comes from.
+      description: Origin of the key material.
       type: str
       sample: aws_kms
     multi_region:
@@ -425,7 +423,7 @@ key:
       type: bool
       sample: false
     primary_region:
-      description: Region of the primary key, of a multi-Region key. V(null) for a key of one region.
+      description: Region of the primary key of a multi-Region key. V(null) for a key of one region.
       type: str
       sample: null
     replicas:
@@ -439,15 +437,15 @@ key:
           type: str
           sample: eu-west-1
         arn:
-          description: ARN of the replica. V(null) when it would be created.
+          description: ARN of the replica. V(null) in check mode when it would be created.
           type: str
           sample: arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000
     policy:
-      description: Key policy, as the KMS tells it. V(null) when the task doesn't ask for a policy.
+      description: Key policy as reported by the KMS. V(null) when the task sets no policy.
       type: dict
       sample: null
     grants:
-      description: Grants of the key. V(null) when the task doesn't ask for grants.
+      description: Grants of the key. V(null) when the task sets no grants.
       type: list
       elements: dict
       sample: null
@@ -457,34 +455,34 @@ key:
           type: str
           sample: monitor
         grantee_principal:
-          description: Principal that has the rights.
+          description: Principal that holds the rights.
           type: str
           sample: arn:aws:iam::111122223333:role/monitor
         operations:
-          description: What it may do.
+          description: Allowed operations.
           type: list
           elements: str
           sample: [DescribeKey, GetPublicKey]
         retiring_principal:
-          description: Principal that may give the grant up.
+          description: Principal that may retire the grant.
           type: str
           sample: null
         constraints:
-          description: Encryption contexts for which the grant holds.
+          description: Encryption contexts for which the grant is valid.
           type: dict
           sample: {}
         grant_id:
-          description: Id of the grant. V(null) when it would be given.
+          description: Id of the grant. V(null) in check mode when it would be created.
           type: str
           sample: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
     rotation:
-      description: Whether the KMS rotates the key, and how often. V(null) for asymmetric keys, and in AWS when the task
-        doesn't ask for rotation.
+      description: Automatic rotation of the key. V(null) for asymmetric keys, and in AWS when the task does not set
+        O(rotation).
       type: dict
       sample: null
       contains:
         enabled:
-          description: Whether it does.
+          description: Whether rotation is enabled.
           type: bool
           sample: true
         period:
@@ -492,11 +490,11 @@ key:
           type: int
           sample: 365
     created:
-      description: When the key was created, in UTC. V(null) when it would be created.
+      description: Time of creation, UTC. V(null) in check mode when the key would be created.
       type: str
       sample: "2026-01-31T09:30:00Z"
     deletion_date:
-      description: When a key of state V(pending_deletion) will be deleted, in UTC.
+      description: Time of deletion of a key in state V(pending_deletion), UTC.
       type: str
       sample: null
     public_key_pem:
@@ -511,7 +509,7 @@ key:
       type: str
       sample: MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
     fingerprint:
-      description: Canton's fingerprint of the public key. For a namespace key this is the namespace.
+      description: Canton's fingerprint of the public key. The fingerprint of a namespace key is the namespace.
       type: str
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
     resource_name:
@@ -525,12 +523,12 @@ key:
       type: dict
       sample: {participant: p1}
     protection_level:
-      description: Where GCP keeps the key.
+      description: Protection level of the key in GCP.
       returned: with O(provider=gcp)
       type: str
       sample: hsm
     algorithm:
-      description: GCP's word for the spec of the key.
+      description: Algorithm of the key in GCP's terms.
       returned: with O(provider=gcp)
       type: str
       sample: EC_SIGN_P256_SHA256
@@ -540,18 +538,18 @@ key:
       type: int
       sample: 30
 probe:
-  description: What the key was used for when O(probe=true). V(null) when it was not used, as for a key that check
-    mode would create.
+  description: Operation that O(probe=true) tested. V(null) when nothing was tested, for example in check mode for a key
+    that would be created.
   returned: success
   type: str
   sample: sign_verify
 error_id:
-  description: AWS's code of an error, or one of this collection's own in lower case.
+  description: Error code of the KMS, or of this collection in lower case.
   returned: failure
   type: str
   sample: key_spec_mismatch
 hint:
-  description: What to do about an error.
+  description: How to fix the error.
   returned: failure
   type: str
   sample: Set enabled to true to enable it, or to false if it should stay disabled.

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kms_key_info
-short_description: Show keys in AWS KMS or GCP KMS as Canton sees them
+short_description: Read keys in AWS KMS or GCP KMS with their Canton fingerprints
 version_added: 0.1.0
 description:
-  - Reads keys in AWS KMS or GCP KMS, with their public keys and the fingerprints by which Canton knows them.
+  - Reads keys in AWS KMS or GCP KMS, with their public keys and Canton fingerprints.
 extends_documentation_fragment:
   - ledgerops.canton._attributes.info_module
   - ledgerops.canton._attributes.actiongroup_kms
@@ -19,26 +19,28 @@ extends_documentation_fragment:
 options:
   names:
     description:
-      - Ids, ARNs or aliases of the keys. An alias needs C(alias/) in front.
-      - When it is not set, all keys of the account in this region are read, except those that AWS manages.
-      - In GCP they are names of keys of O(key_ring), and without them all keys of the ring are read.
+      - Ids, ARNs or aliases of the keys. An alias needs the prefix C(alias/).
+      - When not set, all keys of the account in this region are read, except those that AWS manages.
+      - In GCP they are names of keys in O(key_ring). When not set, all keys of the ring are read.
     type: list
     elements: str
   labels:
-    description: Only keys that have all of these labels, with O(provider=gcp). A node gives its own keys no labels in GCP.
+    description: Read only keys that have all of these labels, with O(provider=gcp). Keys that a node created in GCP
+      have no labels.
     type: dict
   tags:
-    description: Only keys that have all of these tags. A key that a node created for itself has the tag C(CreatedBy)
-      with the value V(Canton).
+    description: Read only keys that have all of these tags. A key that a node created has the tag C(CreatedBy) with the
+      value V(Canton).
     type: dict
 notes:
-  - Needs the permissions C(kms:DescribeKey) and C(kms:GetPublicKey), and C(kms:ListKeys) when O(names) is not set. Keys
-    that can't be read are then left out with a warning.
-  - C(kms:ListAliases), C(kms:ListResourceTags), C(kms:GetKeyPolicy), C(kms:ListGrants) and C(kms:GetKeyRotationStatus) are
-    wanted, too. What one of them would show is V(null) without it, with a warning.
-  - In GCP it needs C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get), C(cloudkms.cryptoKeyVersions.viewPublicKey),
-    C(cloudkms.cryptoKeyVersions.list) for symmetric keys, and C(cloudkms.cryptoKeys.list) when O(names) is not set. Without
-    C(cloudkms.cryptoKeys.getIamPolicy) it warns, and the policy is V(null).
+  - Requires the permissions C(kms:DescribeKey) and C(kms:GetPublicKey), and C(kms:ListKeys) when O(names) is not set.
+    Keys that cannot be read are then omitted with a warning.
+  - C(kms:ListAliases), C(kms:ListResourceTags), C(kms:GetKeyPolicy), C(kms:ListGrants) and C(kms:GetKeyRotationStatus)
+    are recommended. Without one of them the value is V(null), with a warning.
+  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get),
+    C(cloudkms.cryptoKeyVersions.viewPublicKey), C(cloudkms.cryptoKeyVersions.list) for symmetric keys, and
+    C(cloudkms.cryptoKeys.list) when O(names) is not set. Without C(cloudkms.cryptoKeys.getIamPolicy) it warns, and the
+    policy is V(null).
 seealso:
   - module: ledgerops.canton.kms_key
 author:
@@ -53,14 +55,14 @@ EXAMPLES = r"""
       - alias/canton/p1/namespace
   register: namespace_key
 
-- name: Find the keys that nodes created for themselves
+- name: Find the keys that nodes created
   ledgerops.canton.kms_key_info:
     region: eu-central-1
     tags:
       CreatedBy: Canton
   register: made_by_nodes
 
-- name: Show their fingerprints
+- name: Show the fingerprints
   ansible.builtin.debug:
     msg: "{{ item.arn }} {{ item.fingerprint }}"
   loop: "{{ made_by_nodes['keys'] }}"
@@ -80,8 +82,8 @@ EXAMPLES = r"""
 RETURN = r"""
 keys:
   description:
-    - The keys that were found, in the order of O(names).
-    - In templates write C(result['keys']), since C(result.keys) is a method of every dictionary.
+    - The existing keys, in the order of O(names).
+    - In templates write C(result['keys']), because C(result.keys) is a method of every dictionary.
   returned: success
   type: list
   elements: dict
@@ -99,7 +101,7 @@ keys:
       type: str
       sample: enabled
     spec:
-      description: Spec of the key, in Canton's words if it has one, otherwise the KMS's own word in lower case.
+      description: Spec of the key in Canton's terms, otherwise in the KMS's terms in lower case.
       type: str
       sample: ec_p256
     usage:
@@ -107,20 +109,20 @@ keys:
       type: str
       sample: sign_verify
     description:
-      description: Description of the key. A node writes the key's name there.
+      description: Description of the key. A node writes the key's name here.
       type: str
       sample: ""
     aliases:
-      description: All aliases of the key. V(null) when they can't be read.
+      description: All aliases of the key. V(null) when they cannot be read.
       type: list
       elements: str
       sample: [alias/canton/p1/namespace]
     tags:
-      description: Tags of the key. V(null) when they can't be read.
+      description: Tags of the key. V(null) when they cannot be read.
       type: dict
       sample: {participant: p1}
     origin:
-      description: Where the key material comes from.
+      description: Origin of the key material.
       type: str
       sample: aws_kms
     multi_region:
@@ -128,7 +130,7 @@ keys:
       type: bool
       sample: false
     primary_region:
-      description: Region of the primary key, of a multi-Region key. V(null) for a key of one region.
+      description: Region of the primary key of a multi-Region key. V(null) for a key of one region.
       type: str
       sample: null
     replicas:
@@ -146,11 +148,11 @@ keys:
           type: str
           sample: arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000
     policy:
-      description: Key policy, as the KMS tells it. V(null) when it can't be read.
+      description: Key policy as reported by the KMS. V(null) when it cannot be read.
       type: dict
       sample: null
     grants:
-      description: Grants of the key. V(null) when they can't be read.
+      description: Grants of the key. V(null) when they cannot be read.
       type: list
       elements: dict
       sample: null
@@ -160,20 +162,20 @@ keys:
           type: str
           sample: monitor
         grantee_principal:
-          description: Principal that has the rights.
+          description: Principal that holds the rights.
           type: str
           sample: arn:aws:iam::111122223333:role/monitor
         operations:
-          description: What it may do.
+          description: Allowed operations.
           type: list
           elements: str
           sample: [DescribeKey, GetPublicKey]
         retiring_principal:
-          description: Principal that may give the grant up.
+          description: Principal that may retire the grant.
           type: str
           sample: null
         constraints:
-          description: Encryption contexts for which the grant holds.
+          description: Encryption contexts for which the grant is valid.
           type: dict
           sample: {}
         grant_id:
@@ -181,13 +183,12 @@ keys:
           type: str
           sample: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
     rotation:
-      description: Whether the KMS rotates the key, and how often. V(null) for asymmetric keys, and when it can't be
-        read.
+      description: Automatic rotation of the key. V(null) for asymmetric keys, and when it cannot be read.
       type: dict
       sample: null
       contains:
         enabled:
-          description: Whether it does.
+          description: Whether rotation is enabled.
           type: bool
           sample: true
         period:
@@ -195,11 +196,11 @@ keys:
           type: int
           sample: 365
     created:
-      description: When the key was created, in UTC.
+      description: Time of creation, UTC.
       type: str
       sample: "2026-01-31T09:30:00Z"
     deletion_date:
-      description: When a key of state V(pending_deletion) will be deleted, in UTC.
+      description: Time of deletion of a key in state V(pending_deletion), UTC.
       type: str
       sample: null
     public_key_pem:
@@ -214,7 +215,7 @@ keys:
       type: str
       sample: MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
     fingerprint:
-      description: Canton's fingerprint of the public key. V(null) for keys that Canton can't use as such.
+      description: Canton's fingerprint of the public key. V(null) for keys that Canton cannot use.
       type: str
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
     resource_name:
@@ -228,33 +229,33 @@ keys:
       type: dict
       sample: {participant: p1}
     protection_level:
-      description: Where GCP keeps the key.
+      description: Protection level of the key in GCP.
       returned: with O(provider=gcp)
       type: str
       sample: hsm
     algorithm:
-      description: GCP's word for the spec of the key.
+      description: Algorithm of the key in GCP's terms.
       returned: with O(provider=gcp)
       type: str
       sample: EC_SIGN_P256_SHA256
     destroy_scheduled_duration:
-      description: Days that the key waits for its destruction.
+      description: Days between the scheduling and the destruction of the key.
       returned: with O(provider=gcp)
       type: int
       sample: 30
 missing:
-  description: Those of O(names) that name no key.
+  description: Members of O(names) without an existing key.
   returned: success
   type: list
   elements: str
   sample: []
 error_id:
-  description: AWS's code of an error, or one of this collection's own in lower case.
+  description: Error code of the KMS, or of this collection in lower case.
   returned: failure
   type: str
   sample: AccessDeniedException
 hint:
-  description: What to do about an error.
+  description: How to fix the error.
   returned: failure
   type: str
   sample: Check region, for example eu-central-1.

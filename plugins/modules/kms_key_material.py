@@ -10,17 +10,16 @@ module: kms_key_material
 short_description: Import a key of a Canton participant into AWS KMS or GCP KMS
 version_added: 0.3.0
 description:
-  - Brings a key that a participant keeps in its own store into AWS KMS or GCP KMS, so that a new node on that KMS can have the
-    old node's identity.
-  - The participant exports the private key to this module, which wraps it for the KMS and sends it. It is never written, logged
-    or returned.
-  - Success means that the KMS shows the very public key that the participant has, byte for byte. Only then the key gets its
-    alias in AWS. A key for which the KMS shows another public key is deleted.
-  - A run that was interrupted carries on with the key that it began, which it finds by the tag C(canton-fingerprint), in GCP
-    by its name. When the key is there already, nothing is exported and nothing changes.
-  - P-256, P-384 and secp256k1 signing keys and RSA-2048 encryption keys can be imported, into GCP KMS also Ed25519 keys, for
-    Canton 3.4.4 and later. Canton can't use Ed25519 keys of AWS KMS, and decrypts with RSA-2048 only; for such keys the error
-    says what to do.
+  - Imports a key from a participant's own key store into AWS KMS or GCP KMS.
+  - The participant exports the private key to this module, which wraps it for the KMS and sends it. The private key is
+    never written, logged or returned.
+  - The module succeeds only if the public key in the KMS equals the participant's public key, byte for byte. Then the
+    key gets its alias in AWS. A key with another public key is deleted.
+  - An interrupted run resumes with its key, which is found by the tag C(canton-fingerprint), in GCP by its name. If the
+    key already exists with its material, nothing is exported or changed.
+  - P-256, P-384 and secp256k1 signing keys and RSA-2048 encryption keys can be imported, into GCP KMS also Ed25519
+    keys, for Canton 3.4.4 and later. Canton cannot use Ed25519 keys of AWS KMS, and decrypts with RSA-2048 only. For
+    other keys the error names the alternative.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._attributes
@@ -39,54 +38,55 @@ attributes:
 options:
   source:
     description:
-      - How to reach the participant that has the key. Its preview commands have to be on while a key is imported, with
-        C(canton.features.enable-preview-commands = true) in its configuration. Take that away again afterwards.
-      - With a dossier only a run that has nothing to import succeeds.
+      - Connection to the participant that has the key. Its configuration must contain
+        C(canton.features.enable-preview-commands = true) during the import. Remove it afterwards.
+      - With a dossier, the module succeeds only if the key is already imported.
   fingerprint:
     description:
-      - Fingerprint of the key, in whole.
+      - Complete fingerprint of the key.
       - One of O(fingerprint) and O(purpose) is required.
     type: str
   purpose:
     description:
-      - Chooses the participant's only key for this purpose. V(namespace) is the key that its id is made of.
-      - It is an error when the participant has several, as after a rotation, and with most keys of Canton 2, which know no
-        purpose. Set O(fingerprint) then.
+      - Selects the participant's only key for this purpose. V(namespace) is the root key of its id.
+      - Fails if the participant has several, for example after a rotation, and for most keys of Canton 2, which have no
+        purpose. Set O(fingerprint) in this case.
     type: str
     choices: [namespace, sequencer_authentication, protocol, encryption]
   alias:
     description:
-      - Alias of the key in AWS KMS, with or without C(alias/) in front. It is given to the key when all the rest is proven.
+      - Alias of the key in AWS KMS, with or without the prefix C(alias/). It is created last, after the verification.
       - An alias of a key with another public key is an error, and is never moved.
       - Required with O(provider=aws).
     type: str
   description:
-    description: Description of the key in AWS KMS. When it is not set, it is left alone.
+    description: Description of the key in AWS KMS. Not changed when not set.
     type: str
   tags:
-    description: Tags that the key is to have. Others that it has are left alone. The tag C(canton-fingerprint) is always set;
-      in GCP a label of that name, with the first 63 characters of the fingerprint.
+    description: Tags to set on the key. Other tags are not changed. The tag C(canton-fingerprint) is always set; in GCP
+      a label of that name, with the first 63 characters of the fingerprint.
     type: dict
   wait_timeout:
-    description: Seconds to wait until the KMS shows a change that it has accepted.
+    description: Seconds to wait until an accepted change is visible in the KMS.
     type: float
     default: 60.0
 notes:
-  - The participant still has the private key afterwards, and whatever backup of it was ever made. A key that is made in a KMS
-    has no such copy. Migrating by delegation needs no export at all.
-  - The old and the new node must never run at the same time with the same keys.
-  - Keys of another account can't be imported to, nor those of a custom key store.
-  - Needs the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases), C(kms:ListResourceTags) and
+  - The participant and its backups keep copies of the private key. A key that is created in a KMS has no such copy. A
+    migration by namespace delegation exports nothing.
+  - Two nodes with the same keys must never run at the same time. Do not initialise a node with an empty database and
+    the old identity on a real synchronizer. It replays its history and crashes on contracts that were imported before.
+  - Keys of another account or of a custom key store are not supported.
+  - Requires the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases), C(kms:ListResourceTags) and
     C(kms:ListKeys) to read; to import, C(kms:CreateKey), C(kms:TagResource), C(kms:GetParametersForImport),
-    C(kms:ImportKeyMaterial) and C(kms:CreateAlias), besides C(kms:UpdateKeyDescription) to change a description, and
-    C(kms:ScheduleKeyDeletion) for the case that the public key is wrong.
-  - In GCP it needs C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get) and C(cloudkms.cryptoKeyVersions.viewPublicKey)
-    to read; to import, C(cloudkms.keyRings.get), C(cloudkms.cryptoKeys.create), C(cloudkms.importJobs.create),
-    C(cloudkms.importJobs.get), C(cloudkms.importJobs.list), C(cloudkms.importJobs.useToImport) and
-    C(cloudkms.cryptoKeyVersions.create), besides C(cloudkms.cryptoKeys.update) to change labels, and
-    C(cloudkms.cryptoKeyVersions.destroy) for the case that the public key is wrong.
-  - A node uses version 1 of a key in GCP only, so the material has to become that version. An import that put other material
-    there costs the name of the key, and is an error.
+    C(kms:ImportKeyMaterial) and C(kms:CreateAlias), C(kms:UpdateKeyDescription) to change a description, and
+    C(kms:ScheduleKeyDeletion) for a wrong public key.
+  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get) and
+    C(cloudkms.cryptoKeyVersions.viewPublicKey) to read; to import, C(cloudkms.keyRings.get),
+    C(cloudkms.cryptoKeys.create), C(cloudkms.importJobs.create), C(cloudkms.importJobs.get),
+    C(cloudkms.importJobs.list), C(cloudkms.importJobs.useToImport) and C(cloudkms.cryptoKeyVersions.create),
+    C(cloudkms.cryptoKeys.update) to change labels, and C(cloudkms.cryptoKeyVersions.destroy) for a wrong public key.
+  - In GCP a node uses version 1 of a key only, so the material must become that version. If version 1 has other
+    material, the module fails, and the name of the key cannot be used again.
 seealso:
   - module: ledgerops.canton.kms_key
   - module: ledgerops.canton.participant_info
@@ -95,7 +95,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Bring the keys of the old participant into AWS KMS
+- name: Import the keys of a participant into AWS KMS
   ledgerops.canton.kms_key_material:
     source:
       endpoint: 10.0.0.5:5012
@@ -115,7 +115,7 @@ EXAMPLES = r"""
     tags:
       participant: p1
 
-- name: Bring the namespace key into GCP KMS, though it is an Ed25519 key
+- name: Import an Ed25519 namespace key into GCP KMS
   ledgerops.canton.kms_key_material:
     source:
       endpoint: 10.0.0.5:5012
@@ -130,16 +130,16 @@ EXAMPLES = r"""
 RETURN = r"""
 key:
   description:
-    - The key in the KMS after the task, or in check mode as it would be.
+    - The key in the KMS after the task; in check mode the predicted key.
   returned: success
   type: dict
   contains:
     key_id:
-      description: Id of the key. In GCP its name; register this with the new node there.
+      description: Id of the key. In GCP its name; register this at the new node.
       type: str
       sample: 00000000-0000-4000-8000-000000000000
     arn:
-      description: ARN of the key. Register this with the new node. V(null) in GCP.
+      description: ARN of the key. Register this at the new node. V(null) in GCP.
       type: str
       sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
     state:
@@ -147,7 +147,7 @@ key:
       type: str
       sample: enabled
     spec:
-      description: Spec of the key in Canton's words.
+      description: Spec of the key in Canton's terms.
       type: str
       sample: ec_p256
     usage:
@@ -159,7 +159,7 @@ key:
       type: str
       sample: ""
     aliases:
-      description: All aliases of the key. V(null) when they can't be read.
+      description: All aliases of the key. V(null) when they cannot be read.
       type: list
       elements: str
       sample: [alias/canton/p1/namespace]
@@ -168,7 +168,7 @@ key:
       type: dict
       sample: {canton-fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098}
     origin:
-      description: Where the key material comes from.
+      description: Origin of the key material.
       type: str
       sample: external
     multi_region:
@@ -176,11 +176,11 @@ key:
       type: bool
       sample: false
     created:
-      description: When the key was created, in UTC. V(null) when it would be created.
+      description: Time of creation, UTC. V(null) in check mode when the key would be created.
       type: str
       sample: "2026-01-31T09:30:00Z"
     deletion_date:
-      description: V(null), since a key that waits for its deletion is an error.
+      description: Always V(null), because a key with a scheduled deletion is an error.
       type: str
       sample: null
     public_key_pem:
@@ -209,23 +209,23 @@ key:
       type: dict
       sample: {participant: p1}
     protection_level:
-      description: Where GCP keeps the key.
+      description: Protection level of the key in GCP.
       returned: with O(provider=gcp)
       type: str
       sample: hsm
     algorithm:
-      description: GCP's word for the spec of the key.
+      description: Algorithm of the key in GCP's terms.
       returned: with O(provider=gcp)
       type: str
       sample: EC_SIGN_P256_SHA256
     destroy_scheduled_duration:
-      description: Days that the key waits for its destruction.
+      description: Days between the scheduling and the destruction of the key.
       returned: with O(provider=gcp)
       type: int
       sample: 30
 source_key:
   description:
-    - The participant's key. The new node has to register the key of the KMS with exactly this name and usage.
+    - The participant's key. The new node must register the KMS key with exactly this name and usage.
   returned: success
   type: dict
   contains:
@@ -242,7 +242,7 @@ source_key:
       type: str
       sample: signing
     usage:
-      description: What the key may sign, empty for encryption keys and in Canton 2.
+      description: Usages of the key; empty for encryption keys and in Canton 2.
       type: list
       elements: str
       sample: [namespace]
@@ -251,17 +251,17 @@ source_key:
       type: str
       sample: ec_p256
 imported:
-  description: Whether this task exported the private key and imported it, or would.
+  description: Whether this task imported the private key; in check mode whether it would.
   returned: success
   type: bool
   sample: true
 error_id:
-  description: Canton's or the KMS's code of an error, or one of this collection's own in lower case.
+  description: Error code of Canton or the KMS, or of this collection in lower case.
   returned: failure
   type: str
   sample: preview_commands_off
 hint:
-  description: What to do about an error.
+  description: How to fix the error.
   returned: failure
   type: str
   sample: Set canton.features.enable-preview-commands = true in its configuration and restart it, then run again.
