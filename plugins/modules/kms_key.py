@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_kms
   - ledgerops.canton._kms
+  - ledgerops.canton._kms.keeping
   - ledgerops.canton._kms.in_use_by
   - ledgerops.canton._kms_gcp
   - ledgerops.canton._kms_gcp.key
@@ -49,21 +50,6 @@ options:
       - With O(key_id), the alias is added to that key. An alias of another key is an error unless O(alias_move=true).
       - One of O(alias) and O(key_id) is required with O(provider=aws).
     type: str
-  alias_state:
-    description: V(absent) removes O(alias) from the key O(key_id). The key itself stays.
-    type: str
-    choices: [present, absent]
-    default: present
-  alias_move:
-    description:
-      - Whether to move O(alias) to the key O(key_id) if it belongs to another key.
-      - Canton does not detect this. A node that registered a key by its alias keeps the old public key, and fails at
-        its next signature.
-    type: bool
-    default: false
-  key_id:
-    description: Id or ARN of an existing key.
-    type: str
   purpose:
     description:
       - Canton's purpose of the key. V(namespace), V(sequencer_authentication) and V(protocol) are signing keys,
@@ -88,10 +74,6 @@ options:
   tags:
     description: Tags of the key. Not changed when not set; V({}) with O(purge_tags) removes all.
     type: dict
-  purge_tags:
-    description: Whether to remove tags that are not in O(tags).
-    type: bool
-    default: true
   enabled:
     description:
       - Whether the key is enabled.
@@ -103,10 +85,6 @@ options:
       - Without this, O(state=present) for a key with a scheduled deletion is an error.
     type: bool
     default: false
-  pending_window:
-    description: Days between O(state=absent) and the deletion, from V(7) to V(30).
-    type: int
-    default: 30
   policy:
     description:
       - The key policy, as a mapping or as JSON text. When neither this nor O(node_principals) is set, a new key gets
@@ -133,72 +111,6 @@ options:
         a public key, and C(roles/cloudkms.viewer), all on this key only.
     type: list
     elements: str
-  admin_principals:
-    description:
-      - ARNs of roles or users that may administer the key but not use it. Requires O(node_principals).
-      - IAM policies of the account can then allow administration only. Only O(node_principals) can use the key.
-        O(probe) then fails for other callers, and nobody can create grants.
-    type: list
-    elements: str
-  policy_lockout:
-    description:
-      - Whether to accept a policy that the caller cannot change afterwards, or that nobody can change.
-      - Without this, a policy that allows C(kms:PutKeyPolicy) to nobody is an error before any change.
-    type: bool
-    default: false
-  grants:
-    description:
-      - Grants of the key. Not changed when not set.
-      - A grant cannot be changed. If it differs from the existing grant of this name, a new grant is created and the
-        old one is revoked.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: Name of the grant. It identifies the grant in this module.
-        type: str
-        required: true
-      grantee_principal:
-        description: ARN of the role or user that receives the rights.
-        type: str
-        required: true
-      operations:
-        description: Allowed operations. Which ones are valid depends on the spec of the key.
-        type: list
-        elements: str
-        required: true
-        choices:
-          - CreateGrant
-          - Decrypt
-          - DescribeKey
-          - Encrypt
-          - GenerateDataKey
-          - GenerateDataKeyPair
-          - GenerateDataKeyPairWithoutPlaintext
-          - GenerateDataKeyWithoutPlaintext
-          - GetPublicKey
-          - ReEncryptFrom
-          - ReEncryptTo
-          - RetireGrant
-          - Sign
-          - Verify
-      retiring_principal:
-        description: ARN of the role or user that may retire the grant.
-        type: str
-      constraints:
-        description: Encryption contexts for which the grant is valid; for symmetric keys only.
-        type: dict
-        suboptions:
-          encryption_context_equals:
-            description: The context must equal this.
-            type: dict
-          encryption_context_subset:
-            description: The context must contain this.
-            type: dict
-  purge_grants:
-    description: Whether to revoke grants whose names are not in O(grants).
-    type: bool
-    default: false
   rotation:
     description:
       - Whether the KMS rotates the key's material automatically. Not changed when not set.
@@ -208,28 +120,6 @@ options:
     description: Days between two rotations, in AWS from V(90) to V(2560). When not set, an existing period is kept; a
       new one is V(365) in AWS and V(90) in GCP.
     type: int
-  multi_region:
-    description:
-      - Whether the key is a multi-Region key. This is fixed at creation; an existing key that differs is an error.
-      - When not set, a new key is a multi-Region key only with O(replicas), and an existing key may be either.
-    type: bool
-  replicas:
-    description:
-      - Other regions that have a replica of the key, with the same id and material. A new replica gets O(description),
-        O(tags) and the policy of this task. Afterwards manage it separately, with O(key_id) and its O(region).
-      - The task waits until the replicas can be used. Replicas are not changed when not set.
-    type: list
-    elements: str
-  purge_replicas:
-    description:
-      - Whether to delete, after O(pending_window) days, replicas in regions that are not in O(replicas).
-      - With O(state=absent), whether to delete all replicas of the key as well. AWS deletes a primary key only when its
-        replicas are gone.
-    type: bool
-    default: false
-  replica_endpoint_urls:
-    description: Address of AWS KMS per region, for the regions of replicas. Default is O(endpoint_url).
-    type: dict
   force:
     description: Whether to delete a key, or to move or remove an alias, although a participant of O(in_use_by) uses it
       or cannot be reached.
@@ -250,21 +140,6 @@ options:
 notes:
   - A deleted key cannot be restored. Everything that only this key can sign or decrypt is lost. Make sure that no node
     lists it; O(in_use_by) checks the nodes.
-  - Requires the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases) and C(kms:ListResourceTags) to
-    read; depending on the change, C(kms:CreateKey), C(kms:CreateAlias), C(kms:TagResource), C(kms:UntagResource),
-    C(kms:UpdateKeyDescription), C(kms:EnableKey), C(kms:DisableKey), C(kms:ScheduleKeyDeletion) and
-    C(kms:CancelKeyDeletion).
-  - Further options require further permissions, C(kms:GetKeyPolicy) and C(kms:PutKeyPolicy) for a policy,
-    C(kms:ListGrants), C(kms:CreateGrant) and C(kms:RevokeGrant) for grants, C(kms:GetKeyRotationStatus),
-    C(kms:EnableKeyRotation) and C(kms:DisableKeyRotation) for rotation, C(kms:ReplicateKey) for replicas, with
-    C(kms:CreateKey) in their region, and C(kms:UpdateAlias) and C(kms:DeleteAlias) to move and remove an alias.
-  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get),
-    C(cloudkms.cryptoKeyVersions.viewPublicKey) and, for symmetric keys, C(cloudkms.cryptoKeyVersions.list) to read;
-    depending on the change, C(cloudkms.keyRings.get), C(cloudkms.keyRings.create), C(cloudkms.cryptoKeys.create),
-    C(cloudkms.cryptoKeys.update), C(cloudkms.cryptoKeyVersions.update), C(cloudkms.cryptoKeyVersions.destroy),
-    C(cloudkms.cryptoKeyVersions.restore), C(cloudkms.cryptoKeys.getIamPolicy) and C(cloudkms.cryptoKeys.setIamPolicy).
-  - A key of GCP has versions. A node uses version 1 only, so the module manages this version; of a symmetric key, all
-    versions.
 seealso:
   - module: ledgerops.canton.kms_key_info
 author:
