@@ -210,34 +210,35 @@ options:
       endpoint:
         description:
           - Address of the admin API, as V(host:port).
-          - Either this or O(in_use_by[].dossier) has to be given.
+          - Either this or O(in_use_by[].dossier) is required.
         type: str
       dossier:
         description:
-          - File that M(ledgerops.canton.participant_dossier) has written, on the host that runs the module.
-          - It stands for a participant that cannot be reached from there. Whatever changes the participant is refused then.
+          - File written by M(ledgerops.canton.participant_dossier), on the host that runs the module.
+          - It replaces a participant that cannot be reached from this host. Changes of the participant are then
+            refused.
         type: path
       dossier_uid:
         description:
-          - Id of the participant that the dossier has to tell of. The dossier of another one is refused.
+          - Expected id of the participant in the dossier. The dossier of another participant is refused.
         type: str
       ledger_endpoint:
         description:
           - Address of the ledger API, as V(host:port).
-          - Needed where contracts, users or parties of the ledger API are read or written.
+          - Required to read or write contracts, users or parties of the ledger API.
         type: str
       tls:
         description:
           - Whether to use TLS.
-          - When it is not set, TLS is used if a CA or client certificate is given.
+          - When not set, TLS is used if a CA or client certificate is set.
         type: bool
       ledger_tls:
         description:
-          - Whether to use TLS for the ledger API, when it differs from the admin API.
+          - Whether to use TLS for the ledger API, if it differs from the admin API.
         type: bool
       ca_cert:
         description:
-          - PEM file with the CA that signed the node's certificate. Without it the CAs of gRPC's own bundle are trusted.
+          - PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
         type: path
       client_cert:
         description:
@@ -249,15 +250,15 @@ options:
         type: path
       server_name:
         description:
-          - Name to expect in the node's certificate, when it differs from the host in the address.
+          - Expected name in the node's certificate, if it differs from the host in the address.
         type: str
       token:
         description:
-          - Bearer token of the admin API, and of the ledger API when that has no token of its own here.
+          - Bearer token of the admin API, and of the ledger API unless a separate token is set.
         type: str
       token_file:
         description:
-          - File with the bearer token. It is read at every call, so that a short-lived token may be renewed meanwhile.
+          - File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
         type: path
       ledger_token:
         description:
@@ -269,16 +270,16 @@ options:
         type: path
       timeout:
         description:
-          - Seconds after which one call is given up. Streams have no deadline.
+          - Deadline of one call in seconds. Streams have no deadline.
         type: float
         default: 60.0
       ready_timeout:
         description:
-          - Seconds to wait for a node that is still starting.
+          - Seconds to wait for a node that is starting.
         type: float
         default: 60.0
       api_descriptors:
         description:
-          - Descriptor-set file of the node's API, made with all imports. Needed only where gRPC reflection is not available.
+          - Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
         type: path
 """

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_journal
-short_description: Keep what no node can tell about a migration, and keep other runs away
+short_description: Record the events of a migration and lock its participants
 version_added: 0.2.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - The journal of a migration says between which participants it runs and when what happened. How far a migration
-    got is never taken from it where a node can tell.
-  - A lock on both participants says which run works on them. A lock whose run is gone is taken over; a lock of a
-    run that lives is refused, with its owner and its age.
-  - Whether a run is gone is looked up on the controller that it ran on. From another controller it can't be looked
-    up; there a lock holds until its owner was not seen for O(forgotten_after) seconds, or O(break_lock) is set.
+  - The journal of a migration records its participants and its events with their times. The stage of a migration is
+    read from the nodes where possible, not from the journal.
+  - A lock on both participants names the run that works on them. The lock of a run that has ended is taken over. The
+    lock of an active run is an error, with its owner and age.
+  - Only the run's own controller can check whether the run has ended. From another controller, a lock is valid until
+    its owner gave no sign of activity for O(forgotten_after) seconds, or O(break_lock) is set.
 extends_documentation_fragment:
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_migration
@@ -28,75 +28,75 @@ attributes:
     support: full
   idempotent:
     support: partial
-    details: Noting an event with O(again=true) notes it once more.
+    details: Recording an event with O(again=true) records it once more.
 options:
   state:
     description:
-      - V(read) only returns what the journal has.
-      - V(noted) notes O(event) with the time.
-      - V(locked) takes the locks on both participants, or tells that this run still lives when it has them.
-      - V(unlocked) gives them up.
-      - V(archived) moves all files of the migration aside, so that it can begin anew.
+      - V(read) returns the contents of the journal.
+      - V(noted) records O(event) with the time.
+      - V(locked) acquires the locks on both participants, or renews them if this run has them.
+      - V(unlocked) releases them.
+      - V(archived) renames all files of the migration, so that it can start again.
     type: str
     choices: [read, noted, locked, unlocked, archived]
     default: read
   path:
     description:
-      - The journal folder, on the host that runs the module. It is made with mode 0700.
+      - The journal folder, on the host that runs the module. It is created with mode 0700.
     type: path
     required: true
   name:
     description:
-      - Name of the migration, the beginning of its files' names.
+      - Name of the migration, and prefix of its files.
     type: str
     required: true
   source:
     description:
-      - Id of the participant that is moved from. The journal of another pair is refused.
+      - Id of the source participant. The journal of another pair is refused.
     type: str
     required: true
   target:
     description:
-      - Id of the participant that is moved to.
+      - Id of the target participant.
     type: str
     required: true
   event:
     description:
-      - What to note. Required for O(state=noted).
+      - Event to record. Required for O(state=noted).
     type: str
   data:
     description:
-      - With O(state=noted), further values to keep with the event. Nothing secret.
+      - With O(state=noted), further values to record with the event. Must not be secret.
     type: dict
     default: {}
   again:
     description:
-      - Whether an event is noted although it was noted before.
+      - Whether to record an event that is already recorded.
     type: bool
     default: false
   label:
     description:
-      - With O(state=archived), what the files' new names say.
+      - With O(state=archived), label in the new file names.
     type: str
     default: set-aside
   keep_snapshot:
     description:
-      - With O(state=archived), whether the contracts are kept as well. They are deleted otherwise.
+      - With O(state=archived), whether to keep the snapshot. Otherwise it is deleted.
     type: bool
     default: true
   break_lock:
     description:
-      - With O(state=locked), take the locks over whoever has them.
+      - With O(state=locked), whether to take over the locks from any owner.
     type: bool
     default: false
   forgotten_after:
     description:
-      - Seconds after which a lock is void whose owner gave no sign of life.
+      - Seconds without activity of its owner after which a lock is invalid.
     type: float
     default: 14400
   owner:
     description:
-      - The run that asks. The controller sets it; leave it alone.
+      - The current run. Set by the controller; do not set it.
     type: dict
     suboptions:
       controller:
@@ -104,31 +104,31 @@ options:
         type: str
         required: true
       boot:
-        description: Id of its boot.
+        description: Boot id of the controller.
         type: str
         default: ""
       pid:
-        description: Process of ansible-playbook.
+        description: Process id of ansible-playbook.
         type: int
         required: true
       started:
-        description: When that process was started, in the controller's own unit.
+        description: Start time of that process, in the controller's own unit.
         type: str
         default: ""
       user:
-        description: Who runs it.
+        description: User who runs it.
         type: str
         default: ""
   dead_owners:
     description:
-      - Owners that the controller knows to be gone. The controller sets it; leave it alone.
+      - Owners that have ended according to the controller. Set by the controller; do not set it.
     type: list
     elements: dict
     default: []
 """
 
 EXAMPLES = r"""
-- name: Keep other runs away
+- name: Lock both participants
   ledgerops.canton.migration_journal:
     state: locked
     path: /var/lib/canton-migration
@@ -136,7 +136,7 @@ EXAMPLES = r"""
     source: "{{ old.identity.uid }}"
     target: "{{ new.identity.uid }}"
 
-- name: Note the beginning of the downtime
+- name: Record the beginning of the downtime
   ledgerops.canton.migration_journal:
     state: noted
     event: cutover
@@ -158,26 +158,26 @@ events:
       data:
         served: true
 times:
-  description: The time of each event, of the last one where it was noted several times.
+  description: Time of each event; if recorded several times, of the last one.
   returned: success, unless O(state=unlocked)
   type: dict
   sample:
     cutover: "2026-11-25T08:00:00.000+00:00"
 data:
-  description: What was kept with each event, with the last one where it was noted several times.
+  description: Values of each event; if recorded several times, of the last one.
   returned: success, unless O(state=unlocked)
   type: dict
   sample:
     cutover:
       served: true
 imported:
-  description: Whether there is a receipt of the import of this migration's snapshot.
+  description: Whether the import of this migration's snapshot has a receipt.
   returned: success, unless O(state=unlocked)
   type: bool
 files:
   description:
-    - Names of the migration's files, without what was moved aside before.
-    - With O(state=archived), the new names of those that were moved aside; in check mode their present ones.
+    - Names of the migration's files, without archived ones.
+    - With O(state=archived), the new names of the archived files; in check mode their current names.
   returned: success, unless O(state=unlocked)
   type: list
   elements: str

@@ -12,30 +12,31 @@ version_added: 0.2.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Writes the result of one migration, and that of the whole fleet, as HTML, Markdown and JSON into a folder of the controller.
-  - It is meant for the role P(ledgerops.canton.kms_migration#role), with whose templates it works. The JSON is described in the
-    collection's C(docs/pipelines.md).
-  - It never connects to the inventory host. A report is no state of a node, so nothing ever counts as changed.
+  - Writes the result of one migration, and of the whole fleet, as HTML, Markdown and JSON into a folder on the
+    controller.
+  - For the role P(ledgerops.canton.kms_migration#role); uses the role's templates. The JSON is described in
+    C(docs/pipelines.md) of the collection.
+  - It never connects to the inventory host. A report is no state of a node, so the task is never changed.
 extends_documentation_fragment:
   - ledgerops.canton._attributes
 options:
   folder:
-    description: Folder on the controller. It is made with mode C(0700), and the files in it with mode C(0600).
+    description: Folder on the controller. It is created with mode C(0700), its files with mode C(0600).
     type: path
     required: true
   name:
-    description: Base name of the files of this host. Nothing is written for the host without it.
+    description: Base name of the files of this host. When not set, nothing is written for the host.
     type: str
   found:
-    description: What the tasks of the role found.
+    description: Results of the role's tasks.
     type: dict
   hosts:
-    description: Names of all hosts of the fleet. Nothing is written for the fleet without them.
+    description: Names of all hosts of the fleet. When empty, nothing is written for the fleet.
     type: list
     elements: str
     default: []
   gone:
-    description: Names of those that Ansible gave up, because they failed or could not be reached.
+    description: Names of the hosts that failed or were unreachable.
     type: list
     elements: str
     default: []
@@ -47,11 +48,11 @@ attributes:
     support: none
   idempotent:
     support: full
-    details: The time of the report is all that differs.
+    details: Only the time of the report differs.
 """
 
 EXAMPLES = r"""
-- name: Write the report of the fleet once more
+- name: Write the report of the fleet
   ledgerops.canton.migration_report:
     folder: /var/lib/canton-migration/reports
     hosts: "{{ ansible_play_hosts_all }}"
@@ -59,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 folder:
-  description: The folder, absolute.
+  description: Absolute path of the folder.
   returned: success
   type: str
 report:

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_acs_transfer
-short_description: Export, import, prove and purge active contracts
+short_description: Export, import, verify and purge active contracts
 version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Moves the active contracts of parties between two participants through a snapshot file with a manifest, or
+  - Transfers the active contracts of parties between two participants, through a snapshot file with a manifest or
     through a pipe.
-  - Contracts are counted and hashed while they stream; memory use does not grow with their number. The export is
-    compared with the source's ledger API before the file gets its name, the file with its manifest before the
-    first byte is sent, and the target's ledger API with the manifest afterwards.
-  - The files are O(path) with the endings C(.acs.gz), C(.manifest.json) and C(.receipt.json), mode 0600. They
-    hold contract payloads and belong on an encrypted disk; delete them when the migration is proven.
-  - The transfer runs in the background on the executing host, and the controller shows how far it is. When the connection
-    drops or Ansible is interrupted or killed, the transfer goes on. The same task, started again, waits for it and takes
-    up its result. One transfer of a snapshot runs at a time, which O(path) with the ending C(.lock) sees to.
-  - How fast exports and imports were is kept in C(throughput.json) in the folder of O(path), for later estimates.
+  - Contracts are counted and hashed in the stream, so memory use does not depend on their number. The export is
+    compared with the source's ledger API before the file gets its final name. The file is compared with its manifest
+    before the first byte is sent, and the target's ledger API with the manifest afterwards.
+  - The files are O(path) with the endings C(.acs.gz), C(.manifest.json) and C(.receipt.json), mode 0600. The snapshot
+    holds contract payloads in cleartext. Use an encrypted disk, and delete the files when the migration is accepted.
+  - The transfer runs in the background on the executing host, and the controller shows its progress. It continues if
+    the connection drops or Ansible is interrupted or killed. The same task, started again, waits for it and uses its
+    result. The file O(path) with the ending C(.lock) prevents a second transfer of the same snapshot.
+  - The speed of exports and imports is recorded in C(throughput.json) in the folder of O(path), for later estimates.
 extends_documentation_fragment:
   - ledgerops.canton._participant.optional_source
   - ledgerops.canton._participant.target
@@ -35,7 +35,7 @@ attributes:
   async:
     description: Supports being used with the C(async) keyword.
     support: full
-    details: With C(async) on the task, it is run as any other module is, and no progress is shown.
+    details: With C(async) on the task, no progress is shown.
   check_mode:
     support: full
   diff_mode:
@@ -45,35 +45,35 @@ attributes:
 options:
   state:
     description:
-      - V(exported) writes the snapshot. The source has to be disconnected from its synchronizer and quiet.
-      - V(imported) checks the snapshot, sends it and proves the result. The target has to be disconnected from
-        all synchronizers, unless the contracts are already there.
-      - V(transferred) does both; without O(path) through a pipe that leaves no file.
-      - V(verified) compares the target with the manifest at the offset at which the import was proven.
-      - V(purged) takes contracts off the target again and proves it. With O(path) these are the contracts that the snapshot
-        brought; it refuses when the target has transacted with the moved parties since, which is the point of no return,
-        and, when O(source) is given, when the source does not show each of them as active. With O(contract_ids) these are
-        the named ones. With O(source), O(source_synchronizer) and O(parties) alone these are the contracts of the parties
-        that the target shows as active and the source does not. The target has to be disconnected from all synchronizers.
-      - Purged contracts can be imported again, archived ones cannot.
+      - V(exported) writes the snapshot. The source must be disconnected from its synchronizer, with nothing in flight.
+      - V(imported) checks the snapshot, sends it and verifies the result. The target must be disconnected from all
+        synchronizers, unless it already has the contracts.
+      - V(transferred) does both; without O(path) through a pipe, without a file.
+      - V(verified) compares the target with the manifest, at the offset of the verified import.
+      - V(purged) purges contracts from the target and verifies the result. With O(path), these are the contracts of the
+        snapshot. This is refused if the target has transacted with the moved parties (point of no return), or if
+        O(source) is set and does not show each contract as active. With O(contract_ids), these are the given contracts.
+        With O(source), O(source_synchronizer) and O(parties) only, these are the contracts of the parties that are
+        active on the target and not on the source. The target must be disconnected from all synchronizers.
+      - Purged contracts can be imported again; archived ones cannot.
     type: str
     choices: [exported, imported, transferred, verified, purged]
     required: true
   path:
     description:
-      - Base name of the snapshot's files, without ending. The folder has to exist.
-      - Required for every state but V(transferred) and V(purged).
+      - Base name of the snapshot's files, without ending. The folder must exist.
+      - Required for every state except V(transferred) and V(purged).
     type: path
   contract_ids:
     description:
-      - Ids of the contracts to purge (O(state=purged)). What is not active is skipped, with a warning.
+      - Ids of the contracts to purge (O(state=purged)). Inactive ones are skipped with a warning.
     type: list
     elements: str
   parties:
     description:
-      - Ids of the parties whose contracts move. Required for O(state=exported) and O(state=transferred).
-      - For O(state=purged) with O(contract_ids) the parties among whose contracts the ids are looked for, all that the
-        target hosts by default.
+      - Ids of the parties whose contracts are transferred. Required for O(state=exported) and O(state=transferred).
+      - For O(state=purged) with O(contract_ids), the parties whose contracts are searched for the ids. Default is all
+        parties that the target hosts.
     type: list
     elements: str
   source_synchronizer:
@@ -88,36 +88,36 @@ options:
   target_protocol_version:
     description:
       - Protocol version of the target's synchronizer. Canton 2 writes it into the snapshot.
-      - It is read from the target where the target tells it, which Canton 2.8 does not in every case.
+      - Default is the version reported by the target. Canton 2.8 does not always report it.
     type: int
   progress:
     description:
-      - Whether the controller shows bytes, contracts, contracts per second, elapsed and estimated time while the
-        transfer runs. In check mode it never does, and neither with C(no_log).
+      - Whether the controller shows bytes, contracts, contracts per second, elapsed and estimated time during the
+        transfer. Not shown in check mode or with C(no_log).
     type: bool
     default: true
   progress_interval:
     description:
-      - Seconds between two such lines. A transfer that is over sooner shows none.
+      - Seconds between two progress lines. A shorter transfer shows none.
     type: float
     default: 5.0
   progress_patience:
     description:
-      - For how many seconds the executing host may be out of reach while the transfer runs there. Then the task fails,
-        and the transfer goes on.
+      - Seconds for which the executing host may be unreachable during the transfer. Then the task fails, and the
+        transfer continues.
     type: float
     default: 300.0
   progress_file:
     description:
-      - File on the executing host that tells how far the transfer is, as JSON. It is written once a second, mode 0600,
-        and removed at the end.
-      - O(path) with the ending C(.progress.json) by default, and a file in the folder of Ansible's background jobs
-        without O(path).
+      - File on the executing host with the progress of the transfer, as JSON. It is written once per second with mode
+        0600, and removed at the end.
+      - Default is O(path) with the ending C(.progress.json); without O(path), a file in the folder of Ansible's
+        background jobs.
     type: path
 """
 
 EXAMPLES = r"""
-- name: Export the contracts of the parties that move
+- name: Export the contracts of the moving parties
   ledgerops.canton.participant_acs_transfer:
     state: exported
     source:
@@ -131,7 +131,7 @@ EXAMPLES = r"""
     parties: "{{ moved.parties }}"
     path: /var/lib/canton-migration/node1
 
-- name: Import them
+- name: Import the contracts
   ledgerops.canton.participant_acs_transfer:
     state: imported
     target:
@@ -140,7 +140,7 @@ EXAMPLES = r"""
     target_synchronizer: new
     path: /var/lib/canton-migration/node1
 
-- name: Take the import back
+- name: Purge the imported contracts
   ledgerops.canton.participant_acs_transfer:
     state: purged
     target:
@@ -149,7 +149,7 @@ EXAMPLES = r"""
     target_synchronizer: new
     path: /var/lib/canton-migration/node1
 
-- name: Purge on the target what the source has archived meanwhile
+- name: Purge contracts that the source has archived
   ledgerops.canton.participant_acs_transfer:
     state: purged
     source:
@@ -165,27 +165,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 contracts:
-  description: Number of contracts, for O(state=purged) of those that were purged.
+  description: Number of contracts; for O(state=purged), of purged contracts.
   returned: always
   type: int
 digest:
-  description: Order-free digest over the contract ids.
+  description: Order-independent digest of the contract ids.
   returned: always
   type: str
 parties:
   description: Number of contracts and digest per party.
-  returned: for every state but O(state=purged)
+  returned: for every state except O(state=purged)
   type: dict
 offset:
-  description: Offset of the source's ledger at which the contracts were exported, a number or, for Canton 2, a text.
-  returned: for every state but O(state=purged)
+  description: Offset of the source's ledger at the export (a number; in Canton 2 a text).
+  returned: for every state except O(state=purged)
   type: raw
 bytes:
-  description: Size of the compressed snapshot. Not known in check mode before an export.
+  description: Size of the compressed snapshot. Unknown in check mode before an export.
   returned: when known
   type: int
 sha256:
-  description: SHA-256 of the compressed snapshot. Not known in check mode before an export.
+  description: SHA-256 of the compressed snapshot. Unknown in check mode before an export.
   returned: when known
   type: str
 exported_at:
@@ -193,32 +193,32 @@ exported_at:
   returned: when known
   type: str
 target_offset:
-  description: Offset of the target's ledger at which the contracts were proven, a number or, for Canton 2, a text.
+  description: Offset of the target's ledger at the verification (a number; in Canton 2 a text).
   returned: when imported
   type: raw
 imported_at:
-  description: Time of the proof of the import, UTC.
+  description: Time of the import's verification, UTC.
   returned: when imported
   type: str
 left:
-  description: Number of active contracts of the same parties that were not to be purged.
+  description: Number of remaining active contracts of the same parties.
   returned: for O(state=purged)
   type: int
 missing_on_source:
-  description: First ids of the snapshot's contracts that the source does not show as active.
+  description: First ids of snapshot contracts that are not active on the source.
   returned: for O(state=purged) with O(path) and O(source)
   type: list
   elements: str
 counterparties:
   description:
-    - Parties that are stakeholders of these contracts and do not move with them, each with the number of its contracts.
-    - They are hosted elsewhere, or stay on the source. As long as they are on another synchronizer than the contracts,
-      neither side can use the contracts.
-    - Not known of a snapshot that an earlier version of this collection has exported.
+    - Stakeholders of these contracts that do not move, with the number of their contracts.
+    - They are hosted on another participant, or remain on the source. While they are on another synchronizer than the
+      contracts, neither side can use the contracts.
+    - Unknown for a snapshot of an earlier version of this collection.
   returned: when known
   type: dict
 transfer:
-  description: What this run has moved. With O(state=transferred), over export and import.
+  description: Statistics of this run; for O(state=transferred), over export and import.
   returned: when contracts were exported or imported by this run
   type: dict
   contains:
@@ -229,10 +229,10 @@ transfer:
       description: Number of contracts.
       type: int
     seconds:
-      description: Duration, with the comparison or proof that belongs to it.
+      description: Duration, including the comparison.
       type: float
     contracts_per_second:
-      description: Contracts by duration.
+      description: Contracts per second.
       type: float
 """
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_dossier
-short_description: Write down what a participant is and holds, for hosts that cannot reach it
+short_description: Write the public state of a participant to a file
 version_added: 0.2.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Reads a participant where it can be reached and writes one file, its dossier. Copied to another host, the file stands
-    there for the participant in the O(ignore:source) or O(ignore:target) of the modules that compare two participants.
-  - A dossier has identity, synchronizers, public keys, hosted parties, delegations of the namespaces concerned, DARs with
-    their files, vetted packages, users with rights, identity providers, annotations of parties, and of the active contracts
-    id, package and stakeholders. It has no contract payloads, no private keys and no tokens.
-  - The file has mode 0600 and appears only when it is whole. Delete it when the migration is proven.
+  - Reads a participant and writes one file, its dossier. On a host that cannot reach the participant, a copy of the
+    file replaces it as O(ignore:source) or O(ignore:target) of the modules for two participants.
+  - A dossier has identity, synchronizers, public keys, hosted parties, delegations of the relevant namespaces, DARs
+    with their files, vetted packages, users with rights, identity providers, annotations of parties, and the id,
+    package and stakeholders of active contracts. It has no contract payloads, private keys or tokens.
+  - The file has mode 0600 and is created only when complete. Delete it when the migration is accepted.
 extends_documentation_fragment:
   - ledgerops.canton._participant
   - ledgerops.canton._attributes
@@ -29,39 +29,39 @@ attributes:
     support: full
   idempotent:
     support: full
-    details: The file is written anew with the time of each reading. The task is changed only when the content differs.
+    details: Each run writes the file with a new time. The task is changed only when the content differs.
 options:
   path:
     description:
-      - File to write, on the host that runs the module. The folder has to exist.
+      - File to write, on the host that runs the module. The folder must exist.
     type: path
     required: true
   gather:
     description:
-      - What to read beside identity and synchronizers. V(users) and V(contracts) need O(ledger_endpoint).
-      - A module that needs what was left out says so and refuses.
-      - Contracts and DAR files make up most of the size, roughly a hundred bytes a contract.
+      - What to read in addition to identity and synchronizers. V(users) and V(contracts) require O(ledger_endpoint).
+      - A module that needs an omitted part fails with an error that names it.
+      - Contracts and DAR files take most of the size, about a hundred bytes per contract.
     type: list
     elements: str
     choices: [keys, topology, packages, dar_files, users, contracts]
     default: [keys, topology, packages, dar_files, users, contracts]
   namespaces:
     description:
-      - Fingerprints of further namespaces whose delegations are read, beside the participant's own and those of the parties
-        that it hosts. In the dossier of a target that is the namespace of the source.
+      - Fingerprints of further namespaces whose delegations are read, in addition to the participant's own and those of
+        its hosted parties. For the dossier of a target, set the namespace of the source.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: Write down what the old participant holds
+- name: Write the dossier of the old participant
   ledgerops.canton.participant_dossier:
     endpoint: 127.0.0.1:5012
     ledger_endpoint: 127.0.0.1:5011
     path: /var/lib/canton-migration/old.dossier
 
-- name: Host its parties on the new one, on the new one's host, after the file was copied there
+- name: Host its parties on the new participant
   ledgerops.canton.participant_party:
     source:
       dossier: /var/lib/canton-migration/old.dossier
@@ -82,20 +82,21 @@ namespace:
   returned: always
   type: str
 read_at:
-  description: Time of the reading by the clock of the host that ran the module, UTC.
+  description: Time of reading by the clock of the host that runs the module, UTC.
   returned: always
   type: str
 ledger_end:
-  description: The participant's ledger end at that time, a number or, for Canton 2, a text. Null without O(ledger_endpoint).
+  description: The participant's ledger end at that time (a number; in Canton 2 a text). Null without
+    O(ledger_endpoint).
   returned: always
   type: raw
 connected:
-  description: Aliases of the synchronizers that the participant was connected to.
+  description: Aliases of the connected synchronizers.
   returned: always
   type: list
   elements: str
 numbers:
-  description: Numbers of parties, DARs, users and active contracts, as far as they were gathered.
+  description: Numbers of gathered parties, DARs, users and active contracts.
   returned: always
   type: dict
   sample: {parties: 12, dars: 2, users: 3, contracts: 4000}

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_identity
-short_description: Give a participant its keys in a KMS and its identity
+short_description: Register KMS keys at a participant and initialise it
 version_added: 0.3.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Registers keys of a KMS with a participant that waits for its identity, and initialises it, with identifier and namespace, root
-    certificate and key mapping. Afterwards it is an initialised participant whose private keys are in the KMS only.
+  - Registers keys of a KMS at a participant that waits for its identity, and initialises it with identifier and
+    namespace, root certificate and key mapping. Afterwards the private keys of the participant are in the KMS only.
   - The identity is a new one (O(identifier)), or that of another participant whose keys were imported into the KMS
-    (O(source), O(identity_file)). Then the old usages are kept exactly, all fingerprints are compared before the identity is
-    given, and the old participant's signed certificates and key mapping are loaded rather than made anew.
-  - A node keeps its identity for good. One that is initialised already is left as it is when it has the identity and the keys that are
-    asked for, and is an error otherwise.
-  - It connects to no synchronizer. Two nodes with one identity must never be connected at the same time.
+    (O(source), O(identity_file)). For the latter, key usages are kept exactly, all fingerprints are compared first, and
+    the signed certificates and key mapping of the old participant are loaded.
+  - The identity of a node cannot be changed. An initialised node with the requested identity and keys is not changed;
+    any other initialised node is an error.
+  - The module connects to no synchronizer. Two nodes with one identity must never be connected at the same time. A node
+    with an empty database and the identity of another node crashes when it replays its history over imported contracts.
   - For Canton 3. The node's configuration needs C(init.identity.type = manual) and
     C(init.generate-topology-transactions-and-keys = false).
 extends_documentation_fragment:
@@ -30,7 +31,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The identity of a node whose namespace key is not registered yet is V(null), since it is the fingerprint of that key.
+    details: The id of a node is V(null) while its namespace key is not registered, because it contains the fingerprint
+      of that key.
   diff_mode:
     support: full
   idempotent:
@@ -38,50 +40,52 @@ attributes:
 options:
   state:
     description:
-      - V(initialized) brings the participant to its identity.
-      - V(recorded) writes the identity of an initialised participant into O(identity_file), for a successor that is initialised when this
-        one is off. The file holds signed public topology and no private key.
+      - V(initialized) registers the keys and initialises the participant.
+      - V(recorded) writes the identity of an initialised participant to O(identity_file), for a successor that is
+        initialised when this one is off. The file has signed public topology and no private key.
     type: str
     choices: [initialized, recorded]
     default: initialized
   identifier:
-    description: Name of a new participant, the part of its id before the namespace.
+    description: Identifier of a new participant, the part of its id before the namespace.
     type: str
   source:
     description:
-      - The old participant, initialised and running, whose identity is taken over. A dossier does not hold it; O(identity_file) does.
+      - The old participant, initialised and running, whose identity is reused. A dossier does not contain it; use
+        O(identity_file).
   identity_file:
-    description: File that O(state=recorded) writes, and that O(state=initialized) reads in place of O(source).
+    description: File that O(state=recorded) writes, and that O(state=initialized) reads instead of O(source).
     type: path
   keys:
     description:
-      - The keys in the KMS. For a new identity one for each O(keys[].purpose), for an old one one for each of its keys, by
-        O(keys[].fingerprint).
+      - The keys in the KMS. For a new identity, one for each O(keys[].purpose). For an existing identity, one for each
+        of its keys, by O(keys[].fingerprint).
     type: list
     elements: dict
     suboptions:
       purpose:
-        description: What the key is for, in a new identity.
+        description: Purpose of the key in a new identity.
         type: str
         choices: [namespace, sequencer_authentication, protocol, encryption]
       fingerprint:
-        description: Which key of the old identity it is, as RV(ignore:key.fingerprint) of M(ledgerops.canton.kms_key_material) says.
+        description: Fingerprint of the key in the existing identity, RV(ignore:key.fingerprint) of
+          M(ledgerops.canton.kms_key_material).
         type: str
       kms_key_id:
         description:
-          - What the node finds the key by. AWS, best its ARN, which also works from other accounts and never moves as an alias can; GCP,
-            the name of the crypto key.
+          - Id of the key for the node. In AWS use the ARN, which also works from other accounts and cannot be moved
+            like an alias. In GCP use the name of the crypto key.
         type: str
         required: true
       name:
-        description: Name of the key in the node's own lists. Made from O(identifier) and the purpose when it is not set.
+        description: Name of the key in the node's key list. Default is O(identifier) and the purpose.
         type: str
   wait_timeout:
     description: Seconds to wait until the node has initialised itself.
     type: float
     default: 120.0
 notes:
-  - A node gives no reason when it refuses a key, so the error lists what to check.
+  - A node returns no reason when it refuses a key, so the error lists what to check.
 seealso:
   - module: ledgerops.canton.kms_key
   - module: ledgerops.canton.kms_key_material
@@ -97,7 +101,7 @@ EXAMPLES = r"""
   loop: [namespace, sequencer_authentication, protocol, encryption]
   register: canton_keys
 
-- name: Give the waiting participant its keys and its identity
+- name: Initialise the waiting participant
   ledgerops.canton.participant_identity:
     endpoint: 10.0.0.6:5022
     identifier: p1
@@ -109,7 +113,7 @@ EXAMPLES = r"""
     state: recorded
     identity_file: /var/lib/canton-migration/p1.identity.json
 
-- name: Initialise its successor, which has the same keys in the KMS
+- name: Initialise its successor with the same keys in the KMS
   ledgerops.canton.participant_identity:
     endpoint: 10.0.0.6:5022
     identity_file: /var/lib/canton-migration/p1.identity.json
@@ -120,17 +124,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 uid:
-  description: Id of the participant. V(null) in check mode when it is not known yet.
+  description: Id of the participant. V(null) in check mode when it is unknown.
   returned: success
   type: str
   sample: p1::12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
 keys:
-  description: Fingerprint of each registered key by its purpose; of an old identity by purpose and fingerprint.
+  description: Fingerprint of each registered key by purpose; for an existing identity by purpose and fingerprint.
   returned: O(state=initialized)
   type: dict
   sample: {namespace: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098}
 needed:
-  description: The keys that a successor has to have in its KMS.
+  description: The keys that a successor must have in its KMS.
   returned: O(state=recorded)
   type: list
   elements: dict
@@ -140,24 +144,24 @@ needed:
       type: str
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
     purpose:
-      description: What the key is for.
+      description: Purpose of the key.
       type: str
       sample: namespace
     usage:
-      description: Its usages as Canton names them; empty for an encryption key.
+      description: Usages of the key in Canton's terms; empty for an encryption key.
       type: list
       elements: str
       sample: [namespace]
     spec:
-      description: Its spec.
+      description: Spec of the key.
       type: str
       sample: ec_p256
     name:
-      description: Its name on the participant.
+      description: Name of the key on the participant.
       type: str
       sample: p1-namespace
     providers:
-      description: Whose KMS it can be imported into, so that Canton can use it there.
+      description: Providers into whose KMS the key can be imported for use by Canton.
       type: list
       elements: str
       sample: [aws, gcp]

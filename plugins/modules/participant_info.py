@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_info
-short_description: Read what a participant is, knows and holds
+short_description: Read the state of a participant
 version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
@@ -21,7 +21,7 @@ extends_documentation_fragment:
 options:
   gather:
     description:
-      - What to read. V(users) and V(contracts) need O(ledger_endpoint).
+      - What to read. V(users) and V(contracts) require O(ledger_endpoint).
     type: list
     elements: str
     choices: [identity, synchronizers, keys, delegations, parties, namespaces, packages, users, contracts]
@@ -29,7 +29,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Look at a participant
+- name: Read a participant
   ledgerops.canton.participant_info:
     endpoint: 10.0.0.5:5012
   register: old
@@ -39,7 +39,7 @@ RETURN = r"""
 identity:
   description:
     - Id, namespace, release and state of the participant.
-    - C(kms_backed) is null for Canton 2, whose API does not tell where a key lies.
+    - C(kms_backed) is null for Canton 2, whose API does not report where a key is stored.
     - C(hosts_offline) is true for Canton 2, which hosts parties and vets packages while it is disconnected.
   returned: when gathered
   type: dict
@@ -65,19 +65,19 @@ keys:
       description: V(signing) or V(encryption).
       type: str
     usage:
-      description: What a signing key may be used for.
+      description: Usages of a signing key.
       type: list
       elements: str
     spec:
-      description: Kind of key, for example V(ec_p256).
+      description: Spec of the key, for example V(ec_p256).
       type: str
     kms_key_id:
-      description: Id of the key in the KMS, empty for a key of the participant's own store.
+      description: Id of the key in the KMS; empty for a key in the participant's own store.
       type: str
 delegations:
   description:
-    - Delegations in force per synchronizer alias, of the participant's own namespace and of those of the parties that it
-      hosts. C(target_key) is the fingerprint of the key that may sign, C(root) is true for a root certificate.
+    - Effective delegations per synchronizer alias, of the participant's own namespace and of those of its hosted
+      parties. C(target_key) is the fingerprint of the key that may sign, C(root) is true for a root certificate.
   returned: when gathered
   type: dict
   sample:
@@ -88,11 +88,12 @@ parties:
   returned: when gathered
   type: dict
 namespaces:
-  description: The namespaces whose parties this participant signs for, its own and those delegated to its key, per synchronizer alias.
+  description: Namespaces for which this participant may sign, its own and those delegated to its key, per synchronizer
+    alias.
   returned: when gathered
   type: dict
 packages:
-  description: DARs in the store, and numbers of packages stored and vetted per synchronizer alias.
+  description: DARs in the store, and numbers of stored packages and of vetted packages per synchronizer alias.
   returned: when gathered
   type: dict
 users:
@@ -101,7 +102,7 @@ users:
   type: list
   elements: dict
 contracts:
-  description: Ledger end, number of active contracts of the hosted parties and their order-free digest.
+  description: Ledger end, and number and order-independent digest of the active contracts of the hosted parties.
   returned: when gathered
   type: dict
 """

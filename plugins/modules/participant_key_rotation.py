@@ -12,13 +12,13 @@ version_added: 0.3.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Makes a KMS key, or a newly generated one on a participant without a KMS, the participant's only key for a purpose.
-  - The new key is put into the participant's key mapping beside the old one. When the mapping shows on every synchronizer that the
-    participant is connected to, the old key is taken out of it, and that is proven in the same way.
-  - The old private key stays where it is, since messages that were encrypted for it may still arrive. The namespace key can't be
-    replaced in any release of Canton.
-  - Needed before an import into a KMS (M(ledgerops.canton.kms_key_material)), where a participant has keys that no KMS takes, which is how
-    Canton makes them unless told otherwise.
+  - Replaces the participant's key for a purpose by a KMS key, or by a generated key on a participant without a KMS.
+  - The new key is added to the participant's key mapping. When the mapping is visible on every connected synchronizer,
+    the old key is removed from it, which is verified in the same way.
+  - The old private key is kept, because messages that are encrypted for it may still arrive. The namespace key cannot
+    be replaced in any release of Canton.
+  - Required before an import into a KMS (M(ledgerops.canton.kms_key_material)) if the KMS cannot use the participant's
+    keys, for example Canton's default keys.
   - For Canton 3.
 extends_documentation_fragment:
   - ledgerops.canton._participant
@@ -34,29 +34,29 @@ attributes:
     support: full
 options:
   purpose:
-    description: Which key to replace.
+    description: Purpose of the key to replace.
     type: str
     choices: [sequencer_authentication, protocol, encryption]
     required: true
   kms_key_id:
-    description: The KMS key to use from now on, on a participant whose keys are in a KMS. For AWS best its ARN.
+    description: Id of the new KMS key, on a participant whose keys are in a KMS. In AWS use the ARN.
     type: str
   generate:
     description:
-      - Spec of the key to use from now on, on a participant that keeps its keys itself. V(rsa_2048) is for O(purpose=encryption), the others
+      - Spec of the new key, on a participant with its own keys. V(rsa_2048) is for O(purpose=encryption), the others
         are for the other purposes.
-      - A key of this spec that the participant uses already is kept.
+      - If the current key has this spec, it is kept.
     type: str
     choices: [ec_p256, ec_p384, ec_secp256k1, ec_curve25519, rsa_2048]
   name:
-    description: Name of the new key in the participant's own lists. Made from purpose and spec when it is not set.
+    description: Name of the new key in the participant's key list. Default is purpose and spec.
     type: str
   wait_timeout:
-    description: Seconds to wait until each of the two changes shows everywhere.
+    description: Seconds to wait until each of the two changes is visible on all connected synchronizers.
     type: float
     default: 60.0
 notes:
-  - A synchronizer that the participant is not connected to learns of the new key at the next connect. That is a warning.
+  - A disconnected synchronizer receives the new key at the next connect. The module returns a warning.
 seealso:
   - module: ledgerops.canton.participant_identity
   - module: ledgerops.canton.kms_key
@@ -70,13 +70,13 @@ EXAMPLES = r"""
     purpose: protocol
   register: protocol_key
 
-- name: Sign with it from now on
+- name: Replace the protocol key
   ledgerops.canton.participant_key_rotation:
     endpoint: 10.0.0.6:5022
     purpose: protocol
     kms_key_id: "{{ protocol_key.key.arn }}"
 
-- name: Give a participant without a KMS an encryption key that a KMS can take
+- name: Replace an encryption key by one that a KMS can import
   ledgerops.canton.participant_key_rotation:
     endpoint: 10.0.0.5:5012
     purpose: encryption
@@ -85,20 +85,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key:
-  description: The key that is used from now on.
+  description: The new key.
   returned: success
   type: dict
   contains:
     fingerprint:
-      description: Its fingerprint. V(null) in check mode when it is not there yet.
+      description: Fingerprint of the key. V(null) in check mode when it does not exist yet.
       type: str
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
     kms_key_id:
-      description: Its id in the KMS, as the participant lists it. V(null) without a KMS.
+      description: Id of the key in the KMS, as listed by the participant. V(null) without a KMS.
       type: str
       sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
 replaced:
-  description: Fingerprints of the keys that were replaced, or would be.
+  description: Fingerprints of the replaced keys; in check mode of those that would be replaced.
   returned: success
   type: list
   elements: str

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_migration_info
-short_description: Tell whether a participant can be migrated to another, and why not
+short_description: Check whether a participant can be migrated to another
 version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Reads both participants and returns all reasons against a migration by namespace delegation at once, each with
-    its remedy, and the plan with numbers.
-  - It changes nothing and can be run at any time, before a migration and after it.
+  - Reads both participants and returns all findings at once, each with its remedy, and a plan with numbers.
+  - It changes nothing, and can be run at any time, before and after a migration.
   - All findings are described in C(docs/preflight.md) of the collection.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
@@ -25,18 +24,18 @@ extends_documentation_fragment:
 options:
   parties:
     description:
-      - Ids of the parties to move. All movable parties of the source when it is not set.
+      - Ids of the parties to move. Default is all movable parties of the source.
     type: list
     elements: str
   exclude:
     description:
-      - Ids of parties that stay with the source.
+      - Ids of parties that do not move.
     type: list
     elements: str
     default: []
   target_protocol_version:
     description:
-      - Protocol version of the target's synchronizer, where the target does not tell it (Canton 2.8).
+      - Protocol version of the target's synchronizer, if the target does not report it (Canton 2.8).
     type: int
   skip_users:
     description:
@@ -46,76 +45,79 @@ options:
     default: []
   namespaces:
     description:
-      - Fingerprints of further namespaces that are going to be delegated to the target. Those that are delegated to it already
-        need not be named.
+      - Fingerprints of further namespaces that will be delegated to the target. Existing delegations to the target are
+        detected.
     type: list
     elements: str
     default: []
   replace_hosts:
     description:
-      - Ids of participants that were given up but still stand on the target's synchronizer as the only host of a party.
+      - Ids of abandoned participants that are still the sole host of a party on the target's synchronizer.
     type: list
     elements: str
     default: []
   purge_stale:
     description:
-      - Whether contracts that the target has and the source has not are going to be purged. Otherwise they are an error.
+      - Whether contracts that the target has and the source lacks will be purged. Otherwise they are an error.
     type: bool
     default: false
   require_kms:
     description:
-      - Whether every key of the target has to live in a KMS.
+      - Whether every key of the target must be in a KMS.
     type: bool
     default: true
   path:
     description:
-      - Folder on the host that runs the module where the snapshot will be written. Its free space is compared
-        with the number of contracts.
-      - The speed that earlier transfers have noted there in C(throughput.json) is used for the estimates.
+      - Folder for the snapshot on the host that runs the module. Its free space is compared with the number of
+        contracts.
+      - Estimates use the speed of earlier transfers, recorded there in C(throughput.json).
     type: path
   method:
     description:
-      - How it is to be migrated. V(other_synchronizer), also called V(delegation), moves parties and contracts to another
-        synchronizer.
-      - V(same_synchronizer) lets them stay on theirs. It needs Canton 3.5 on both sides, and O(accept_unsupported).
-      - V(key_import) imports the keys of the source into the KMS, and a new node takes over the identity. It is refused without
-        O(accept_key_import_crash), since the new node crashes on real networks.
-      - V(envelope) is always refused, with what to do instead, since a key store that is encrypted with a KMS key needs no migration.
+      - Method of the migration. V(other_synchronizer), also called V(delegation), moves parties and contracts to
+        another synchronizer.
+      - V(same_synchronizer) moves them on the same synchronizer. It requires Canton 3.5 on both sides, and
+        O(accept_unsupported).
+      - V(key_import) imports the keys into the KMS, for a new node with the same identity. It is refused without
+        O(accept_key_import_crash), because on real nodes the target crashes at every start. Use V(other_synchronizer)
+        or V(same_synchronizer).
+      - V(envelope) is always refused, because encrypting the key store with a KMS key needs no migration. The finding
+        describes the alternative.
     type: str
     choices: [other_synchronizer, delegation, same_synchronizer, key_import, envelope]
     default: other_synchronizer
   kms_provider:
-    description: Whose KMS the keys are to be imported into, with O(method=key_import).
+    description: Provider of the KMS for O(method=key_import).
     type: str
     choices: [aws, gcp]
     default: aws
     version_added: 0.3.0
   rotate_keys:
-    description: Whether keys that the KMS cannot take are going to be replaced first, with O(method=key_import).
+    description: Whether keys that the KMS cannot use will be replaced first, with O(method=key_import).
     type: bool
     default: false
     version_added: 0.3.0
   accept_unsupported:
     description:
-      - Whether the operator takes the risk of a move on one synchronizer, which the vendor's manual calls unsupported.
+      - Whether the operator accepts the risk of O(method=same_synchronizer), which the vendor's manual calls
+        unsupported.
     type: bool
     default: false
   accept_key_import_crash:
     description:
-      - Whether O(method=key_import) is allowed although the target crashes on real networks, for tests.
+      - Whether O(method=key_import) is allowed although the target crashes on real nodes. For tests only.
     type: bool
     default: false
     version_added: 0.3.0
   backup_confirmed:
     description:
-      - Whether the operator has backed up the databases of both participants, which no API tells. Without it the
-        migration is refused.
+      - Whether the databases of both participants are backed up. Required for a migration; cannot be verified by API.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Can it be migrated?
+- name: Check whether the participant can be migrated
   ledgerops.canton.participant_migration_info:
     source:
       endpoint: 10.0.0.5:5012
@@ -135,7 +137,7 @@ can_migrate:
   returned: always
   type: bool
 findings:
-  description: Everything that stands against a migration (severity C(error)) or should be known before it (severity C(warning)).
+  description: Findings that block the migration (severity C(error)), and warnings (severity C(warning)).
   returned: always
   type: list
   elements: dict
@@ -147,16 +149,16 @@ findings:
       description: V(error) or V(warning).
       type: str
     message:
-      description: What was found.
+      description: Description of the finding.
       type: str
     remedy:
-      description: What to do.
+      description: How to fix it.
       type: str
 plan:
   description:
-    - What would be moved. A number is missing when something stood against reading it.
-    - C(counterparties) are all parties that do not move and share contracts with those that do, with the number of
-      these contracts. C(packages) are those that the contracts use.
+    - Numbers of the migration. A number that could not be read is missing.
+    - C(counterparties) are all parties that do not move but share contracts with moving parties, with the number of
+      these contracts. C(packages) are the packages that the contracts use.
   returned: always
   type: dict
   sample:

@@ -12,12 +12,13 @@ version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Lets the target sign for the parties of a namespace. The root key of that namespace signs a delegation to
-    the target's namespace key, and root certificate and delegation are loaded on the target.
-  - Success of O(state=present) means that the synchronizer's own store lists the delegation.
-  - The participant with the root key needs no synchronizer. It may also be out of the target's reach; then the target's
-    public key goes there in one file and the signed delegation comes back in another. Neither holds a secret.
-  - The delegation allows everything but further delegations, and a removed one does not come back for the same key.
+  - Allows the target to sign for the parties of a namespace. The root key of that namespace signs a delegation to the
+    target's namespace key. Root certificate and delegation are loaded on the target.
+  - O(state=present) succeeds only if the synchronizer's own store lists the delegation.
+  - The participant with the root key needs no synchronizer connection. If no host reaches both participants, transfer
+    the target's public key in one file and the signed delegation in another. Neither contains a secret.
+  - The delegation allows everything except further delegations. On Canton 3 a removed delegation cannot be created
+    again for the same key.
 extends_documentation_fragment:
   - ledgerops.canton._participant.optional_source
   - ledgerops.canton._participant.target
@@ -33,37 +34,37 @@ attributes:
 options:
   source:
     description:
-      - How to reach the participant that holds the root key of the namespace.
-      - Required for O(state=signed), and for O(state=present) unless O(signed_file) is given.
+      - Connection options of the participant that holds the root key of the namespace.
+      - Required for O(state=signed), and for O(state=present) unless O(signed_file) is set.
   target:
     description:
-      - How to reach the participant that the namespace is delegated to.
-      - Required for every state but O(state=signed), which takes O(target_key_file) as well.
+      - Connection options of the participant that receives the delegation.
+      - Required for every state except O(state=signed), which also accepts O(target_key_file).
     required: false
   namespace:
     description:
-      - Fingerprint of the namespace. That of the source by default, or the one that O(signed_file) is about.
-      - It differs from the source's own where the root key of another participant was brought into the source's vault.
+      - Fingerprint of the namespace. Default is that of the source, or that of O(signed_file).
+      - Set it if the source's vault holds the root key of another participant.
     type: str
   synchronizer:
     description:
-      - Alias or id of the target's synchronizer on which the delegation has to be in force.
+      - Alias or id of the target's synchronizer on which the delegation must be effective.
       - Required for O(state=present) and O(state=key_exported), and for O(state=signed) with a O(target) of Canton 2.
     type: str
   state:
     description:
-      - V(present) delegates, or loads what O(signed_file) holds, and proves it by the synchronizer's store.
+      - V(present) creates the delegation, or loads O(signed_file), and verifies it in the synchronizer's store.
       - V(key_exported) writes the target's public namespace key to O(target_key_file).
-      - V(signed) has the source sign for the target, or for the key in O(target_key_file), and writes O(signed_file).
-      - V(absent) has the source's root key sign the removal of the delegation, and the target carry it to the synchronizer.
-        It needs O(give_up_key), and the target must host no party of the namespace any more.
+      - V(signed) signs with the source for the target, or for the key in O(target_key_file), and writes O(signed_file).
+      - V(absent) removes the delegation. The source's root key signs the removal, and the target submits it to the
+        synchronizer. It requires O(give_up_key), and the target must host no party of the namespace.
     type: str
     choices: [present, key_exported, signed, absent]
     default: present
   give_up_key:
     description:
-      - Confirms O(state=absent). On Canton 3 a delegation that was removed never comes back for the same key, though every call
-        answers OK - the target could never again act for the namespace. A rollback does not need it and never does it.
+      - Confirms O(state=absent). On Canton 3 a removed delegation cannot be created again for the same key, although
+        every call returns OK. The target can never act for the namespace again. A rollback neither needs nor does this.
     type: bool
     default: false
   target_key_file:
@@ -73,17 +74,17 @@ options:
   signed_file:
     description:
       - File with root certificate and delegation, on the host that runs the module. Written with mode 0600.
-      - It is checked before it is used. Its signatures are checked by the node that loads it.
+      - The module checks it before use. The node that loads it verifies the signatures.
     type: path
   wait_timeout:
     description:
-      - Seconds to wait until the synchronizer shows the change.
+      - Seconds to wait until the change is visible on the synchronizer.
     type: float
     default: 120.0
 """
 
 EXAMPLES = r"""
-- name: Let the new participant act for the old namespace
+- name: Delegate the old namespace to the new participant
   ledgerops.canton.participant_namespace_delegation:
     source:
       endpoint: 10.0.0.5:5012
@@ -93,8 +94,8 @@ EXAMPLES = r"""
       ledger_endpoint: 10.0.0.6:5021
     synchronizer: new
 
-# The same where the root key is out of reach of the target, in three steps.
-- name: Write the public key of the new participant to a file
+# The same in three steps, if no host reaches both participants.
+- name: Export the public key of the new participant
   ledgerops.canton.participant_namespace_delegation:
     state: key_exported
     target:
@@ -102,7 +103,7 @@ EXAMPLES = r"""
     synchronizer: new
     target_key_file: /var/lib/canton-migration/new.key.json
 
-- name: Sign with the root key, on the host that reaches the participant with it
+- name: Sign the delegation on the host with the root key
   ledgerops.canton.participant_namespace_delegation:
     state: signed
     source:
@@ -110,7 +111,7 @@ EXAMPLES = r"""
     target_key_file: /media/transfer/new.key.json
     signed_file: /media/transfer/old-to-new.signed.json
 
-- name: Load what was signed
+- name: Load the signed delegation
   ledgerops.canton.participant_namespace_delegation:
     target:
       endpoint: 10.0.0.6:5022
@@ -120,11 +121,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespace:
-  description: Fingerprint of the namespace that is delegated.
+  description: Fingerprint of the delegated namespace.
   returned: for the states V(present) and V(signed)
   type: str
 target_key:
-  description: Fingerprint of the key that it is delegated to.
+  description: Fingerprint of the key that receives the delegation.
   returned: always
   type: str
 delegation:
@@ -135,8 +136,8 @@ delegation:
   type: dict
   sample: {source: true, target: true, synchronizer: true}
 content:
-  description: What the written file holds. All of it is public.
-  returned: for the states V(key_exported) and V(signed), except in check mode as long as there is no signature
+  description: Contents of the written file. All of it is public.
+  returned: for the states V(key_exported) and V(signed), except in check mode while there is no signature
   type: dict
 """
 

@@ -12,11 +12,11 @@ version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Compares the DARs of two participants, uploads what the target lacks and vets on the target's synchronizer
-    what the source vets on its own.
-  - Built-in administrative workflows are left alone. Files can be given in place of the source's DARs.
-  - A Canton 2 target vets while it is disconnected. Its own store is the proof until it is connected.
-  - An import of contracts needs their packages in the target's store, and every transaction needs them vetted.
+  - Compares the DARs of two participants, uploads missing DARs to the target, and vets on the target's synchronizer
+    what the source vets on its synchronizer.
+  - Built-in administrative workflows are not changed. Further DARs can be set as files.
+  - A Canton 2 target vets while it is disconnected. Until it is connected, the result is verified in its own store.
+  - An import of contracts requires their packages in the target's store. Every transaction requires them vetted.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
@@ -33,7 +33,7 @@ attributes:
 options:
   exclude:
     description:
-      - Names or main package ids of DARs to leave out.
+      - Names or main package ids of DARs that are not copied.
     type: list
     elements: str
     default: []
@@ -45,20 +45,20 @@ options:
     default: []
   vet:
     description:
-      - Whether to vet the packages too. V(false) is for a target that has the identity of the source, whose vetting stays on the
-        synchronizer, and which must not be connected yet.
+      - Whether to vet the packages. V(false) is for a target with the identity of the source. The vetting of that
+        identity exists on the synchronizer, and the target must not be connected yet.
     type: bool
     default: true
     version_added: 0.3.0
   wait_timeout:
     description:
-      - Seconds to wait until the synchronizer shows the change.
+      - Seconds to wait until the change is visible on the synchronizer.
     type: float
     default: 120.0
 """
 
 EXAMPLES = r"""
-- name: Give the new participant every DAR of the old one
+- name: Copy all DARs to the new participant
   ledgerops.canton.participant_package:
     source:
       endpoint: 10.0.0.5:5012
@@ -82,7 +82,8 @@ vetted:
   type: list
   elements: str
 unreachable_packages:
-  description: Packages that the source vets and that no DAR of the source contains. They have to be brought by hand if contracts use them.
+  description: Packages that the source vets but that are in no DAR of the source. Upload them manually if contracts use
+    them.
   returned: always
   type: list
   elements: str

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_party
-short_description: Host the parties of one participant on another, or take that back
+short_description: Host the parties of one participant on another, or remove the hosting
 version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Hosts many parties in one task, several calls at a time, and stays until the synchronizer's store shows every
-    one of them.
-  - Parties are those that the source hosts on its synchronizer, less O(exclude), or exactly O(parties). The
+  - Hosts many parties in one task with parallel calls, and waits until the synchronizer's store shows all of them.
+  - The parties are those that the source hosts on its synchronizer, without O(exclude), or exactly O(parties). The
     source's admin party never moves.
-  - A Canton 2 target takes parties while it is disconnected. Its own store is the proof until it is connected.
-  - Parties of the source's namespace move, and parties of further namespaces that are delegated to the target on its
-    synchronizer, or are its own.
-  - Parties that these namespaces cannot authorise alone (of another namespace, decentralised, external, hosted by
-    several participants) are refused, all at once and with the reason.
-  - With O(state=absent) the target hosts them no longer. Parties that the source does not host are refused, since nobody
-    would host them then. Contracts have to be purged before (M(ledgerops.canton.participant_acs_transfer)); a node does not
-    let a party go that has active contracts. What was removed can be hosted again.
+  - A Canton 2 target hosts parties while it is disconnected. Until it is connected, the result is verified in its own
+    store.
+  - Movable are parties of the source's namespace, of the target's namespace, and of namespaces that are delegated to
+    the target on its synchronizer.
+  - Parties that these namespaces cannot authorise alone (of another namespace, decentralised, external, on several
+    participants) are refused. The error lists all of them with the reason.
+  - With O(state=absent), the hosting on the target is removed. Parties that the source does not host are refused,
+    because they would have no host. Purge the contracts first (M(ledgerops.canton.participant_acs_transfer)), because a
+    node does not remove a party with active contracts. A removed hosting can be created again.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
@@ -40,51 +40,52 @@ attributes:
 options:
   state:
     description:
-      - V(present) hosts the parties on the target, V(absent) removes the target as their host. Other hosts stay.
-      - To remove what the synchronizer lists, the target has to be connected to it.
+      - V(present) hosts the parties on the target, V(absent) removes the target as their host. Other hosts are not
+        changed.
+      - To remove a hosting that the synchronizer lists, the target must be connected to it.
     type: str
     choices: [present, absent]
     default: present
   parties:
     description:
-      - Ids of the parties. All movable parties of the source when it is not set; for O(state=absent) all that the source
-        hosts.
+      - Ids of the parties. Default is all movable parties of the source; for O(state=absent), all parties that the
+        source hosts.
     type: list
     elements: str
   exclude:
     description:
-      - Ids of parties to leave with the source.
+      - Ids of parties that do not move.
     type: list
     elements: str
     default: []
   namespaces:
     description:
-      - Fingerprints of namespaces that are still going to be delegated to the target. In check mode their parties count as
-        movable. Otherwise the delegation has to be in force.
+      - Fingerprints of namespaces that will be delegated to the target. In check mode their parties are considered
+        movable. Otherwise the delegation must be effective.
     type: list
     elements: str
     default: []
   replace_hosts:
     description:
-      - Ids of participants that were given up but still stand on the target's synchronizer as the only host of a party.
-        The target takes their place. Not possible with Canton 2.
+      - Ids of abandoned participants that are still the sole host of a party on the target's synchronizer. The target
+        replaces them. Not possible with Canton 2.
     type: list
     elements: str
     default: []
   parallel:
     description:
-      - Number of calls at a time.
+      - Number of parallel calls.
     type: int
     default: 8
   wait_timeout:
     description:
-      - Seconds to wait until the synchronizer shows the change.
+      - Seconds to wait until the change is visible on the synchronizer.
     type: float
     default: 300.0
 """
 
 EXAMPLES = r"""
-- name: Host all parties of the old participant on the new one
+- name: Host all parties on the new participant
   ledgerops.canton.participant_party:
     source:
       endpoint: 10.0.0.5:5012
@@ -95,7 +96,7 @@ EXAMPLES = r"""
     source_synchronizer: old
     target_synchronizer: new
 
-- name: The same on the way back, where the first participant still stands on its synchronizer
+- name: Replace the first participant in a reverse migration
   ledgerops.canton.participant_party:
     source:
       endpoint: 10.0.0.6:5022
@@ -108,7 +109,7 @@ EXAMPLES = r"""
     replace_hosts:
       - participantOld::12200000000000000000000000000000000000000000000000000000000000000001
 
-- name: Take that back
+- name: Remove the hosting from the new participant
   ledgerops.canton.participant_party:
     state: absent
     source:
@@ -123,37 +124,37 @@ EXAMPLES = r"""
 
 RETURN = r"""
 namespaces:
-  description: The namespaces of these parties, each with the number of its parties.
+  description: Namespaces of these parties, with the number of their parties.
   returned: always
   type: dict
   sample: {"1220c0ffee": 12}
 parties:
-  description: All parties that the target has to host, or, for O(state=absent), that were asked for.
+  description: All parties that the target must host; for O(state=absent), all requested parties.
   returned: always
   type: list
   elements: str
 hosted:
-  description: Those that it did not host before.
+  description: Parties that the target did not host before.
   returned: always
   type: list
   elements: str
 sent_again:
-  description: Those whose first mapping was accepted by the node and never reached the synchronizer.
+  description: Parties whose first mapping was accepted by the node but did not reach the synchronizer.
   returned: always
   type: list
   elements: str
 unhosted:
-  description: Those that the target hosted and no longer does.
+  description: Parties whose hosting on the target was removed.
   returned: for O(state=absent)
   type: list
   elements: str
 on_synchronizer:
-  description: Those of RV(unhosted) that the synchronizer listed, and not only the store of a Canton 2 target.
+  description: Members of RV(unhosted) that the synchronizer listed, not only the store of a Canton 2 target.
   returned: for O(state=absent)
   type: list
   elements: str
 with_contracts:
-  description: Whether the target shows active contracts of RV(unhosted), which would have to be purged before.
+  description: Whether the target has active contracts of RV(unhosted), which must be purged first.
   returned: for O(state=absent) in check mode
   type: bool
 """

@@ -12,14 +12,14 @@ version_added: 0.2.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Moves parties step by step from one participant of Canton 3.5 to another that is on the same synchronizer, with all
-    their active contracts. The states are the steps, to be run one after the other in the order in which they are listed.
-  - A step reads where every party stands, does what is left of it, and proves it. Run again, it carries on or changes
-    nothing. After an interruption begin with V(proposed) again.
-  - The target is kept off its synchronizers from V(activated) until all contracts of all these parties are proven to be
-    on it. Never connect it meanwhile, and see RV(held).
-  - Applications of these parties have to be stopped from V(activated) to V(moved).
-  - Canton's manual calls it unsupported to take a party off a participant, as O(state=moved) does.
+  - Moves parties with all their active contracts between two Canton 3.5 participants on the same synchronizer. Each
+    state is a step; run the steps in the listed order.
+  - A step reads the stage of every party, does the remaining work and verifies it. An interrupted step resumes when run
+    again; a finished one changes nothing. After an interruption, start with V(proposed).
+  - From V(activated) on, the target is disconnected from all its synchronizers until all contracts of all these parties
+    are verified on it. Never connect it before; see RV(held).
+  - Stop the applications of these parties from V(activated) to V(moved).
+  - Canton's manual calls removing a party from a participant unsupported. O(state=moved) does this.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
@@ -36,42 +36,43 @@ attributes:
 options:
   state:
     description:
-      - V(proposed) has the source propose that both host the parties, and waits until the target has seen it.
-      - V(activated) waits until nothing is in flight on the source, takes the target off all synchronizers, has it sign,
-        and makes the hosting effective, one party after the other.
-      - V(exported) writes a snapshot of every party, of the moment from which the target hosts it.
+      - V(proposed) proposes with the source that both participants host the parties, and waits until the target lists
+        the proposals.
+      - V(activated) waits until nothing is in flight on the source, disconnects the target from all synchronizers,
+        signs with the target, and makes the hosting effective, one party after the other.
+      - V(exported) writes a snapshot of every party at its activation on the target.
       - V(imported) imports the snapshots and compares all contracts of all parties with the source.
-      - V(onboarded) connects the target again, has the onboarding flags cleared, and compares once more.
-      - V(moved) has the target host the parties alone. There is no way back from there.
-      - V(verified) compares the target with what was proven, at the offset of that time.
-      - V(purged) purges the copies that are left on the source, which is disconnected for a moment.
-      - V(withdrawn) takes back a move that has not come to V(moved). The source hosts the parties alone again, and
-        the target's copies are purged.
+      - V(onboarded) connects the target, clears the onboarding flags, and compares again.
+      - V(moved) makes the target the only host of the parties. There is no rollback afterwards.
+      - V(verified) compares the target with the verified import, at its offset.
+      - V(purged) purges the remaining copies on the source, which is disconnected briefly.
+      - V(withdrawn) rolls back a move before V(moved). The source becomes the only host of the parties, and the
+        target's copies are purged.
     type: str
     choices: [proposed, activated, exported, imported, onboarded, moved, verified, purged, withdrawn]
     required: true
   path:
     description:
-      - Base name of the move's files, without ending. The folder has to exist.
+      - Base name of the move's files, without ending. The folder must exist.
       - The journal is O(path) with the ending C(.parties.json), the snapshots are in the folder C(.parties). They hold
-        contract payloads and belong on an encrypted disk. Delete them when the migration is proven.
+        contract payloads. Use an encrypted disk, and delete them when the migration is accepted.
     type: path
     required: true
   parties:
     description:
-      - Ids of the parties to move. All movable parties of the source when it is not set. Parties whose move has begun
-        are always among them.
+      - Ids of the parties to move. Default is all movable parties of the source. Parties whose move has begun are
+        always included.
     type: list
     elements: str
   exclude:
     description:
-      - Ids of parties to leave with the source.
+      - Ids of parties that do not move.
     type: list
     elements: str
     default: []
   parallel:
     description:
-      - Number of calls at a time, where the order does not matter.
+      - Number of parallel calls, where the order does not matter.
     type: int
     default: 8
   quiet_timeout:
@@ -81,7 +82,7 @@ options:
     default: 60.0
   wait_timeout:
     description:
-      - Seconds to wait until the synchronizer shows a change. The flags take about a minute to be cleared.
+      - Seconds to wait until a change is visible on the synchronizer. Clearing the flags takes about a minute.
     type: float
     default: 300.0
 """
@@ -110,33 +111,33 @@ parties:
   elements: str
 stages:
   description:
-    - Where each of them stood before this step, told by its mapping on the synchronizer.
+    - Stage of each party before this step, read from its mapping on the synchronizer.
     - V(source), V(proposed), V(onboarding), V(both) or V(target).
   returned: always
   type: dict
 held:
-  description: Whether the target must not be connected, since parties whose contracts are not proven are hosted on it.
+  description: Whether the target must not be connected, because it hosts parties whose contracts are not verified.
   returned: always
   type: bool
 waiting:
-  description: Parties that came too late for the move that is going on. Run it once more for them.
+  description: Parties that were created too late for the current move. Run it again for them.
   returned: with states proposed and activated
   type: list
   elements: str
 contracts:
-  description: Number of contracts that were proven.
+  description: Number of verified contracts.
   returned: with state verified, and with state imported when something was imported
   type: int
 digest:
-  description: Order-free digest over their ids.
+  description: Order-independent digest of their ids.
   returned: with state verified, and with state imported when something was imported
   type: str
 namespaces:
-  description: The namespaces of the parties, each with the number of its parties.
+  description: Namespaces of the parties, with the number of their parties.
   returned: with state verified
   type: dict
 target_offset:
-  description: Ledger end of the target at which they were compared.
+  description: Ledger end of the target at the comparison.
   returned: with state imported when something was imported
   type: int
 exported:
@@ -155,17 +156,17 @@ onboarded:
   type: list
   elements: str
 moved:
-  description: Parties that were taken off the source.
+  description: Parties that were removed from the source.
   returned: with state moved
   type: list
   elements: str
 withdrawn:
-  description: Parties that were given back to the source alone.
+  description: Parties whose only host is the source again.
   returned: with state withdrawn
   type: list
   elements: str
 purged:
-  description: Number of contracts that were purged.
+  description: Number of purged contracts.
   returned: with states purged and withdrawn
   type: int
 """

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_ping
-short_description: Prove that a participant can transact
+short_description: Ping a participant
 version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Lets the participant send a transaction to itself, or to another participant, on a synchronizer, and fails
-    when no answer comes.
-  - It needs everything that a real transaction needs, which is connection, keys that can sign, topology and vetted packages.
+  - Sends a ping transaction from the participant to itself, or to another participant, on a synchronizer. Fails when
+    there is no response.
+  - A ping requires the same as any transaction, namely connection, signing keys, topology and vetted packages.
 extends_documentation_fragment:
   - ledgerops.canton._participant
   - ledgerops.canton._attributes
@@ -22,12 +22,12 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Nothing is sent in check mode; only the connection to the synchronizer is looked at.
+    details: Nothing is sent in check mode; only the connection to the synchronizer is checked.
   diff_mode:
     support: N/A
   idempotent:
     support: full
-    details: A ping creates and archives a contract of its own; nothing of it stays.
+    details: A ping creates and archives its own contract; nothing remains.
 options:
   synchronizer:
     description:
@@ -36,17 +36,17 @@ options:
     required: true
   target:
     description:
-      - Admin party of the participant to ping. The participant itself when it is not set.
+      - Admin party of the participant to ping. Default is the participant itself.
     type: str
   ping_timeout:
     description:
-      - Seconds to wait for the answer.
+      - Seconds to wait for the response.
     type: int
     default: 30
 """
 
 EXAMPLES = r"""
-- name: Prove that the new participant can transact
+- name: Ping the new participant
   ledgerops.canton.participant_ping:
     endpoint: 10.0.0.6:5022
     synchronizer: new
@@ -54,15 +54,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 success:
-  description: Whether the answer came. Not returned in check mode, where nothing is sent.
+  description: Whether there was a response. Not returned in check mode, where nothing is sent.
   returned: success, not in check mode
   type: bool
 millis:
-  description: Milliseconds that the transaction took.
+  description: Duration of the transaction in milliseconds.
   returned: success, not in check mode
   type: int
 responder:
-  description: Admin party that answered.
+  description: Admin party that responded.
   returned: success, not in check mode
   type: str
 """

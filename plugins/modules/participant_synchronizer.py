@@ -7,14 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: participant_synchronizer
-short_description: Connect, disconnect or register a synchronizer on a participant
+short_description: Connect, disconnect or register a synchronizer at a participant
 version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Brings one synchronizer of a participant, or all of them, into the wanted connection state and proves it by
-    the node's own list.
-  - A disconnect can first wait until nothing is in flight, so that no transaction is cut off.
+  - Sets the connection state of one synchronizer of a participant, or of all, and verifies it in the node's own list.
+  - A disconnect can first wait until nothing is in flight, so that no transaction is interrupted.
 extends_documentation_fragment:
   - ledgerops.canton._participant
   - ledgerops.canton._attributes
@@ -29,27 +28,27 @@ attributes:
 options:
   synchronizer:
     description:
-      - Alias of the synchronizer on this participant; a logical or physical id is accepted too.
-      - When it is left out with O(state=disconnected), all synchronizers are disconnected.
+      - Alias of the synchronizer on this participant, or its logical or physical id.
+      - When not set with O(state=disconnected), all synchronizers are disconnected.
     type: str
   state:
     description:
-      - V(connected) and V(disconnected) are states of a registered synchronizer.
-      - V(registered) makes a synchronizer known by the addresses in O(sequencers) and shakes hands with it,
-        without staying connected.
+      - V(connected) connects and V(disconnected) disconnects a registered synchronizer.
+      - V(registered) registers a synchronizer with the addresses in O(sequencers) and does a handshake, without staying
+        connected.
     type: str
     choices: [connected, disconnected, registered]
     default: connected
   manual_connect:
     description:
-      - Whether the participant leaves the connection alone after a restart. Unchanged when it is not set.
+      - Whether the participant does not connect by itself after a restart. Not changed when not set.
     type: bool
   quiet_timeout:
     description:
-      - With O(state=disconnected), seconds to wait until no submission and no transaction is in flight. V(0) does
-        not look.
-      - When something is still in flight after that time, nothing is disconnected and the task fails.
-      - Canton 2.8 cannot tell what is in flight. It is given the whole time, and a warning says so.
+      - With O(state=disconnected), seconds to wait until no submission and no transaction is in flight. V(0) disables
+        the check.
+      - If something is still in flight after that time, the task fails and disconnects nothing.
+      - Canton 2.8 cannot report what is in flight. The task waits the whole time and returns a warning.
     type: float
     default: 0
   sequencers:
@@ -63,7 +62,7 @@ options:
     type: path
   wait_timeout:
     description:
-      - Seconds to wait until the synchronizer shows the change.
+      - Seconds to wait until the change is visible on the synchronizer.
     type: float
     default: 120.0
 """
@@ -76,7 +75,7 @@ EXAMPLES = r"""
     state: connected
     manual_connect: false
 
-- name: Take the old participant off its synchronizer once nothing is in flight
+- name: Disconnect the old participant when nothing is in flight
   ledgerops.canton.participant_synchronizer:
     endpoint: 10.0.0.5:5012
     synchronizer: old
@@ -87,7 +86,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 synchronizers:
-  description: All synchronizers of the participant; in check mode as they would be.
+  description: All synchronizers of the participant; in check mode their predicted state.
   returned: always
   type: list
   elements: dict

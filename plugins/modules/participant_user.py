@@ -12,9 +12,9 @@ version_added: 0.1.0
 author:
   - The ledgerops.canton authors (@ledgerops)
 description:
-  - Topology and contracts do not carry the users of a ledger API; without them applications cannot act on the new
+  - The users of a ledger API are not part of topology or contracts. Without them, applications cannot act on the new
     participant.
-  - What the target lacks is added, and what differs is made equal. Nothing is taken away from users of the target.
+  - Missing objects are added to the target, and differences are updated. Nothing is removed from users of the target.
   - Annotations are copied for the parties that both participants host.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
@@ -31,13 +31,13 @@ attributes:
 options:
   skip_users:
     description:
-      - Ids of users to leave out. The built-in V(participant_admin) is always left out.
+      - Ids of users that are not copied. The built-in V(participant_admin) is never copied.
     type: list
     elements: str
     default: []
   admin_rights:
     description:
-      - Whether the rights V(participant_admin) and V(identity_provider_admin) are copied.
+      - Whether to copy the rights V(participant_admin) and V(identity_provider_admin).
     type: bool
     default: false
 """
@@ -60,7 +60,7 @@ created:
   type: list
   elements: str
 updated:
-  description: Ids of users whose primary party, activity or annotations differed.
+  description: Ids of users whose primary party, activation or annotations differed.
   returned: always
   type: list
   elements: str
@@ -80,7 +80,7 @@ annotated:
   type: list
   elements: str
 users:
-  description: Ids of all users of the source that are to be on the target.
+  description: Ids of all source users that the target must have.
   returned: always
   type: list
   elements: str
