@@ -19,7 +19,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapp
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import PKCS8, KeyPair
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import poll
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 View = dict[str, t.Any]
 # The tag or label with the fingerprint, which every key that was made for an import has.
@@ -236,7 +236,7 @@ def _await(importer: Importer, key: Key, timeout: float, shows: t.Callable[[Key]
         seen = importer.read(key)
         return seen if shows(seen) else None
 
-    found = poll(look, timeout)
+    _reached, found = wait_for(look, timeout)
     if found is None:
         raise CantonError(
             f"{importer.provider} accepted the change of key {key.arn}, but doesn't show it after {timeout:g} seconds",

@@ -17,7 +17,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import k
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, View, Wanted
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import IMPORTABLE
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import poll
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 EXPIRED_TOKEN = "ExpiredImportTokenException"
 DELETION_DAYS = 7
@@ -130,7 +130,7 @@ class AwsImporter:
                     raise
                 return None
 
-        key = poll(look, self._wait_timeout)
+        _reached, key = wait_for(look, self._wait_timeout)
         if key is None:
             raise CantonError(
                 f"AWS KMS doesn't show key {arn} after {self._wait_timeout:g} seconds",

@@ -17,7 +17,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import a
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.attributes import DYING, Wishes
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.policy import as_text
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, Requirement
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import poll
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 View = dict[str, t.Any]
 Params = t.Mapping[str, t.Any]
@@ -342,7 +342,7 @@ def _settle(keys: Keys, arn: str, before: View, after: View, timeout: float, ask
         seen = view(keys, key, after["alias"] or before.get("alias"), asked)
         return (key, seen) if key is not None and _shows(seen, before, after) else None
 
-    settled = poll(look, timeout)
+    _reached, settled = wait_for(look, timeout)
     if settled is None:
         raise CantonError(
             f"The change of key {arn} was accepted, but doesn't show after {timeout:g} seconds",

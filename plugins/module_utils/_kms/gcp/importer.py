@@ -34,7 +34,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model im
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, PENDING, View, Wanted
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import IMPORTABLE
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import poll
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 METHOD = "RSA_OAEP_4096_SHA256_AES_256"
 _JOB_PREFIX = "ledgerops-canton-"
@@ -175,7 +175,8 @@ class GcpImporter:
         return key if key is None or key.state != IMPORT_FAILED else replace(key, state=PENDING)
 
     def _await(self, shows: t.Callable[[], bool], what: str = "") -> None:
-        if poll(lambda: shows() or None, self._wait_timeout) is None:
+        reached, _last = wait_for(shows, self._wait_timeout)
+        if not reached:
             raise CantonError(
                 f"GCP KMS isn't ready with {what or self._name} after {self._wait_timeout:g} seconds",
                 error_id="change_not_visible",

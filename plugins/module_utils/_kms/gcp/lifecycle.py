@@ -31,7 +31,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model im
     labels,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Requirement, Rotation
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import poll
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 View = dict[str, t.Any]
 Params = t.Mapping[str, t.Any]
@@ -415,7 +415,7 @@ def _await(keys: Keys, name: str, timeout: float, shows: t.Callable[[GcpKey], bo
         key = keys.find(name)
         return key if key is not None and shows(key) else None
 
-    found = poll(look, timeout)
+    _reached, found = wait_for(look, timeout)
     if found is None:
         raise CantonError(
             f"Key {keys.ring.key(name)} {what} after {timeout:g} seconds",

@@ -82,15 +82,15 @@ def is_all_of(found: Tally, manifest: Manifest) -> bool:
 def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None, report: Report = silent) -> Receipt:
     """OK of an import proves nothing: compare the contracts, and wait a little for the target's index
     (docs/canton/contracts.md#an-ok-proves-nothing)."""
-    ends: list[Offset] = []
 
-    def visible() -> bool:
-        ends.append(target.ledger_end())
-        return holds_all(target, manifest, ends[-1], report)
+    def look() -> tuple[bool, Offset]:
+        end = target.ledger_end()
+        return holds_all(target, manifest, end, report), end
 
-    if not wait_for(visible, VISIBLE_SECONDS):
-        raise difference(target, manifest, ends[-1], files)
-    receipt = Receipt(manifest.target, manifest.sha256, ends[-1], stamp())
+    _reached, (equal, end) = wait_for(look, VISIBLE_SECONDS, until=lambda found: found[0])
+    if not equal:
+        raise difference(target, manifest, end, files)
+    receipt = Receipt(manifest.target, manifest.sha256, end, stamp())
     if files is not None:
         files.write_receipt(receipt)
     return receipt

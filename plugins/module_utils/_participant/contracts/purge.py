@@ -11,6 +11,7 @@ Contract ids are held in memory here: an archived contract can only be told from
 
 from __future__ import annotations
 
+import operator
 import typing as t
 from dataclasses import dataclass
 
@@ -236,8 +237,8 @@ def _prove(target: Participant, store: str, plan: Plan) -> None:
     def active() -> set[str]:
         return _active(target, plan.parties, target.ledger_end(), store)
 
-    if not wait_for(lambda: not (active() & wanted), VISIBLE_SECONDS):
-        left = active() & wanted
+    _reached, left = wait_for(lambda: active() & wanted, VISIBLE_SECONDS, until=operator.not_)
+    if left:
         raise CantonError(
             f"{len(left)} of {len(wanted)} contracts are still active on the {target.label} after their purge, first {min(left)}",
             error_id="contracts_not_purged",

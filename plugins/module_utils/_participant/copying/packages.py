@@ -105,7 +105,8 @@ def _prove(
             hint="Look at the node's log, then run again.",
         )
     proof = target.proof_store(store)
-    if not wait_for(lambda: vetted <= target.vetted_packages(proof, target_uid), seconds):
+    reached, _last = wait_for(lambda: vetted <= target.vetted_packages(proof, target_uid), seconds)
+    if not reached:
         raise CantonError(
             f"The {target.label} does not show all the packages as vetted within {seconds:g} s",
             error_id="packages_not_vetted",

@@ -120,7 +120,8 @@ class V0(LedgerAdmin):
 
         2.8 has no service that tells release and protocol versions: it is what lacks the one of 2.10.
         """
-        found = wait_for(self._initialized, self.admin.endpoint.ready_timeout) or self._status()
+        _reached, initialized = wait_for(self._initialized, self.admin.endpoint.ready_timeout)
+        found = initialized or self._status()
         if found.initialized:
             return found
         known = self.admin.read(IDENTITY)
@@ -167,7 +168,9 @@ class V0(LedgerAdmin):
         if rpc in (STATUS, OLD_STATUS, IDENTITY):
             return False
         try:
-            ready = wait_for(lambda: self.admin.once(OLD_STATUS).HasField("success"), self.admin.endpoint.ready_timeout)
+            ready, _last = wait_for(
+                lambda: self.admin.once(OLD_STATUS).HasField("success"), self.admin.endpoint.ready_timeout
+            )
         except CantonError as exc:
             return self._status_is_late(exc)
         if not ready:

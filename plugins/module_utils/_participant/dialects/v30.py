@@ -97,7 +97,8 @@ class V30(OwnIdentity, LedgerAdmin):
     def identity(self) -> Identity:
         """Who this is. A node that is only starting is waited for; one that waits for an operator is told as it is
         (docs/canton/identity-and-start.md#status-of-a-node)."""
-        status = wait_for(self._settled_status, self.admin.endpoint.ready_timeout) or self._status()
+        _settled, found = wait_for(self._settled_status, self.admin.endpoint.ready_timeout)
+        status = found or self._status()
         if status.HasField("not_initialized"):
             waiting = status.not_initialized
             known = self.admin.read(TOPOLOGY + "IdentityInitializationService/GetId")

@@ -285,7 +285,8 @@ def initialize_like(participant: V30, wanted: t.Sequence[Wanted], old: OldIdenti
 
 
 def _await(participant: V30, seconds: float) -> None:
-    if not wait_for(lambda: participant.identity().initialized, seconds):
+    reached, _last = wait_for(lambda: participant.identity().initialized, seconds)
+    if not reached:
         raise CantonError(
             f"The {participant.label} has identity and topology but is not initialised after {seconds:g} seconds",
             error_id="not_initialized",
@@ -330,7 +331,7 @@ def _send_registration(participant: V30, item: Wanted, known: t.Collection[str])
             hint="Import the old key into the KMS (kms_key_material) and name that KMS key. No identity was given to the node.",
             details={"kms_key_id": item.kms_key_id, "fingerprint": answer.fingerprint},
         )
-    shown = wait_for(
+    _reached, shown = wait_for(
         lambda: registered(participant.own_keys(), replace(item, fingerprint=answer.fingerprint)), SHOWN_SECONDS
     )
     if shown is None:
@@ -358,7 +359,7 @@ def _give_id(participant: V30, identifier: str, namespace: str) -> None:
     if participant.identity().uid:
         return
     participant.init_id(identifier, namespace)
-    uid = wait_for(lambda: participant.identity().uid, SHOWN_SECONDS)
+    _reached, uid = wait_for(lambda: participant.identity().uid, SHOWN_SECONDS)
     if uid != f"{identifier}::{namespace}":
         raise CantonError(
             f"The {participant.label} shows the identity {uid or 'nothing'} after it was given {identifier}::{namespace}",
@@ -402,7 +403,8 @@ def _load(participant: V30, old: OldIdentity) -> None:
 
 
 def _shown(participant: V30, look: t.Callable[[], bool], what: str) -> None:
-    if not wait_for(look, SHOWN_SECONDS):
+    reached, _last = wait_for(look, SHOWN_SECONDS)
+    if not reached:
         raise CantonError(
             f"The {participant.label} took the {what} but does not list it",
             error_id="topology_not_effective",

@@ -12,6 +12,7 @@ release (docs/canton/keys.md#the-namespace-key-cannot-be-rotated).
 
 from __future__ import annotations
 
+import operator
 import typing as t
 from dataclasses import dataclass
 
@@ -160,9 +161,10 @@ def _map(participant: V30, uid: str, keys: t.Sequence[Key], seconds: float) -> N
             if {key.fingerprint for key in participant.owner_keys(store, uid)} != asked
         ]
 
-    if not wait_for(lambda: not missing(), seconds):
+    _reached, left = wait_for(missing, seconds, until=operator.not_)
+    if left:
         raise CantonError(
-            f"The new key mapping of the {participant.label} was accepted, but does not show in {', '.join(missing())} after "
+            f"The new key mapping of the {participant.label} was accepted, but does not show in {', '.join(left)} after "
             f"{seconds:g} seconds",
             error_id="mapping_not_effective",
             hint="The keys that were used before are still in force. Look whether the synchronizer is healthy, then run again: it carries on.",

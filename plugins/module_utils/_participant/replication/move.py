@@ -241,15 +241,12 @@ class Move:
 
         Equal, not only all: one more on the target is one that was archived on the source since.
         """
-        found: list[Comparison] = []
-
-        def equal() -> bool:
-            found.append(self._compare_once(parties))
-            return found[-1].equal(self.store)
-
-        if not wait_for(equal, VISIBLE_SECONDS):
-            raise self._difference(parties, found[-1])
-        return found[-1]
+        equal, found = wait_for(
+            lambda: self._compare_once(parties), VISIBLE_SECONDS, until=lambda found: found.equal(self.store)
+        )
+        if not equal:
+            raise self._difference(parties, found)
+        return found
 
     def _compare_once(self, parties: t.Sequence[str]) -> Comparison:
         end = self.source.ledger_end()

@@ -199,7 +199,8 @@ def _activate(move: Move, stands: Standings, todo: t.Sequence[str]) -> None:
     synchronizers.wait_until_quiet(move.source, item, move.options.quiet_seconds)
     for party in todo:
         move.source.add_transactions(move.store, [signed[party]], EFFECTIVE_SECONDS)
-        if not wait_for(partial(_hosted_by_both, move, party), move.options.seconds):
+        reached, _last = wait_for(partial(_hosted_by_both, move, party), move.options.seconds)
+        if not reached:
             raise CantonError(
                 f"The hosting of {short(party)} by both was accepted, but the synchronizer does not show it after {move.options.seconds:g} s",
                 error_id="not_effective",

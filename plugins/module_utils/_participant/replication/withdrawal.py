@@ -150,7 +150,8 @@ def _purge(
         standing = participant.active_contracts(parties, participant.ledger_end())
         return not any(item.contract_id in purged for item in standing)
 
-    if not wait_for(gone, VISIBLE_SECONDS):
+    reached, _last = wait_for(gone, VISIBLE_SECONDS)
+    if not reached:
         raise CantonError(
             f"The {participant.label} still shows contracts that it was told to purge",
             error_id="contracts_not_purged",

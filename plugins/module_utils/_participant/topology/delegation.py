@@ -130,7 +130,8 @@ def load(
     def in_force() -> bool:
         return delegation_state(source, target, delegation.namespace, delegation.target, synchronizer).complete
 
-    if not wait_for(in_force, seconds):
+    reached, _last = wait_for(in_force, seconds)
+    if not reached:
         raise CantonError(
             f"The delegation of {delegation.namespace[:12]}… to {delegation.target[:12]}… was accepted, but the synchronizer does not list it",
             error_id="delegation_not_effective",

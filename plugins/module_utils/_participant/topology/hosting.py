@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import operator
 import typing as t
 from collections import Counter
 from dataclasses import dataclass
@@ -53,9 +54,11 @@ def authorize_until(
     while left:
         if unsent:
             refuse_failed(send(unsent), what)
-        if wait_for(lambda: not missing()[0], min(LOST_AFTER_SECONDS, remaining)):
+        reached, (left, unsent) = wait_for(
+            missing, min(LOST_AFTER_SECONDS, remaining), until=lambda found: not found[0]
+        )
+        if reached:
             return
-        left, unsent = missing()
         remaining -= LOST_AFTER_SECONDS
         if left and remaining <= 0:
             raise CantonError(
@@ -242,12 +245,6 @@ def host_parties(
     missing = dict(wanted)
     again: list[str] = []
 
-    def all_there() -> bool:
-        missing_now = missing_hostings(target, store, wanted, replaceable)
-        missing.clear()
-        missing.update(missing_now)
-        return not missing
-
     remaining = seconds
     while missing:
         errors = target.host_parties(store, list(missing.values()), parallel)
@@ -258,7 +255,12 @@ def host_parties(
         ]
         if failures:
             raise _cannot_host(failures[0], len(failures), len(missing))
-        if wait_for(all_there, min(LOST_AFTER_SECONDS, remaining)):
+        reached, missing = wait_for(
+            lambda: missing_hostings(target, store, wanted, replaceable),
+            min(LOST_AFTER_SECONDS, remaining),
+            until=operator.not_,
+        )
+        if reached:
             break
         remaining -= LOST_AFTER_SECONDS
         if remaining <= 0:

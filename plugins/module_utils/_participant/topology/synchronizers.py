@@ -79,19 +79,21 @@ def wait_until_quiet(participant: Participant, item: Synchronizer, seconds: floa
 
     A node that cannot count (Canton 2.8) is given the whole time; the answer is a warning that says so, or nothing.
     """
-    counts: list[int | None] = []
+    polls = 0
 
-    def quiet() -> bool:
-        counts.append(participant.in_flight(item.id))
-        return counts[-1] is None or counts[-QUIET_POLLS:] == [0] * QUIET_POLLS
+    def quiet(count: int | None) -> bool:
+        nonlocal polls
+        polls = polls + 1 if count == 0 else 0
+        return count is None or polls == QUIET_POLLS
 
-    if not wait_for(quiet, seconds):
+    reached, count = wait_for(lambda: participant.in_flight(item.id), seconds, until=quiet)
+    if not reached:
         raise CantonError(
-            f"The {participant.label} still has {counts[-1]} submissions or transactions in flight on {item.alias} after {seconds:g} s",
+            f"The {participant.label} still has {count} submissions or transactions in flight on {item.alias} after {seconds:g} s",
             error_id="in_flight",
             hint="Stop the applications that submit to it, wait for the confirmation and mediator time-outs, and run again.",
         )
-    if counts[-1] is not None:
+    if count is not None:
         return ""
     time.sleep(seconds)
     return (
@@ -107,11 +109,11 @@ def set_connected(participant: Participant, alias: str, connected: bool, seconds
     else:
         participant.disconnect(alias)
 
-    def reached() -> bool:
-        item = find(participant, alias)
+    def is_so(item: Synchronizer) -> bool:
         return item.connected == connected and (item.healthy or not connected)
 
-    if not wait_for(reached, seconds):
+    reached, _last = wait_for(lambda: find(participant, alias), seconds, until=is_so)
+    if not reached:
         raise CantonError(
             f"The {participant.label} was told to {'connect' if connected else 'disconnect'} {alias}, "
             f"but does not show it within {seconds:g} s",
@@ -123,7 +125,8 @@ def set_connected(participant: Participant, alias: str, connected: bool, seconds
 def wait_until_settled(participant: Participant, item: Synchronizer, seconds: float) -> None:
     """Wait until a synchronizer has what was hosted and vetted while its participant was away
     (docs/canton/migration.md#canton-2-hosts-parties-while-disconnected)."""
-    if not wait_for(lambda: participant.settled(item.id), seconds):
+    reached, _last = wait_for(lambda: participant.settled(item.id), seconds)
+    if not reached:
         raise CantonError(
             f"The {participant.label} is connected to {item.alias}, which does not show all its hostings and vettings within {seconds:g} s",
             error_id="topology_not_pushed",

@@ -62,7 +62,8 @@ def undelegate(
         state = delegation.delegation_state(source, target, namespace, target_key.fingerprint, synchronizer)
         return state == delegation.DelegationState(False, False, False)
 
-    if not wait_for(gone, seconds):
+    reached, _last = wait_for(gone, seconds)
+    if not reached:
         raise CantonError(
             f"The removal of the delegation of {namespace[:12]}… was accepted, but the synchronizer still lists it",
             error_id="delegation_still_effective",
