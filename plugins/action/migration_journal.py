@@ -23,8 +23,9 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = {}
         for _attempt in range(ATTEMPTS):
             result = self._execute_module(module_args=arguments, task_vars=task_vars)
+            # Only the refusal of a lock that is held has its owner.
             owner = (result.get("lock") or {}).get("owner")
-            if result.get("error_id") != "locked" or not owner or not is_gone(owner):
+            if not owner or not is_gone(owner):
                 break
             arguments["dead_owners"] = [*arguments["dead_owners"], owner]
         return result

@@ -81,7 +81,8 @@ class ActionModule(ActionBase):
                 found = self._transfer(arguments, variables)
             except Lost as exc:
                 found = {"failed": True, "msg": str(exc), "error_id": "connection_lost", "hint": AGAIN}
-            running = found.get("running") if found.get("error_id") == "transfer_running" else None
+            # Only the refusal of a lock that is held names a transfer that is running.
+            running = found.get("running")
             if not isinstance(running, dict):
                 break
             self._say(

@@ -2,9 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one exception that leaves this collection's own code on a foreseen failure."""
+"""The exception that leaves this collection's own code on a foreseen failure, and those of its kinds that several rooms catch.
+
+An error that code distinguishes is a class; ``error_id`` is for the user of the module and for machines.
+"""
 
 from __future__ import annotations
+
+import typing as t
 
 
 class CantonError(Exception):
@@ -16,6 +21,9 @@ class CantonError(Exception):
     ``details`` are further values for machines (never payloads, tokens or keys).
     """
 
+    # The error id of a class that has one of its own
+    ID: t.ClassVar[str] = ""
+
     def __init__(
         self,
         message: str,
@@ -26,7 +34,7 @@ class CantonError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.error_id = error_id
+        self.error_id = error_id or self.ID
         self.hint = hint
         self.retryable = retryable
         self.details = details or {}
@@ -36,6 +44,19 @@ class CantonError(Exception):
             self.message if not self.error_id or self.error_id in self.message else f"{self.message} [{self.error_id}]"
         )
         return f"{text}. {self.hint}" if self.hint and not text.endswith(".") else f"{text} {self.hint}".rstrip()
+
+    def restated(self, message: str | None = None, hint: str | None = None, **details: object) -> CantonError:
+        """This error with another message or hint, or with more details: its class, id and retryability stay."""
+        new = CantonError.__new__(type(self))
+        CantonError.__init__(
+            new,
+            self.message if message is None else message,
+            self.error_id,
+            self.hint if hint is None else hint,
+            self.retryable,
+            {**self.details, **details},
+        )
+        return new
 
 
 class DependencyMissing(CantonError):
@@ -49,3 +70,82 @@ class DependencyMissing(CantonError):
             "set ansible_python_interpreter to that interpreter, often '{{ ansible_playbook_python }}'.",
         )
         self.library = library
+
+
+# -- the connection to a node -----------------------------------------------------------------------------------------
+
+
+class ConnectionFailed(CantonError):
+    """The node cannot be used at all: no other call to it will succeed either."""
+
+
+class Unreachable(ConnectionFailed):
+    ID = "unreachable"
+
+
+class NotAuthenticated(ConnectionFailed):
+    ID = "UNAUTHENTICATED"
+
+
+class NotPermitted(ConnectionFailed):
+    ID = "PERMISSION_DENIED"
+
+
+class NoReflection(ConnectionFailed):
+    ID = "no_reflection"
+
+
+class NotOffered(CantonError):
+    """The node's release or configuration lacks an RPC, a message, or an ability."""
+
+    ID = "not_offered"
+
+
+# -- what a node answers ----------------------------------------------------------------------------------------------
+
+
+class Redacted(CantonError):
+    """The node refused and returned neither an error id nor a reason."""
+
+    ID = "redacted"
+
+
+class MappingExists(CantonError):
+    """A topology write that changes nothing: the mapping is in force already."""
+
+
+class MappingGone(CantonError):
+    """A topology removal that changes nothing: no such mapping is in force."""
+
+
+class TransactionExists(CantonError):
+    """The node has this signed topology transaction already (Canton 2)."""
+
+
+class SigningRefused(CantonError):
+    """The node has no key that may sign this topology transaction."""
+
+
+class PartyHasContracts(CantonError):
+    """The node hosts active contracts of a party whose hosting is to be removed."""
+
+
+class PartiesUnknown(CantonError):
+    """The ledger API does not know one of the parties."""
+
+
+class OnboardingUnknown(CantonError):
+    """The node does not see the hosting yet whose onboarding flag it is to clear."""
+
+
+class StoreNotEncrypted(CantonError):
+    """No KMS key encrypts the node's key store."""
+
+
+class DarWithoutContent(CantonError):
+    """A node has the packages of a DAR but not its file (Canton 2, when it was uploaded through the ledger API)."""
+
+    ID = "dar_without_content"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="Give the DAR file to ledgerops.canton.participant_package in files.")

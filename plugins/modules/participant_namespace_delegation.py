@@ -290,10 +290,8 @@ def _standing(
     """What the file already holds, if it is what would be written. Signing anew need not give the same bytes."""
     try:
         found = delegation_file.read_signed(delegation_file.read_own_file(path), source, path)
-    except CantonError as exc:
-        if exc.error_id.startswith("delegation_file_") or exc.error_id == "release_lines":
-            return None
-        raise
+    except delegation_file.DelegationFileUnusable:
+        return None
     asked = (namespace, key.key.fingerprint, key.written_for)
     return found if (found.namespace, found.target_key, found.written_for) == asked else None
 

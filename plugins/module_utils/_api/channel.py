@@ -22,7 +22,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors 
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import translate
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    DependencyMissing,
+    NoReflection,
+    NotOffered,
+)
 
 try:
     import grpc
@@ -208,8 +213,8 @@ class Api:
         while True:
             try:
                 return attempt()
-            except CantonError as exc:
-                if exc.error_id != "not_offered" or self.endpoint.descriptors_file:
+            except NotOffered:
+                if self.endpoint.descriptors_file:
                     raise
                 if time.monotonic() >= deadline or self.starting is None or not self._starts(rpc, self.starting):
                     raise
@@ -244,9 +249,8 @@ class Api:
             except grpc.RpcError as exc:
                 if exc.code() != grpc.StatusCode.UNIMPLEMENTED:
                     raise self._translate(exc, "reflection") from exc
-        raise CantonError(
+        raise NoReflection(
             f"{self.endpoint.at_start()} does not describe its API: gRPC reflection is not served there",
-            error_id="no_reflection",
             hint="Check that the address is the one of the API; where a proxy strips reflection, give a descriptor set in api_descriptors.",
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
 
 try:
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -167,8 +167,7 @@ class Descriptors:
 
 
 def missing(owner: str, what: str, name: str) -> CantonError:
-    return CantonError(
+    return NotOffered(
         f"{owner} has no {what}",
-        error_id="not_offered",
         hint=f"It is offered by {offered_by(name)}. Check that the endpoint is the one meant (admin API or ledger API) and its release.",
     )

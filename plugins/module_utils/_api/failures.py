@@ -12,9 +12,40 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import declare, missing
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    MappingExists,
+    MappingGone,
+    NotAuthenticated,
+    NotPermitted,
+    OnboardingUnknown,
+    PartiesUnknown,
+    PartyHasContracts,
+    Redacted,
+    SigningRefused,
+    StoreNotEncrypted,
+    TransactionExists,
+    Unreachable,
+)
 
 REDACTED = "An error occurred. Please contact the operator"
+
+# The error ids of nodes that code distinguishes; Canton 2 has other ids for some (docs/canton/canton-2.md#answers-that-mean-done).
+ANSWERS: dict[str, type[CantonError]] = {
+    Redacted.ID: Redacted,
+    "TOPOLOGY_MAPPING_ALREADY_EXISTS": MappingExists,
+    "TOPOLOGY_NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE": MappingGone,
+    "NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE": MappingGone,
+    "DUPLICATE_TOPOLOGY_TRANSACTION": TransactionExists,
+    "TOPOLOGY_UNAUTHORIZED_TRANSACTION": SigningRefused,
+    "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE": SigningRefused,
+    "NO_APPROPRIATE_SIGNING_KEY_IN_STORE": SigningRefused,
+    "TOPOLOGY_DISABLE_PARTY_WITH_ACTIVE_CONTRACTS": PartyHasContracts,
+    "DISABLE_PARTY_WITH_ACTIVE_CONTRACTS_REQUIRES_FORCE": PartyHasContracts,
+    "PARTIES_NOT_KNOWN_ON_LEDGER": PartiesUnknown,
+    "PARTY_ONBOARDING_CLEARANCE_MISSING_MAPPING": OnboardingUnknown,
+    "NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR": StoreNotEncrypted,
+}
 
 _rpc = declare(
     "ledgerops.rpc.declared",
@@ -25,6 +56,11 @@ _rpc = declare(
         "RequestInfo": {"request_id": (1, "string")},
     },
 )
+
+
+def answer_error(message: str, error_id: str, hint: str = "", **more: t.Any) -> CantonError:
+    """The error of the class that fits a node's error id."""
+    return ANSWERS.get(error_id, CantonError)(message, error_id, hint, **more)
 
 
 def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endpoint: Endpoint) -> CantonError:
@@ -44,24 +80,22 @@ def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endp
         error.details.update(details)
         return error
     if name == "UNAUTHENTICATED":
-        return CantonError(
+        return NotAuthenticated(
             f"{endpoint.at_start()} did not accept the credentials ({short_rpc})",
-            "UNAUTHENTICATED",
-            "Give a valid token (token or token_file); an expired one is refused in the same way, and a node takes no token "
+            hint="Give a valid token (token or token_file); an expired one is refused in the same way, and a node takes no token "
             "that lives longer than its max-token-lifetime.",
             details=details,
         )
     if name == "PERMISSION_DENIED":
-        return CantonError(
+        return NotPermitted(
             f"{endpoint.at_start()} denies {short_rpc} to this token",
-            "PERMISSION_DENIED",
-            "Use a token with admin rights on this API.",
+            hint="Use a token with admin rights on this API.",
             details=details,
         )
     if text.startswith(REDACTED):
-        return CantonError(
-            f"{endpoint.at_start()} refused {short_rpc} ({name}) and keeps the reason to itself",
-            error_id or "redacted",
+        return answer_error(
+            f"{endpoint.at_start()} refused {short_rpc} ({name}) and returned a redacted error",
+            error_id or Redacted.ID,
             _where_to_look(text, trace),
             details=details,
         )
@@ -78,7 +112,7 @@ def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endp
     retryable = name == "UNAVAILABLE"
     if trace:
         cause = f"{cause}, trace id {trace}"
-    return CantonError(
+    return answer_error(
         f"{endpoint.at_start()} refused {short_rpc}: {cause}", error_id or name, retryable=retryable, details=details
     )
 
@@ -116,10 +150,9 @@ def _where_to_look(text: str, trace: str) -> str:
 
 def _unreachable(text: str, endpoint: Endpoint, details: dict[str, object]) -> CantonError:
     found, remedy, passing = _diagnose(endpoint)
-    return CantonError(
-        f"Cannot speak to {endpoint.where()}: {found or text}",
-        "unreachable",
-        remedy,
+    return Unreachable(
+        f"Cannot connect to {endpoint.where()}: {found or text}",
+        hint=remedy,
         retryable=passing,
         details=details,
     )

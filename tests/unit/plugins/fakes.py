@@ -30,7 +30,7 @@ from unit.plugins.samples import (
     synchronizer,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     ActiveContract,
@@ -358,7 +358,7 @@ class Fake:
         if self.purge_breaks is not None:
             self.purge_breaks -= 1
             if self.purge_breaks < 0:
-                raise CantonError("the node went away", error_id="unreachable")
+                raise Unreachable("the node went away")
         self.contracts = [item for item in self.contracts if item.contract_id not in contract_ids]
         self.end += 1
 

@@ -22,6 +22,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     Manifest,
     Receipt,
     SnapshotFiles,
+    SnapshotUnusable,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.transfer import Task
@@ -160,9 +161,7 @@ def _ids(target: Participant, manifest: Manifest, files: SnapshotFiles, proven: 
     """What the snapshot holds: by its file, or, when that is gone, by what the target showed when its import was proven."""
     try:
         files.check(manifest, target.read_record)
-    except CantonError as exc:
-        if exc.error_id not in ("snapshot_missing", "snapshot_damaged"):
-            raise
+    except SnapshotUnusable:
         return proven if proven is not None and _is_of(proven, manifest) else None
     return {item.contract_id for item in files.contracts(target.read_record)}
 

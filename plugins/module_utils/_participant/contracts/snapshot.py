@@ -50,9 +50,9 @@ class SnapshotReader:
                 chunk = self._gunzip.unconsumed_tail
                 self._records()
         except zlib.error as exc:
-            raise _damaged("it is not a valid gzip stream") from exc
+            raise SnapshotDamaged("it is not a valid gzip stream") from exc
         if self._gunzip.unused_data:
-            raise _damaged("something follows its end")
+            raise SnapshotDamaged("something follows its end")
 
     def _records(self) -> None:
         position = 0
@@ -67,9 +67,9 @@ class SnapshotReader:
     def finish(self) -> str:
         """The sha256 of all that was fed; raises unless the gzip stream came to its own end at a record border."""
         if not self._gunzip.eof:
-            raise _damaged("it ends before its end")
+            raise SnapshotDamaged("it ends before its end")
         if self._buffer:
-            raise _damaged("its last record is cut")
+            raise SnapshotDamaged("its last record is cut")
         return self._hash.hexdigest()
 
 
@@ -80,19 +80,29 @@ def _varint(buffer: bytearray, position: int) -> tuple[int, int | None]:
         byte = buffer[index]
         value |= (byte & 0x7F) << shift
         if value > MAX_RECORD_BYTES:
-            raise _damaged("a record claims an impossible length")
+            raise SnapshotDamaged("a record claims an impossible length")
         if byte < 0x80:
             return value, index + 1
         shift += 7
     return 0, None
 
 
-def _damaged(why: str) -> CantonError:
-    return CantonError(
-        f"The snapshot is damaged: {why}",
-        error_id="snapshot_damaged",
-        hint="Nothing was sent to the target. Delete the file and its manifest and export again.",
-    )
+class SnapshotUnusable(CantonError):
+    """There is no whole snapshot under this path."""
+
+
+class SnapshotMissing(SnapshotUnusable):
+    ID = "snapshot_missing"
+
+
+class SnapshotDamaged(SnapshotUnusable):
+    ID = "snapshot_damaged"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The snapshot is damaged: {why}",
+            hint="Nothing was sent to the target. Delete the file and its manifest, and export again.",
+        )
 
 
 @dataclass(frozen=True)
@@ -198,9 +208,8 @@ class SnapshotFiles:
                         return
                     yield chunk
         except FileNotFoundError as exc:
-            raise CantonError(
+            raise SnapshotMissing(
                 f"There is no snapshot {self.data}",
-                error_id="snapshot_missing",
                 hint="Export first, or name the path that was exported to.",
             ) from exc
         except OSError as exc:
@@ -215,19 +224,19 @@ class SnapshotFiles:
                 counter.add(on_record(record))
             except Exception as exc:
                 # It was readable when it was exported, and its hash is known only at the end.
-                raise _damaged("one of its records cannot be read") from exc
+                raise SnapshotDamaged("one of its records cannot be read") from exc
 
         reader = SnapshotReader(take)
         for chunk in self.chunks():
             reader.feed(chunk)
             if reader.bytes > manifest.bytes:
-                raise _damaged(f"it is longer than the {manifest.bytes} bytes of its manifest")
+                raise SnapshotDamaged(f"it is longer than the {manifest.bytes} bytes of its manifest")
         if reader.bytes != manifest.bytes:
-            raise _damaged(f"it has {reader.bytes} bytes and its manifest says {manifest.bytes}")
+            raise SnapshotDamaged(f"it has {reader.bytes} bytes and its manifest says {manifest.bytes}")
         if reader.finish() != manifest.sha256:
-            raise _damaged("its sha256 is not that of its manifest")
+            raise SnapshotDamaged("its sha256 is not that of its manifest")
         if not counter.tally().same_contracts(manifest.tally()):
-            raise _damaged("its contracts are not those of its manifest")
+            raise SnapshotDamaged("its contracts are not those of its manifest")
 
     def contracts(self, on_record: t.Callable[[bytes], ActiveContract]) -> list[ActiveContract]:
         """All contracts of the snapshot; only for naming differences, since it holds them in memory."""

@@ -33,7 +33,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     Manifest,
     Receipt,
     SnapshotFiles,
+    SnapshotMissing,
     SnapshotReader,
+    SnapshotUnusable,
     follow,
     watch,
 )
@@ -104,10 +106,8 @@ def current_export(source: Participant, move: Move, files: SnapshotFiles, report
         return None
     try:
         check_snapshot(files, manifest, source, report)
-    except CantonError as exc:
-        if exc.error_id in ("snapshot_damaged", "snapshot_missing"):
-            return None
-        raise
+    except SnapshotUnusable:
+        return None
     end = source.ledger_end()
     if end != manifest.offset and not reference(source, move, end, report).same_contracts(manifest.tally()):
         return None
@@ -271,8 +271,7 @@ def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], sto
         named = CONTRACT_ID.search(exc.message)
         for said, hint in REFUSED_CONTRACTS.items():
             if said in exc.message:
-                details = {**exc.details, **({"contract": named[1]} if named else {})}
-                raise CantonError(exc.message, exc.error_id, hint, details=details) from exc
+                raise exc.restated(hint=hint, **({"contract": named[1]} if named else {})) from exc
         raise
 
 
@@ -372,9 +371,8 @@ class Task:
     def manifest(self) -> Manifest:
         found = self.files().read_manifest()
         if found is None:
-            raise CantonError(
+            raise SnapshotMissing(
                 f"There is no snapshot {self.base}.acs.gz with a manifest",
-                error_id="snapshot_missing",
                 hint="Export first, or name the path that was exported to.",
             )
         refuse_other_pair(found, self.source.identity().uid if self.source else None, self.target.identity().uid)

@@ -11,7 +11,12 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import PKCS8, KeyPair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import (
+    PKCS8,
+    ExportRefused,
+    KeyPair,
+    KeyUnknown,
+)
 
 PREVIEW_LINE = "canton.features.enable-preview-commands = true"
 
@@ -69,22 +74,21 @@ def refusal(exc: CantonError, label: str, fingerprint: str) -> CantonError:
     (docs/canton/keys.md#exporting-a-key-pair)."""
     text = exc.message
     if "preview is enabled" in text:
-        return CantonError(
+        return ExportRefused(
             f"The {label} does not give out private keys: its preview commands are off",
             error_id="preview_commands_off",
             hint=f"Set {PREVIEW_LINE} in its configuration and restart it, then run again. Take the line away and restart it as "
             "soon as the keys are imported: while it is there, whoever reaches the admin API can read all private keys.",
         )
     if "does not support exporting" in text:
-        return CantonError(
+        return ExportRefused(
             f"The {label} keeps its keys in a KMS, which gives no private key back",
             error_id="keys_in_kms",
             hint="Its keys are in a KMS already: register them with the new node by their ids there, or migrate by delegation.",
         )
     if "no private key found" in text:
-        return CantonError(
+        return KeyUnknown(
             f"The {label} has no private key {fingerprint}",
-            error_id="key_unknown",
             hint="Name a key that ledgerops.canton.participant_info lists, by its whole fingerprint.",
         )
     return exc

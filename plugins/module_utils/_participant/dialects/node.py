@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     ActiveContract,
     IdentityProvider,
@@ -66,7 +66,7 @@ class LedgerAdmin:
 
     def _status_is_late(self, exc: CantonError) -> bool:
         """Whether a refused status means a node that is starting; any trouble but a service that is missing is raised."""
-        if exc.error_id != "not_offered":
+        if not isinstance(exc, NotOffered):
             raise exc
         names = " ".join(self.admin.services)
         return "com.digitalasset.canton." in names and "com.daml.ledger.api." not in names

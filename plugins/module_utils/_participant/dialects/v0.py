@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from contextlib import suppress
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
@@ -22,7 +23,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper impo
     unwrap_delegation,
     unwrap_repair_contract,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    DarWithoutContent,
+    MappingExists,
+    TransactionExists,
+    Unreachable,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.dar_file import main_package
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.exported_key import (
     read_pair,
@@ -34,7 +41,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dial
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
-    MAPPING_ALREADY_EXISTS,
     MEMORY_STORAGE,
     ActiveContract,
     Dar,
@@ -70,8 +76,6 @@ SLOW_SECONDS = 300.0  # calls that wait for a domain, as in Canton 3
 
 AUTHORIZED_STORE = "Authorized"  # its name in the API
 MEMBER_PREFIX = "PAR::"
-# Two answers of the topology manager that mean: done (docs/canton/canton-2.md#answers-that-mean-done).
-TRANSACTION_EXISTS = "DUPLICATE_TOPOLOGY_TRANSACTION"
 PERMISSIONS = {1: "submission", 2: "confirmation", 3: "observation"}  # the weaker, the higher; 4 is none at all
 BOTH, FROM, TO = 1, 2, 3
 ADD = 0
@@ -233,9 +237,9 @@ class V0(LedgerAdmin):
             try:
                 answer = self.admin.once(CONNECTIVITY + "GetDomainId", domain_alias=alias)
                 self._asked_ids[alias] = answer.domain_id
-            except CantonError as exc:
-                if exc.error_id == "unreachable":  # the node itself, not the domain
-                    raise
+            except Unreachable:  # the node itself, not the domain
+                raise
+            except CantonError:
                 self._asked_ids[alias] = ""
         return self._asked_ids[alias]
 
@@ -300,8 +304,10 @@ class V0(LedgerAdmin):
             answer = self.admin.repeatable(
                 CONNECTIVITY + "ConnectDomain", deadline=SLOW_SECONDS, domain_alias=alias, retry=False
             )
+        except Unreachable:
+            raise
         except CantonError as exc:
-            if exc.error_id == "unreachable" or not self._wants_agreement(alias):
+            if not self._wants_agreement(alias):
                 raise
             raise self._agreement_missing(alias) from exc
         if not answer.connected_successfully:
@@ -443,7 +449,7 @@ class V0(LedgerAdmin):
         listed = self.admin.read(VAULT + "ListPublicKeys", filter_fingerprint=key.fingerprint)
         if not any(_key(item.public_key, "").fingerprint == key.fingerprint for item in listed.public_keys):
             self.admin.write(VAULT + "ImportPublicKey", public_key=key.public_key, name=key.name)
-        try:
+        with suppress(MappingExists):
             self.admin.write(
                 WRITE + "AuthorizeNamespaceDelegation",
                 authorization={"change": "Add"},
@@ -451,9 +457,6 @@ class V0(LedgerAdmin):
                 fingerprint_of_authorized_key=key.fingerprint,
                 is_root_delegation=False,
             )
-        except CantonError as exc:
-            if exc.error_id != MAPPING_ALREADY_EXISTS:
-                raise
 
     def remove_delegation(self, namespace: str, key: Key) -> None:
         """Sign, with this node's keys, that the delegation to ``key`` is over."""
@@ -477,11 +480,8 @@ class V0(LedgerAdmin):
     def add_transactions(self, store: str, signed: t.Sequence[bytes]) -> None:
         """Load transactions that others signed, in this order, into the node's own store; known ones are a no-op."""
         for raw in signed:
-            try:
+            with suppress(TransactionExists):
                 self.admin.repeatable(WRITE + "AddSignedTopologyTransaction", serialized=raw)
-            except CantonError as exc:
-                if exc.error_id != TRANSACTION_EXISTS:
-                    raise
 
     # -- topology: parties ----------------------------------------------------------------------------------------
 
@@ -584,10 +584,8 @@ class V0(LedgerAdmin):
     def download_dar(self, main: str) -> bytes:
         answer = self.admin.read(PACKAGES + "GetDar", hash=self._dar_hash(main))
         if not answer.data:
-            raise CantonError(
-                f"The {self.label} has the packages of DAR {answer.name or main} but not its file: it was uploaded through the ledger API",
-                error_id="dar_without_content",
-                hint="Upload the DAR file by hand: give it to ledgerops.canton.participant_package in files.",
+            raise DarWithoutContent(
+                f"The {self.label} has the packages of DAR {answer.name or main} but not its file: it was uploaded through the ledger API"
             )
         return bytes(answer.data)
 

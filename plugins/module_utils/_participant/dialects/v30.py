@@ -15,7 +15,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper impo
     unwrap,
     unwrap_active_contract,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.exported_key import (
     read_pair,
     refusal,
@@ -128,9 +128,9 @@ class V30(OwnIdentity, LedgerAdmin):
                 synchronizer={"id": synchronizer},
                 freshness_bound={"seconds": ANY_AGE_SECONDS},
             )
-        except CantonError as exc:
-            if exc.error_id == "unreachable":
-                raise
+        except Unreachable:
+            raise
+        except CantonError:
             return None
         return float(answer.timestamp.seconds + answer.timestamp.nanos / 1e9)
 

@@ -11,11 +11,16 @@ them there (docs/canton/canton-2.md#vault).
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    MappingExists,
+    Redacted,
+    StoreNotEncrypted,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
     ADD,
     CRYPTO,
@@ -30,15 +35,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dial
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
-    MAPPING_ALREADY_EXISTS,
     Key,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
     encryption_enum,
     signing_enum,
 )
-
-NOT_ENCRYPTED = ("NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR", "redacted")
 
 
 def _usages(usage: t.Iterable[str]) -> list[str]:
@@ -95,10 +97,8 @@ class OwnIdentity:
         """The KMS key that encrypts the node's own key store; None when the store is not encrypted (docs/canton/keys.md#wrapper-key)."""
         try:
             return str(self.admin.read(VAULT + "GetWrapperKeyId").wrapper_key_id)
-        except CantonError as exc:
-            if exc.error_id in NOT_ENCRYPTED:
-                return None
-            raise
+        except (StoreNotEncrypted, Redacted):
+            return None
 
     def _public(self, kind: str, public: t.Any, name: str, kms_key_id: str) -> Key:
         return key_of(self.admin.message(CRYPTO + "PublicKey")(**{kind: public}), name, kms_key_id)
@@ -176,11 +176,8 @@ class OwnIdentity:
 
     def _authorize_again(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
         """The same; that it is there already is no error."""
-        try:
+        with suppress(MappingExists):
             self._authorize(mapping, change)
-        except CantonError as exc:
-            if exc.error_id != MAPPING_ALREADY_EXISTS:
-                raise
 
     def _stored(self, base_query: dict[str, t.Any], namespace: str) -> t.Iterator[tuple[Message, Message, bytes]]:
         """Stored transactions: the signed one, what it says, and its bytes (docs/canton/topology.md#lists-carry-no-signatures)."""

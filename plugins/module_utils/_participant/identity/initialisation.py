@@ -16,7 +16,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, ConnectionFailed
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     OPERATORS_TURN,
@@ -310,9 +310,9 @@ def _send_registration(participant: V30, item: Wanted, known: t.Collection[str])
             answer = participant.register_kms_signing_key(item.kms_key_id, item.name, item.usage)
         else:
             answer = participant.register_kms_encryption_key(item.kms_key_id, item.name)
+    except ConnectionFailed:
+        raise
     except CantonError as exc:
-        if exc.error_id in ("unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED"):
-            raise
         # A node tells nobody why: its answer is redacted, or a bare text about its key store
         # (docs/canton/keys.md#registering-a-kms-key, docs/canton/keys.md#a-public-key-is-stored-once).
         raise CantonError(

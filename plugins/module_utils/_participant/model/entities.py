@@ -20,7 +20,6 @@ MEMORY_STORAGE = "memory_storage"
 BUILTIN_DAR_PREFIXES = ("canton-builtin-admin-workflow", "AdminWorkflows")  # docs/canton/packages.md#built-in-dars
 # What only an operator can give a node that waits (docs/canton/identity-and-start.md#status-of-a-node)
 OPERATORS_TURN = ("id", "node_topology")
-MAPPING_ALREADY_EXISTS = "TOPOLOGY_MAPPING_ALREADY_EXISTS"  # the answer to a topology write that changes nothing
 ADMIN_USER = "participant_admin"  # cannot be created (docs/canton/ledger-api.md#the-user-participant_admin)
 
 

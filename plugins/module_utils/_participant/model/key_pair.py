@@ -9,7 +9,19 @@ from __future__ import annotations
 import typing as t
 from dataclasses import InitVar, dataclass
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+
 PKCS8 = "pkcs8"
+
+
+class ExportRefused(CantonError):
+    """The node exports no private key at all: its configuration forbids it, or its keys are in a KMS."""
+
+
+class KeyUnknown(CantonError):
+    """The node has no key with this fingerprint."""
+
+    ID = "key_unknown"
 
 
 class _Hidden:

@@ -19,7 +19,7 @@ import typing as t
 import zipfile
 from contextlib import contextmanager
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DarWithoutContent
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, private_file, stamp
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
@@ -263,9 +263,7 @@ def _write_dars(participant: Participant, archive: zipfile.ZipFile) -> Values:
             continue
         try:
             payload = participant.download_dar(dar.main)
-        except CantonError as exc:
-            if exc.error_id != "dar_without_content":
-                raise
+        except DarWithoutContent as exc:
             lacking[dar.main] = exc.message
             continue
         archive.writestr(zipfile.ZipInfo(DARS + dar.main), payload)
@@ -277,7 +275,7 @@ def load(path: str) -> Dossier:
     with opened(path) as archive:
         values = json.loads(archive.read(MAIN))
         if values["version"] != VERSION:
-            raise unreadable(path, f"its version is {values['version']}, not {VERSION}")
+            raise DossierUnreadable(path, f"its version is {values['version']}, not {VERSION}")
         return Dossier(**values)
 
 
@@ -290,33 +288,36 @@ def opened(path: str, why: str = "it is damaged, or no dossier") -> t.Iterator[z
     except CantonError:
         raise
     except FileNotFoundError as exc:
-        raise CantonError(
+        raise DossierMissing(
             f"There is no dossier {path} on the host that runs the module",
-            error_id="dossier_missing",
             hint="Write it with ledgerops.canton.participant_dossier where its participant can be reached, and copy it here.",
         ) from exc
     except PermissionError as exc:
         raise file_error(path, "read", exc) from exc
     except Exception as exc:
-        raise unreadable(path, why) from exc
+        raise DossierUnreadable(path, why) from exc
 
 
-def unreadable(path: str, why: str) -> CantonError:
-    return CantonError(
-        f"The dossier {path} cannot be used: {why}",
-        error_id="dossier_unreadable",
-        hint="Write it again with the participant_dossier of this release of the collection, and copy it again.",
-    )
+class DossierMissing(CantonError):
+    ID = "dossier_missing"
+
+
+class DossierUnreadable(CantonError):
+    ID = "dossier_unreadable"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"The dossier {path} cannot be used: {why}",
+            hint="Write it again with the participant_dossier of this release of the collection, and copy it again.",
+        )
 
 
 def standing(path: str) -> Dossier | None:
     """The dossier that is there; one that is damaged counts as none."""
     try:
         return load(path)
-    except CantonError as exc:
-        if exc.error_id in ("dossier_missing", "dossier_unreadable"):
-            return None
-        raise
+    except (DossierMissing, DossierUnreadable):
+        return None
 
 
 def refuse_another(path: str, found: Dossier, uid: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DarWithoutContent
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     ActiveContract,
@@ -91,7 +91,7 @@ class RecordedParticipant:
         try:
             return dossier.built(kind, value)
         except (TypeError, KeyError, ValueError) as exc:
-            raise dossier.unreadable(self._path, "another release of the collection has written it") from exc
+            raise dossier.DossierUnreadable(self._path, "another release of the collection has written it") from exc
 
     def _own(self, participant: str, what: str) -> None:
         """A dossier tells of its own participant; everybody else's is too much to carry."""
@@ -193,11 +193,7 @@ class RecordedParticipant:
     def download_dar(self, main: str) -> bytes:
         lacking = self._of("dar_files", "lacking")
         if main in lacking:
-            raise CantonError(
-                lacking[main],
-                error_id="dar_without_content",
-                hint="Upload the DAR file by hand: give it to ledgerops.canton.participant_package in files.",
-            )
+            raise DarWithoutContent(lacking[main])
         with dossier.opened(self._path, f"the file of DAR {main} is damaged") as archive:
             if dossier.DARS + main not in archive.namelist():
                 raise self._lacks(f"the file of DAR {main}", "dar_files")
@@ -246,4 +242,4 @@ class RecordedParticipant:
                 if item.stakeholders & wanted:
                     yield item
         if passed != expected:
-            raise dossier.unreadable(self._path, f"it has {passed} of {expected} contracts")
+            raise dossier.DossierUnreadable(self._path, f"it has {passed} of {expected} contracts")

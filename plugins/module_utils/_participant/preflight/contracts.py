@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import typing as t
+from contextlib import suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import PartiesUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import throughput
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
@@ -28,7 +29,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
 
 BYTES_PER_CONTRACT = 4096  # to be free on disk, compressed; generous (docs/canton/performance.md#size-of-a-snapshot)
 SHOWN_CONTRACTS = 3
-PARTIES_UNKNOWN = "PARTIES_NOT_KNOWN_ON_LEDGER"
 
 
 def check_contracts(
@@ -101,11 +101,8 @@ def _count(numbers: dict[str, int], parties: t.Iterable[str]) -> None:
 
 def _contract_ids(participant: Participant, parties: t.Collection[str]) -> set[str]:
     """Ids of the active contracts of these parties; nothing for parties that the participant has never heard of."""
-    try:
+    with suppress(PartiesUnknown):
         return {item.contract_id for item in participant.active_contracts(parties, participant.ledger_end())}
-    except CantonError as exc:
-        if exc.error_id != PARTIES_UNKNOWN:
-            raise
     # It refuses all of them for one that it does not know.
     found: set[str] = set()
     if len(parties) > 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, ConnectionFailed
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
@@ -19,7 +19,6 @@ KEY_IMPORT, ENVELOPE = "key_import", "envelope"
 METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
 
 # Trouble with the connection itself: no finding about the migration, and nothing more can be read.
-CONNECTION_TROUBLE = ("unreachable", "UNAUTHENTICATED", "PERMISSION_DENIED", "no_reflection")
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,8 @@ class Examination:
         """Run a check; a refusal inside it becomes a finding, trouble with the connection ends the examination."""
         try:
             return check(*arguments)
+        except ConnectionFailed:
+            raise
         except CantonError as exc:
-            if exc.error_id in CONNECTION_TROUBLE:
-                raise
             self.error(exc.error_id or "refused", exc.message, exc.hint)
             return None

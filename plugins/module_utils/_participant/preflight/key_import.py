@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import read_users
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
@@ -19,6 +18,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Synchronizer,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import (
+    ExportRefused,
+    KeyUnknown,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import takes
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
     contracts as preflight_contracts,
@@ -167,11 +170,9 @@ def _check_export(exam: Examination, source: V30, ours: Identity) -> None:
     """Asked for a key that nobody has, a node says whether it would give any out (docs/canton/keys.md#exporting-a-key-pair)."""
     try:
         source.export_key_pair(NO_KEY, max(ours.protocol_versions))
-    except CantonError as exc:
-        if exc.error_id == "key_unknown":
-            return
-        if exc.error_id not in ("preview_commands_off", "keys_in_kms"):
-            raise
+    except KeyUnknown:
+        return
+    except ExportRefused as exc:
         exam.error("key_import_not_exportable", exc.message, exc.hint)
 
 

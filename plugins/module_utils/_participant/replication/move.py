@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
@@ -357,17 +357,15 @@ class Comparison:
 
 def _replicating(participant: Participant) -> V30:
     if participant.MAJOR < 3:
-        raise CantonError(
+        raise NotOffered(
             f"The {participant.label} runs Canton {participant.MAJOR}, where parties can't be moved on one domain this way",
-            error_id="not_offered",
             hint="Migrate to another domain (the other method), or after an upgrade to Canton 3.5.",
         )
     found = t.cast("V30", participant)
     lacks = found.lacks_for_replication()
     if lacks:
-        raise CantonError(
+        raise NotOffered(
             f"The {found.label} can't move parties on one synchronizer: its API lacks {', '.join(lacks)}",
-            error_id="not_offered",
             hint="That takes Canton 3.5 on both sides. Upgrade, or migrate to another synchronizer.",
         )
     return found

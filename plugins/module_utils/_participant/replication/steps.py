@@ -18,11 +18,13 @@ import time
 import typing as t
 from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, OnboardingUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import make_folder, private_file, stamp
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
+    SnapshotMissing,
+    SnapshotUnusable,
     follow,
     watch,
 )
@@ -50,7 +52,6 @@ EFFECTIVE_SECONDS = 30  # for a transaction that is only delayed by the synchron
 ACTIVATION_SECONDS = 60  # the export looks for a moment that has passed already
 CLEARANCE_SECONDS = 20
 WORKFLOW_PREFIX = "kms-migration"
-NOT_YET = "PARTY_ONBOARDING_CLEARANCE_MISSING_MAPPING"  # a target that has just come back may not have it yet
 LONGEST_PAUSE = 5.0
 
 
@@ -272,10 +273,8 @@ def _exported(move: Move, party: str) -> bool:
         return False
     try:
         files.check(manifest, move.source.read_record)
-    except CantonError as exc:
-        if exc.error_id in ("snapshot_damaged", "snapshot_missing"):
-            return False
-        raise
+    except SnapshotUnusable:
+        return False
     return True
 
 
@@ -337,9 +336,8 @@ def ensure_imported(move: Move) -> Outcome:
 def _checked(move: Move, party: str) -> Manifest:
     manifest = move.journal.files(party).read_manifest()
     if manifest is None or not _exported(move, party):
-        raise CantonError(
+        raise SnapshotMissing(
             f"There is no whole snapshot of {short(party)} in {move.journal.folder}",
-            error_id="snapshot_missing",
             hint="Run state exported first.",
         )
     return manifest
@@ -412,7 +410,8 @@ def _clear(move: Move, parties: t.Sequence[str]) -> None:
             try:
                 answer = move.target.clear_onboarding(party, move.store, begin, CLEARANCE_SECONDS)
             except CantonError as exc:
-                if exc.error_id != NOT_YET and not exc.retryable:
+                # A target that has just been connected again may not see the hosting yet.
+                if not isinstance(exc, OnboardingUnknown) and not exc.retryable:
                     raise
                 last = exc
                 continue

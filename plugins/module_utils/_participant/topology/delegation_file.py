@@ -34,6 +34,10 @@ VERSION = 1
 Values = dict[str, t.Any]
 
 
+class DelegationFileUnusable(CantonError):
+    """The JSON is damaged, not of this kind, or of another version of the format or of Canton."""
+
+
 @dataclass(frozen=True)
 class TargetKey:
     """The key that a namespace is to be delegated to. ``written_for``: see ``written_for`` of the dialects."""
@@ -167,13 +171,13 @@ def read_signed(values: t.Any, reader: Participant, where: str) -> SignedChain:
 def _checked(values: t.Any, kind: str, reader: Participant, where: str, texts: t.Sequence[str]) -> Values:
     """The object, if it is one of this kind whose texts are all there, and for this major release of Canton."""
     if not isinstance(values, dict) or values.get("format") != kind:
-        raise CantonError(
+        raise DelegationFileUnusable(
             f"{where} is no {kind.rpartition('canton ')[2]} of this collection",
             error_id="delegation_file_foreign",
             hint="A target's key is written by state key_exported, a signed delegation by state signed.",
         )
     if values.get("version") != VERSION:
-        raise CantonError(
+        raise DelegationFileUnusable(
             f"{where} has version {values.get('version')}; this release of the collection reads version {VERSION}",
             error_id="delegation_file_version",
             hint="Write it with the same release of the collection as it is read with.",
@@ -182,7 +186,7 @@ def _checked(values: t.Any, kind: str, reader: Participant, where: str, texts: t
     if not all(isinstance(values.get(name), str) for name in texts) or not isinstance(written_for, (int, type(None))):
         raise _damaged(where, "it is not complete")
     if values.get("canton") != reader.MAJOR:
-        raise CantonError(
+        raise DelegationFileUnusable(
             f"{where} is from Canton {values.get('canton')}, and the {reader.label} runs Canton {reader.MAJOR}",
             error_id="release_lines",
             hint="Delegations are valid within one major release only.",
@@ -197,8 +201,8 @@ def _sound(where: str, read: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any
         raise _damaged(where, "its content cannot be read") from exc
 
 
-def _damaged(where: str, why: str) -> CantonError:
-    return CantonError(
+def _damaged(where: str, why: str) -> DelegationFileUnusable:
+    return DelegationFileUnusable(
         f"{where} cannot be used: {why}",
         error_id="delegation_file_damaged",
         hint="Bring the file over again, or have it written again.",

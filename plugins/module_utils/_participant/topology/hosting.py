@@ -11,9 +11,13 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    MappingExists,
+    Redacted,
+    SigningRefused,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    MAPPING_ALREADY_EXISTS,
     Host,
     Hosting,
 )
@@ -22,21 +26,18 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 
+def failures_of(
+    errors: t.Iterable[CantonError | None], done: tuple[type[CantonError], ...] = (MappingExists,)
+) -> list[CantonError]:
+    """The errors of many calls that matter; ``done`` ones had nothing to change, and retryable ones are sent again."""
+    return [error for error in errors if error is not None and not isinstance(error, done) and not error.retryable]
+
+
 def refuse_failed(errors: t.Iterable[CantonError | None], what: str) -> None:
-    """Refuse if any of many calls failed for good; one that was done before, or may be sent again, is no failure."""
-    failures = [
-        error
-        for error in errors
-        if error is not None and error.error_id != MAPPING_ALREADY_EXISTS and not error.retryable
-    ]
+    """Raise the first of the errors that matter."""
+    failures = failures_of(errors)
     if failures:
-        first = failures[0]
-        raise CantonError(
-            f"{len(failures)} parties {what}. First error: {first.message}",
-            first.error_id,
-            first.hint,
-            details=first.details,
-        )
+        raise failures[0].restated(f"{len(failures)} parties {what}. First error: {failures[0].message}")
 
 
 def authorize_until(
@@ -76,12 +77,7 @@ HAVE_IT_DELEGATED = (
     "(role: kms_migration_root_holder or kms_migration_signed_delegations), or exclude these parties."
 )
 # Errors that mostly mean: the keys of this node may not sign for the party.
-UNSIGNED = (
-    "redacted",
-    "TOPOLOGY_UNAUTHORIZED_TRANSACTION",
-    "TOPOLOGY_NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
-    "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
-)
+UNSIGNED = (Redacted, SigningRefused)
 LOST_AFTER_SECONDS = 10.0  # an accepted mapping that is not listed by then is taken for lost and sent again
 
 
@@ -248,11 +244,7 @@ def host_parties(
     remaining = seconds
     while missing:
         errors = target.host_parties(store, list(missing.values()), parallel)
-        failures = [
-            error
-            for error in errors
-            if error is not None and error.error_id != MAPPING_ALREADY_EXISTS and not error.retryable
-        ]
+        failures = failures_of(errors)
         if failures:
             raise _cannot_host(failures[0], len(failures), len(missing))
         reached, missing = wait_for(
@@ -275,14 +267,9 @@ def host_parties(
 
 def _cannot_host(error: CantonError, failed: int, asked: int) -> CantonError:
     hint = error.hint
-    if error.error_id in UNSIGNED:
+    if isinstance(error, UNSIGNED):
         hint = (
             "Most often the delegation of the namespace is missing on this synchronizer, or a KMS key of the target cannot sign "
             "(disabled, or without permission kms:Sign): check both. " + hint
         )
-    return CantonError(
-        f"{failed} of {asked} parties could not be hosted. First error: {error.message}",
-        error.error_id,
-        hint,
-        details=error.details,
-    )
+    return error.restated(f"{failed} of {asked} parties could not be hosted. First error: {error.message}", hint)

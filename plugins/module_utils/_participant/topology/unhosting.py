@@ -9,25 +9,21 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    MappingExists,
+    MappingGone,
+    PartyHasContracts,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
-    MAPPING_ALREADY_EXISTS,
     Hosting,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting, synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
-
-# Answers that mean: done.
-DONE = (
-    MAPPING_ALREADY_EXISTS,
-    "TOPOLOGY_NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE",
-    "NO_CORRESPONDING_ACTIVE_TX_TO_REVOKE",
-)
-HAS_CONTRACTS = ("TOPOLOGY_DISABLE_PARTY_WITH_ACTIVE_CONTRACTS", "DISABLE_PARTY_WITH_ACTIVE_CONTRACTS_REQUIRES_FORCE")
 
 
 @dataclass(frozen=True)
@@ -104,9 +100,7 @@ def unhost(
                 hint="Look at the target's connection to the synchronizer, then run again: what is removed is skipped.",
             )
         errors = _send(target, uid, store, left, parallel)
-        failures = [
-            error for error in errors if error is not None and error.error_id not in DONE and not error.retryable
-        ]
+        failures = hosting.failures_of(errors, (MappingExists, MappingGone))
         if failures:
             raise _cannot_unhost(target, failures[0], len(failures), len(left.parties))
         wait_for(lambda: not hosted(target, uid, store, parties).parties, min(hosting.LOST_AFTER_SECONDS, remaining))
@@ -130,21 +124,18 @@ def _send(target: Participant, uid: str, store: str, left: Hosted, parallel: int
 
 def _cannot_unhost(target: Participant, error: CantonError, failed: int, asked: int) -> CantonError:
     hint = error.hint
-    if error.error_id in HAS_CONTRACTS:
+    if isinstance(error, PartyHasContracts):
         hint = (
             "Purge the contracts that were imported first (participant_acs_transfer with state purged). If the target has transacted "
             "with the party, there is no way back: migrate in the other direction with playbooks/migrate_from_kms.yml."
         )
-    elif error.error_id in hosting.UNSIGNED:
+    elif isinstance(error, hosting.UNSIGNED):
         hint = (
             f"The keys of the {target.label} do not suffice: the owner of the party's namespace has to sign, or the delegation of the "
             "namespace is missing on this synchronizer. " + hint
         )
-    return CantonError(
-        f"The hosting of {failed} of {asked} parties could not be removed. First error: {error.message}",
-        error.error_id,
-        hint,
-        details=error.details,
+    return error.restated(
+        f"The hosting of {failed} of {asked} parties could not be removed. First error: {error.message}", hint
     )
 
 

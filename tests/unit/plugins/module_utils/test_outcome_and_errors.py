@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    DarWithoutContent,
+    DependencyMissing,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 
 
@@ -23,6 +27,16 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import O
 )
 def test_text_for_people(error: CantonError, text: str) -> None:
     assert str(error) == text
+
+
+def test_restated_error_is_the_same_in_other_words() -> None:
+    error = DarWithoutContent("There is no file")
+    error.retryable, error.details = True, {"dar": "a"}
+    again = error.restated("2 DARs have no file", number=2)
+    assert type(again) is DarWithoutContent and again.retryable
+    assert (again.message, again.error_id, again.hint) == ("2 DARs have no file", "dar_without_content", error.hint)
+    assert again.details == {"dar": "a", "number": 2} and error.details == {"dar": "a"}
+    assert again.restated(hint="Do this.").args == ("2 DARs have no file",)
 
 
 def test_missing_library() -> None:

@@ -15,10 +15,24 @@ from unit.plugins.module_utils._api.server import SAY, Node, error_info, request
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import ANSWERS
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    NotAuthenticated,
+    NotOffered,
+    NotPermitted,
+    Redacted,
+    Unreachable,
+)
 
 REDACTED = "An error occurred. Please contact the operator and inquire about the request <no-correlation-id> with tid "
 Code = grpc.StatusCode
+
+
+@pytest.mark.parametrize("error_id", sorted(ANSWERS))
+def test_answers_that_code_distinguishes(node: Node, error_id: str) -> None:
+    error = answer(node, Code.FAILED_PRECONDITION, f"{error_id}(9,0a1b): no", error_info(error_id))
+    assert (type(error), error.error_id) == (ANSWERS[error_id], error_id)
 
 
 def answer(node: Node, code: grpc.StatusCode, text: str, *details: Any, **options: Any) -> CantonError:
@@ -82,28 +96,34 @@ def test_trace_id(node: Node, details: tuple[Any, ...], trace: str) -> None:
 @pytest.mark.parametrize("code", [Code.INVALID_ARGUMENT, Code.INTERNAL, Code.UNIMPLEMENTED])
 def test_redacted(node: Node, code: grpc.StatusCode, tid: str, details: tuple[Any, ...], hint: str) -> None:
     error = answer(node, code, REDACTED + tid, *details)
-    assert error.error_id == "redacted"
-    assert f"refused Demo/Say ({code.name}) and keeps the reason to itself" in error.message
+    assert error.error_id == "redacted" and isinstance(error, Redacted)
+    assert f"refused Demo/Say ({code.name}) and returned a redacted error" in error.message
     assert hint in error.hint and "log" in error.hint
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "hint"),
+    ("code", "kind", "message", "hint"),
     [
-        (Code.UNAUTHENTICATED, "did not accept the credentials", "token"),
-        (Code.PERMISSION_DENIED, "denies Demo/Say to this token", "admin rights"),
+        (Code.UNAUTHENTICATED, NotAuthenticated, "did not accept the credentials", "token"),
+        (Code.PERMISSION_DENIED, NotPermitted, "denies Demo/Say to this token", "admin rights"),
     ],
 )
 @pytest.mark.parametrize("text", ["no", REDACTED + "<no-tid>"])
-def test_credentials(node: Node, code: grpc.StatusCode, message: str, hint: str, text: str) -> None:
+def test_credentials(
+    node: Node, code: grpc.StatusCode, kind: type[CantonError], message: str, hint: str, text: str
+) -> None:
     error = answer(node, code, text, token="very-secret")
-    assert error.error_id == code.name and message in error.message and hint in error.hint
+    assert (type(error), error.error_id) == (kind, code.name) and message in error.message and hint in error.hint
     assert "very-secret" not in str(error) + repr(error.details)
 
 
 def test_unimplemented_by_a_node_that_describes_it(node: Node) -> None:
     error = answer(node, Code.UNIMPLEMENTED, "Method not found: " + SAY)
-    assert error.error_id == "not_offered" and error.details["grpc_code"] == "UNIMPLEMENTED"
+    assert (
+        isinstance(error, NotOffered)
+        and error.error_id == "not_offered"
+        and error.details["grpc_code"] == "UNIMPLEMENTED"
+    )
     assert "admin API or ledger API" in error.hint
 
 
@@ -130,4 +150,8 @@ def test_names_and_addresses_keep_their_capitals() -> None:
     with pytest.raises(CantonError) as caught:
         Api(Endpoint("Node.Example", "source's ledger API", ready_timeout=0.0)).read(SAY)
     error = caught.value
-    assert error.error_id == "unreachable" and "the source's ledger API at Node.Example" in error.message
+    assert (
+        isinstance(error, Unreachable)
+        and error.error_id == "unreachable"
+        and "the source's ledger API at Node.Example" in error.message
+    )

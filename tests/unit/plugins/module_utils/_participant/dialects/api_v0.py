@@ -12,7 +12,7 @@ from typing import Any, Union
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Descriptors
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
 from sandbox import wire
 from sandbox.release import release
@@ -58,7 +58,7 @@ class FakeApi:
 
     def _call(self, rpc: str, fields: dict[str, Any]) -> list[Any]:
         if not self.has_rpc(rpc):
-            raise CantonError(f"no RPC {rpc}", error_id="not_offered")
+            raise NotOffered(f"no RPC {rpc}")
         request_class, response_class = self._line.method(rpc)
         request, method = request_class(**fields), rpc.rpartition("/")[2]
         self.asked.append((method, request))

@@ -19,6 +19,7 @@ from unit.plugins.module_utils._participant.dialects.api_v0 import (
     Node,
 )
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Hosting, Key
@@ -107,7 +108,7 @@ def test_removal_of_a_delegation() -> None:
 @pytest.mark.parametrize(("code", "told"), [("TOPOLOGY_MAPPING_ALREADY_EXISTS", False), ("redacted", True)])
 def test_removal_that_is_there_is_done(code: str, told: bool) -> None:
     speaker, api = canton_3()
-    api.answers["Authorize"] = CantonError("no", code)
+    api.answers["Authorize"] = answer_error("no", code)
     try:
         speaker.remove_delegation(NAMESPACE, key(speaker))
     except CantonError as exc:

@@ -25,7 +25,12 @@ from unit.plugins.module_utils._participant.dialects.api_v0 import (
     vetting,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    MappingExists,
+    TransactionExists,
+    Unreachable,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_identity import OwnIdentity
@@ -212,7 +217,7 @@ def test_domain_that_was_never_connected_has_no_id() -> None:
 
 
 def test_node_that_went_away_is_no_silent_domain() -> None:
-    gone = CantonError("gone", error_id="unreachable")
+    gone = Unreachable("gone")
     with pytest.raises(CantonError, match="gone"):
         ids(domains({"domain_alias": "da"}, stores=(DOMAIN,), GetDomainId=gone))
 
@@ -388,8 +393,8 @@ def test_delegation_is_signed_for_a_key_that_the_node_knows(listed: list[str], i
 def test_what_is_there_is_done() -> None:
     key = own(signing(OTHER))[0]
     there = Node(
-        AuthorizeNamespaceDelegation=CantonError("there", error_id="TOPOLOGY_MAPPING_ALREADY_EXISTS"),
-        AddSignedTopologyTransaction=CantonError("there", error_id="DUPLICATE_TOPOLOGY_TRANSACTION"),
+        AuthorizeNamespaceDelegation=MappingExists("there"),
+        AddSignedTopologyTransaction=TransactionExists("there"),
     )
     there.speaker.authorize_delegation(NAMESPACE, key)
     there.speaker.add_transactions(DOMAIN, [b"one", b"two"])
@@ -475,7 +480,7 @@ def test_hostings_by_party_store_and_participant() -> None:
 
 
 def test_host_parties() -> None:
-    there = CantonError("there", error_id="TOPOLOGY_MAPPING_ALREADY_EXISTS")
+    there = MappingExists("there", "TOPOLOGY_MAPPING_ALREADY_EXISTS")
     node = Node(AuthorizePartyToParticipant=lambda request: there if request.party == BOB else {})
     wanted = [Hosting(ALICE, 1, (Host(UID, "observation"),)), Hosting(BOB, 1, (Host(UID, "submission"),))]
     assert node.speaker.host_parties(DOMAIN, wanted, 4) == [None, there]

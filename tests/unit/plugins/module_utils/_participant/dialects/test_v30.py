@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from unit.plugins.module_utils._participant.dialects.api_v0 import Answer, FakeApi
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
 LINES = pytest.mark.parametrize("line", ["3.5", "3.4"])
@@ -42,6 +42,6 @@ def test_time_of_a_synchronizer(line: str) -> None:
 def test_no_time_is_no_trouble_and_no_node_is() -> None:
     refused, _api = node("3.5", FetchTime=CantonError("no", "DEADLINE_EXCEEDED"))
     assert refused.last_time("da::1220") is None
-    gone, _api = node("3.5", FetchTime=CantonError("no", "unreachable"))
+    gone, _api = node("3.5", FetchTime=Unreachable("no"))
     with pytest.raises(CantonError):
         gone.last_time("da::1220")

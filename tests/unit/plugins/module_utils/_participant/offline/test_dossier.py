@@ -28,7 +28,11 @@ from unit.plugins.samples import (
     synchronizer,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    DarWithoutContent,
+    Unreachable,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Identity,
@@ -161,7 +165,7 @@ def test_without_a_ledger_api_there_are_no_users_and_contracts(path: str) -> Non
 
 def test_a_dar_without_a_file_says_so_when_it_is_needed(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(_self: Fake, main: str) -> bytes:
-        raise CantonError(f"There is no file of {main}", error_id="dar_without_content")
+        raise DarWithoutContent(f"There is no file of {main}")
 
     monkeypatch.setattr(Fake, "download_dar", none)
     found = written(path, old_participant())
@@ -238,7 +242,7 @@ def test_the_file_is_private_and_replaced_as_a_whole(path: str, monkeypatch: pyt
     before = Path(path).read_bytes()
 
     def breaks(_self: Fake, _main: str) -> bytes:
-        raise CantonError("gone", error_id="unreachable")
+        raise Unreachable("gone")
 
     monkeypatch.setattr(Fake, "download_dar", breaks)
     assert refused(lambda: written(path, old_participant())).error_id == "unreachable"

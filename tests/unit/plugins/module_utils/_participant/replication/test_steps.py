@@ -24,7 +24,7 @@ from unit.plugins.samples import (
     synchronizer,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, OnboardingUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Hosting
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import move as replication_move
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps, withdrawal
@@ -219,7 +219,7 @@ def test_the_beginning_is_noted_anew_unless_the_proposal_is_still_open(setting: 
 
 
 def test_clearing_waits_for_a_target_that_knows_nothing_yet(setting: Setting) -> None:
-    setting.target.refuses["clear"] = CantonError("no mapping", steps.NOT_YET)
+    setting.target.refuses["clear"] = OnboardingUnknown("no mapping")
     setting.options["seconds"] = 5.0
     setting.all()
 

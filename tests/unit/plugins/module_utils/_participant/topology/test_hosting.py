@@ -24,11 +24,11 @@ from unit.plugins.samples import (
     synchronizer,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, MappingExists, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
-    MAPPING_ALREADY_EXISTS,
     Delegation,
     Host,
     Hosting,
@@ -218,9 +218,7 @@ def test_hostings_that_are_lost_for_good() -> None:
     assert "run again" in error.hint and 1 < len(target.changes) < 20
 
 
-@pytest.mark.parametrize(
-    "error", [CantonError("there", MAPPING_ALREADY_EXISTS), CantonError("gone", "unreachable", retryable=True)]
-)
+@pytest.mark.parametrize("error", [MappingExists("there"), Unreachable("gone", retryable=True)])
 def test_errors_that_do_not_matter_when_the_list_shows_the_party(error: CantonError) -> None:
     target = new_participant(hosted={}, host_errors={BOB: error})
 
@@ -236,7 +234,7 @@ def test_errors_that_do_not_matter_when_the_list_shows_the_party(error: CantonEr
     [("redacted", True), ("TOPOLOGY_UNAUTHORIZED_TRANSACTION", True), ("TOPOLOGY_STORE_NOT_FOUND", False)],
 )
 def test_hosting_that_is_refused(error_id: str, kms: bool) -> None:
-    error = CantonError("The node refused it", error_id, "Look there.", details={"trace_id": "0a1b"})
+    error = answer_error("The node refused it", error_id, "Look there.", details={"trace_id": "0a1b"})
     target = new_participant(hosted={}, host_errors={BOB: error, CAROL: error})
     found = refused(lambda: host(target))
     assert found.error_id == error_id and found.details == {"trace_id": "0a1b"}

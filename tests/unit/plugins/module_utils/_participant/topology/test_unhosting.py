@@ -13,7 +13,7 @@ from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.module_utils._participant.support import refused
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW, NEW_SYNC, OLD, OLD_SYNC, contract, hosting, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.unhosting import ensure_absent
@@ -92,7 +92,7 @@ def test_removal_that_never_arrives() -> None:
     [("TOPOLOGY_DISABLE_PARTY_WITH_ACTIVE_CONTRACTS", "Purge"), ("redacted", "owner of the party's namespace")],
 )
 def test_refusals_of_the_node_name_the_remedy(code: str, remedy: str) -> None:
-    error = refused(lambda: absent(connected(host_errors={BOB: CantonError("no", error_id=code)})))
+    error = refused(lambda: absent(connected(host_errors={BOB: answer_error("no", code)})))
     assert (error.error_id, remedy in error.hint) == (code, True)
 
 
