@@ -91,6 +91,7 @@ molecule: layout
 
 house: layout
 	python tests/tools/check_repository.py $(COPY)
+	python tests/tools/check_role_variables.py $(COPY)
 
 ruff: layout
 	cd $(COPY) && ruff check . && ruff format --check .
