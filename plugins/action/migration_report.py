@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         folder = Path(wanted["folder"]).resolve()
         if wanted["name"] == FLEET or "/" in (wanted["name"] or ""):
             raise AnsibleActionFail(
-                f"{wanted['name']} can't be the name of a host's report. Nothing was changed. Set kms_migration_report_name for this host."
+                f"{wanted['name']} can't be the name of a host's report. Nothing was changed. Set name to another one for this host."
             )
         templates = Path(self._find_needle("templates", "report.html.j2")).parent
         result.update(changed=False, folder=str(folder), report=None, fleet=None)

@@ -159,7 +159,7 @@ def test_interrupted_rollback_and_migration_again(
     refused = unchanged(migration, succeeds=False)
     assert refused.failures[-1]["error_id"] == "target_has_transacted"
     assert (refused.failures[-1]["new"], refused.failures[-1]["gone"]) == ([since], [made])
-    assert "migrate_from_kms.yml" in refused.failures[-1]["msg"]
+    assert "reverse migration" in refused.failures[-1]["msg"]
     changed = {entry["task"].rpartition(" : ")[2] for entry in refused.entries if entry["result"].get("changed")}
     # a look in check mode says what could be taken back
     assert changed <= {"Rollback | Look which of the parties the target hosts"}

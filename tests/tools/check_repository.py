@@ -20,7 +20,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools import references
+from tools import error_rules, references
 
 LICENCE_LINE = "SPDX-License-Identifier: GPL-3.0-or-later"
 SOURCE_SUFFIXES = {".py", ".proto", ".sh", ".toml", ".yaml", ".yml"}
@@ -118,6 +118,15 @@ def references_resolve(root: Path, names: list[str]) -> Iterator[str]:
             yield from references.links(name, lines, pages)
 
 
+def errors_of_the_product(root: Path, names: list[str]) -> Iterator[str]:
+    for name in names:
+        if name.startswith("plugins/") and name.endswith(".py") and "kms" not in name:
+            source = text(root, name)
+            yield from error_rules.compared_ids(name, source)
+            if name.startswith(("plugins/module_utils/", "plugins/modules/", "plugins/action/")):
+                yield from error_rules.named_roles(name, source)
+
+
 RULES: list[Rule] = [
     licence_lines,
     product_knows_no_sandbox,
@@ -126,6 +135,7 @@ RULES: list[Rule] = [
     action_groups,
     molecule_playbooks,
     references_resolve,
+    errors_of_the_product,
 ]
 
 

@@ -34,7 +34,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import w
 
 BATCH = 1000  # contract ids a call
 VISIBLE_SECONDS = 60.0  # the target's index may lag behind a purge that has answered
-WAY_FORWARD = "There is no way back any more: migrate in the other direction with playbooks/migrate_from_kms.yml."
+WAY_FORWARD = "A rollback is no longer possible. Run a reverse migration, from this target to a fresh participant."
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class JournalFiles:
             raise CantonError(
                 f"The journal {self.journal} belongs to the migration of {short(found.source)} to {short(found.target)}",
                 error_id="journal_of_another_pair",
-                hint="Nothing was changed. Give every migration a name (kms_migration_name) or a folder (kms_migration_journal) of its own.",
+                hint="Nothing was changed. Give every migration its own name, or its own folder in path.",
             )
         return found
 

@@ -124,6 +124,6 @@ def refuse_held(lock: Lock | None) -> None:
         f"Another run works on {short(lock.participant)}: {lock.owner}, migration {lock.name}, since {lock.since}, "
         f"last seen {lock.age():.0f} s ago",
         error_id="locked",
-        hint="Nothing was changed. Wait for that run. If it is certainly gone, set kms_migration_break_lock=true for one run.",
+        hint="Nothing was changed. Wait for that run to end. If it has certainly ended, set break_lock to true for one run.",
         details={"lock": dataclasses.asdict(lock)},
     )

@@ -187,7 +187,7 @@ def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> Non
         exam.error(
             "stale_contracts_on_target",
             text + ". If they were archived on the source, they would come back to life",
-            "Have them purged at cutover (role: kms_migration_purge_stale), purge them on the target before "
+            "Set purge_stale to true to have them purged at cutover, purge them on the target now "
             "(ledgerops.canton.participant_acs_transfer with state purged), or migrate to a fresh participant.",
         )
 

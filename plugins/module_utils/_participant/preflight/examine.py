@@ -107,7 +107,7 @@ def _check_method(exam: Examination, source: Identity, target: Identity) -> None
     report(
         "unsupported_by_vendor",
         "The manual of Canton 3.5 calls it not supported to take a party off a participant, and so to move parties on one synchronizer",
-        "Move to another synchronizer, or, at your own risk, set accept_unsupported (role: kms_migration_accept_unsupported) to true.",
+        "Move to another synchronizer, or, at your own risk, set accept_unsupported to true.",
     )
 
 
@@ -205,7 +205,7 @@ def _check_protocol_versions(exam: Examination, source: Identity, old: Synchroni
         exam.error(
             "protocol_version_unknown",
             f"The target does not tell the protocol version of {new.alias}, which Canton 2 writes into the snapshot",
-            "Set target_protocol_version (role: kms_migration_target_protocol_version) to that of the domain.",
+            "Set target_protocol_version to that of the domain.",
         )
     elif source.protocol_versions and theirs not in source.protocol_versions:
         exam.error(

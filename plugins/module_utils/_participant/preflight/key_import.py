@@ -50,8 +50,8 @@ def examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
         exam.error(
             "envelope_needs_no_migration",
             "A participant whose key store is encrypted with a KMS key (a wrapper key, an envelope) stays what it is: nothing has to be migrated",
-            "Set crypto.private-key-store.encryption.type = kms in its own configuration and restart it (role kms_participant renders it with "
-            "kms_participant_mode: envelope). Back up its database first: going back needs encryption.reverted = true.",
+            "Back up its database. Then set crypto.private-key-store.encryption.type = kms in its configuration and restart it. "
+            "To undo this later, set encryption.reverted = true.",
         )
         return
     if exam.source.MAJOR != 3 or exam.target.MAJOR != 3:
@@ -147,7 +147,7 @@ def _check_keys(exam: Examination, source: V30, ours: Identity, arrived: bool) -
             exam.error(
                 "key_import_key_spec",
                 words,
-                "Replace it on the source before, with participant_key_rotation, or set rotate_keys (role: kms_migration_rotate_keys) to true.",
+                "Replace it on the source first (participant_key_rotation), or set rotate_keys to true.",
             )
     if not any(key.fingerprint == namespace_of(ours.uid) for key in old.keys):
         exam.warn(

@@ -46,7 +46,7 @@ def check_backup(exam: Examination) -> None:
         exam.error(
             "backup_not_confirmed",
             "Nobody has confirmed that the databases of source and target are backed up",
-            "Back up both, then set backup_confirmed (role: kms_migration_backup_confirmed) to true. It may stay set.",
+            "Back up both, then set backup_confirmed to true. It may stay set.",
         )
 
 

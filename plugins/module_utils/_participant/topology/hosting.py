@@ -73,8 +73,8 @@ IS_ADMIN_PARTY = "it is the admin party of the source, which never moves"
 OF_ANOTHER_NAMESPACE = "it belongs to another namespace, which no delegation to the target covers"
 # No delegated key can do it (docs/canton/migration.md#two-namespaces-on-a-reverse-migration).
 HAVE_IT_DELEGATED = (
-    "Have the holder of that namespace's root key delegate it to the target with participant_namespace_delegation "
-    "(role: kms_migration_root_holder or kms_migration_signed_delegations), or exclude these parties."
+    "Delegate that namespace to the target with participant_namespace_delegation, signed by the holder of its root key, "
+    "or exclude these parties."
 )
 # Errors that mostly mean: the keys of this node may not sign for the party.
 UNSIGNED = (Redacted, SigningRefused)
@@ -215,8 +215,8 @@ def _hosted_elsewhere(found: t.Mapping[str, Hosting], wanted: t.Mapping[str, Hos
         f"{len(found)} of the parties are hosted differently on the target's synchronizer: {some(found)}; "
         f"{short(first)} is hosted by {_hosts(found[first])}, and it should be by {_hosts(wanted[first])}",
         error_id="hosted_elsewhere",
-        hint="Their mapping there would have to be replaced: exclude them, or remove that hosting first. If it is a participant "
-        f"that was given up, name it in replace_hosts (role: kms_migration_replace_hosts); its full id is among: {', '.join(hosts[:3])}",
+        hint="Exclude these parties, or remove that hosting first. If its participant was abandoned, name it in replace_hosts; "
+        f"its full id is among: {', '.join(hosts[:3])}",
         details={"parties": sorted(found), "hosts": hosts},
     )
 

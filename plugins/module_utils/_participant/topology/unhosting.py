@@ -126,8 +126,8 @@ def _cannot_unhost(target: Participant, error: CantonError, failed: int, asked: 
     hint = error.hint
     if isinstance(error, PartyHasContracts):
         hint = (
-            "Purge the contracts that were imported first (participant_acs_transfer with state purged). If the target has transacted "
-            "with the party, there is no way back: migrate in the other direction with playbooks/migrate_from_kms.yml."
+            "Purge the imported contracts first (participant_acs_transfer with state purged). If the target has transacted with the "
+            "party, a rollback is no longer possible: run a reverse migration, from this target to a fresh participant."
         )
     elif isinstance(error, hosting.UNSIGNED):
         hint = (

@@ -67,7 +67,7 @@ def test_point_of_no_return(moved: Setting, what: str) -> None:
     for check in (True, False):
         error = refused(lambda check=check: taken_back(moved, check))
         assert error.error_id == "target_has_transacted"
-        assert "migrate_from_kms.yml" in error.hint
+        assert "reverse migration" in error.hint
         assert error.details == {
             "gone": [] if what == "created" else ["00a1"],
             "new": [] if what == "archived" else ["00e1"],

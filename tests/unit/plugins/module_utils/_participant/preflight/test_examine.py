@@ -187,7 +187,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {"hosted": {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(EVE, OLD)]}},
         {},
         "Eve::1220eeeeeeee…",
-        "kms_migration_root_holder",
+        "holder of its root key",
     ),
     "hosted_elsewhere": ({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, "Bob::1220aaaaaaaa…", "exclude them"),
     "contracts_on_other_synchronizers": (
@@ -228,7 +228,7 @@ def test_one_finding(identifier: str) -> None:
 def test_nobody_has_confirmed_a_backup() -> None:
     findings, plan = look(backup_confirmed=False)
     assert [(item.id, item.severity) for item in findings] == [("backup_not_confirmed", "error")]
-    assert "kms_migration_backup_confirmed" in findings[0].remedy and plan["contracts"] == 4
+    assert "set backup_confirmed to true" in findings[0].remedy and plan["contracts"] == 4
 
 
 def surplus(old_connected: bool, new_connected: bool) -> list[tuple[str, str]]:

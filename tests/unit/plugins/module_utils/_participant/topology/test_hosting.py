@@ -98,7 +98,7 @@ def test_parties_of_further_namespaces() -> None:
     source.hosted[OLD_SYNC].append(hosting(eve, OLD))
     without = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [])  # type: ignore[arg-type]
     assert without.refused == {eve: party_hosting.OF_ANOTHER_NAMESPACE} and without.namespaces() == {OLD_NAMESPACE: 3}
-    assert "kms_migration_root_holder" in refused(lambda: party_hosting.refuse_unmovable(without)).hint
+    assert "holder of its root key" in refused(lambda: party_hosting.refuse_unmovable(without)).hint
     found = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [], {"1220ee"})  # type: ignore[arg-type]
     assert eve in found.movable and found.namespaces() == {OLD_NAMESPACE: 3, "1220ee": 1}
 
