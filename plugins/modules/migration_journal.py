@@ -183,6 +183,8 @@ files:
   elements: str
 """
 
+import dataclasses
+
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration import journal
@@ -218,9 +220,9 @@ SPEC = {
 
 def result(found: journal.Journal, files: journal.JournalFiles) -> dict[str, object]:
     return {
-        "events": list(found.events),
-        "times": {item["event"]: item["at"] for item in found.events},
-        "data": {item["event"]: item["data"] for item in found.events},
+        "events": [dataclasses.asdict(item) for item in found.events],
+        "times": {item.event: item.at for item in found.events},
+        "data": {item.event: item.data for item in found.events},
         "imported": files.imported(found.target),
         "files": journal.archivable(files),
     }

@@ -22,7 +22,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
     remove,
     write_json,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, Tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
+    Counter,
+    PartyTally,
+    Tally,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
 
 CHUNK_BYTES = 2 * 1024 * 1024  # the node's own chunk size (docs/canton/connections.md#message-sizes)
@@ -120,7 +124,7 @@ class Manifest:
     sha256: str
     contracts: int
     digest: str
-    parties: dict[str, dict[str, t.Any]]
+    parties: dict[str, PartyTally]
     packages: dict[str, int]
     exported_at: str
     protocol_version: int | None = None
@@ -174,8 +178,9 @@ class SnapshotFiles:
         if values.get("version") != MANIFEST_VERSION:
             raise _unreadable(self.manifest, f"its version is {values.get('version')}, not {MANIFEST_VERSION}")
         try:
-            return Manifest(**values)
-        except TypeError as exc:
+            parties = {party: PartyTally(**numbers) for party, numbers in values.pop("parties").items()}
+            return Manifest(parties=parties, **values)
+        except (AttributeError, KeyError, TypeError) as exc:
             raise _unreadable(self.manifest, "its fields are not those of a manifest") from exc
 
     def read_receipt(self) -> Receipt | None:

@@ -33,6 +33,14 @@ class IdDigest:
 
 
 @dataclass(frozen=True)
+class PartyTally:
+    """Number of contracts of one party, and the digest of their ids."""
+
+    contracts: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class Tally:
     """What a set of contracts amounts to: number and digest, overall and per party; numbers per synchronizer, per package, and
     per counterparty: a stakeholder that is none of the parties.
@@ -40,7 +48,7 @@ class Tally:
 
     contracts: int
     digest: str
-    parties: dict[str, dict[str, t.Any]]
+    parties: dict[str, PartyTally]
     synchronizers: dict[str, int]
     packages: dict[str, int]
     counterparties: dict[str, int] = field(default_factory=dict)
@@ -80,9 +88,7 @@ class Counter:
                 self._counterparties[party] = self._counterparties.get(party, 0) + 1
 
     def tally(self) -> Tally:
-        parties = {
-            party: {"contracts": item.count, "digest": item.value} for party, item in sorted(self._parties.items())
-        }
+        parties = {party: PartyTally(item.count, item.value) for party, item in sorted(self._parties.items())}
         return Tally(
             self._all.count,
             self._all.value,

@@ -10,6 +10,7 @@ import dataclasses
 import re
 import time
 import typing as t
+from dataclasses import asdict
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file, stamp
@@ -439,7 +440,7 @@ def _result(manifest: Manifest, receipt: Receipt | None = None, moved: Moved | N
     result: dict[str, object] = {
         "contracts": manifest.contracts,
         "digest": manifest.digest,
-        "parties": manifest.parties,
+        "parties": {party: asdict(numbers) for party, numbers in manifest.parties.items()},
         "offset": manifest.offset,
     }
     if manifest.sha256:

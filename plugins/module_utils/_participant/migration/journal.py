@@ -35,20 +35,28 @@ JOURNAL_VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
+class Event:
+    """That something happened ``at`` a time (UTC, ISO 8601), with what no node keeps of it."""
+
+    event: str
+    at: str
+    data: dict[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class Journal:
-    """One attempt of a migration between two participants, with its events ``{"event": name, "at": UTC time, "data": {}}`` in order."""
+    """One attempt of a migration between two participants, with its events in order."""
 
     source: str
     target: str
-    events: tuple[dict[str, t.Any], ...] = ()
+    events: tuple[Event, ...] = ()
 
     def last(self, event: str) -> str:
         """When this event was noted last, or nothing."""
-        return next((item["at"] for item in reversed(self.events) if item["event"] == event), "")
+        return next((item.at for item in reversed(self.events) if item.event == event), "")
 
     def with_event(self, event: str, data: dict[str, t.Any] | None = None) -> Journal:
-        noted = {"event": event, "at": stamp(), "data": data or {}}
-        return dataclasses.replace(self, events=(*self.events, noted))
+        return dataclasses.replace(self, events=(*self.events, Event(event, stamp(), data or {})))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,8 +101,7 @@ class JournalFiles:
 
     def write(self, journal: Journal) -> None:
         make_folder(self.folder)
-        values = dataclasses.asdict(journal)
-        write_json(self.journal, {"version": JOURNAL_VERSION, **values, "events": list(journal.events)})
+        write_json(self.journal, {"version": JOURNAL_VERSION, **dataclasses.asdict(journal)})
 
     def imported(self, target: str) -> bool:
         """Whether there is proof that the target took the contracts of this migration's snapshot."""
@@ -109,9 +116,7 @@ def _journal(values: dict[str, t.Any]) -> Journal:
             error_id="journal_version",
             hint="Use the release of this collection that wrote it.",
         )
-    events = tuple(
-        {"event": str(item["event"]), "at": str(item["at"]), "data": dict(item["data"])} for item in values["events"]
-    )
+    events = tuple(Event(str(item["event"]), str(item["at"]), dict(item["data"])) for item in values["events"])
     return Journal(str(values["source"]), str(values["target"]), events)
 
 
@@ -124,7 +129,7 @@ def archive(files: JournalFiles, found: Journal, label: str, keep_snapshot: bool
     Without ``keep_snapshot`` the contracts themselves are deleted. The journal goes last, and the time is that of its last event:
     broken off and done again, all files get the same names.
     """
-    last = datetime.fromisoformat(found.events[-1]["at"]) if found.events else now()
+    last = datetime.fromisoformat(found.events[-1].at) if found.events else now()
     moment = last.strftime("%Y%m%dT%H%M%SZ")
     moved = []
     for name in archivable(files):

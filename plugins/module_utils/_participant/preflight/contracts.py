@@ -113,14 +113,12 @@ def _contract_ids(participant: Participant, parties: t.Collection[str]) -> set[s
 
 def _put_into_plan(exam: Examination, found: Tally, counterparties: t.Mapping[str, int]) -> None:
     expected = throughput.estimate(found.contracts, throughput.read_speeds(exam.wish.folder))
-    exam.plan.update(
-        contracts=found.contracts,
-        packages=len([package for package in found.packages if package]),
-        counterparties=dict(sorted(counterparties.items())),
-        snapshot_bytes=expected.snapshot_bytes,
-        estimated_downtime_seconds=expected.seconds,
-        estimate_basis=expected.basis,
-    )
+    plan = exam.plan
+    plan.contracts = found.contracts
+    plan.packages = len([package for package in found.packages if package])
+    plan.counterparties = dict(sorted(counterparties.items()))
+    plan.snapshot_bytes = expected.snapshot_bytes
+    plan.estimated_downtime_seconds, plan.estimate_basis = expected.seconds, expected.basis
 
 
 def _check_synchronizers_of_contracts(exam: Examination, found: Tally, old: Synchronizer) -> None:
@@ -195,7 +193,7 @@ def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> Non
 def _check_packages(exam: Examination, found: Tally, brought: set[str]) -> None:
     """``brought``: packages that the target has."""
     dars = exam.source.dars()
-    exam.plan["dars"] = sum(1 for dar in dars if not dar.builtin)
+    exam.plan.dars = sum(1 for dar in dars if not dar.builtin)
     for dar in dars:
         brought |= exam.source.dar_packages(dar.main)
     lacking = set(found.packages) - brought

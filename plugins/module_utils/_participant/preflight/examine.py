@@ -58,39 +58,47 @@ CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
 SPLICE_DSO = "DSO::"
 
 
-def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[Finding], dict[str, t.Any]]:
+def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[Finding], dict[str, object]]:
     """All findings, and the plan with numbers as far as they could be read."""
     exam = Examination(source, target, wish)
     ours, theirs = source.identity(), target.identity()
-    exam.plan.update(source=ours.uid, target=theirs.uid)
+    exam.plan.source, exam.plan.target = ours.uid, theirs.uid
     if wish.method in (KEY_IMPORT, ENVELOPE):
         preflight_key_import.examine(exam, ours, theirs)
-        return exam.findings, exam.plan
-    ready = [check_node(exam, participant, identity) for participant, identity in ((source, ours), (target, theirs))]
+    elif _are_comparable(exam, ours, theirs):
+        _examine(exam, ours, theirs)
+    return exam.findings, exam.plan.as_dict()
+
+
+def _are_comparable(exam: Examination, ours: Identity, theirs: Identity) -> bool:
+    """Two different participants of one major release, both ready: without these nothing else can be read."""
+    ready = [check_node(exam, *each) for each in ((exam.source, ours), (exam.target, theirs))]
     if not all(ready):
-        return exam.findings, exam.plan
+        return False
     if ours.uid == theirs.uid:
         exam.error("same_participant", "Source and target are the same participant", "Correct the endpoints.")
-        return exam.findings, exam.plan
-    if source.MAJOR != target.MAJOR:
-        exam.attempt(refuse_unlike, source, target)
-        return exam.findings, exam.plan
+        return False
+    before = len(exam.findings)
+    exam.attempt(refuse_unlike, exam.source, exam.target)
+    return len(exam.findings) == before
+
+
+def _examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
     check_backup(exam)
-    if wish.stays_on_synchronizer:
+    if exam.wish.stays_on_synchronizer:
         _check_method(exam, ours, theirs)
     known_bugs.check(exam, ours, theirs)
     _check_keys(exam)
     exam.attempt(check_pruning, exam)
     pair = exam.attempt(_check_synchronizers, exam, ours)
     if pair is None:
-        return exam.findings, exam.plan
+        return
     old, new = pair
     _check_clocks(exam, old, new)
     exam.attempt(_check_delegation, exam, ours, theirs, new)
     parties = exam.attempt(_check_parties, exam, ours, theirs, old, new) or Parties()
     exam.attempt(preflight_contracts.check_contracts, exam, (ours, theirs), old, new, parties)
     exam.attempt(_check_users, exam)
-    return exam.findings, exam.plan
 
 
 def _check_method(exam: Examination, source: Identity, target: Identity) -> None:
@@ -218,7 +226,7 @@ def _check_protocol_versions(exam: Examination, source: Identity, old: Synchroni
 def _check_delegation(exam: Examination, source: Identity, target: Identity, new: Synchronizer) -> None:
     key = delegation.namespace_key(exam.target, target.uid)
     state = delegation.delegation_state(exam.source, exam.target, source.namespace, key.fingerprint, new.id)
-    exam.plan["delegation"] = asdict(state)
+    exam.plan.delegation = asdict(state)
     if not state.complete and source.namespace not in exam.wish.namespaces:
         delegation.refuse_without_root_key(exam.source, source.namespace, state)
         delegation.refuse_removed_delegation(exam.source, exam.target, source.namespace, key.fingerprint, new.id)
@@ -247,8 +255,8 @@ def _check_parties(
     moving = set(selection.movable) | (on_their_way & set(selection.refused))
     if not moving and not arrived:
         exam.error("no_parties", "There is no party to move", "Check source, synchronizer and exclusions.")
-    exam.plan["parties"] = len(moving)
-    exam.plan["namespaces"] = {
+    exam.plan.parties = len(moving)
+    exam.plan.namespaces = {
         namespace: {"parties": number, "delegation": _delegation_of(namespace, source, target, delegated)}
         for namespace, number in selection.namespaces().items()
     }
@@ -320,4 +328,4 @@ def _check_super_validator(exam: Examination, source: Identity, old: Synchronize
 
 def _check_users(exam: Examination) -> None:
     """Planning the copy refuses what the copy would refuse half-way."""
-    exam.plan["users"] = len(plan_copy(exam.source, exam.target, exam.wish.skipped_users, admin_rights=False).users)
+    exam.plan.users = len(plan_copy(exam.source, exam.target, exam.wish.skipped_users, admin_rights=False).users)

@@ -56,12 +56,40 @@ class Wish:
 @dataclass(frozen=True)
 class Finding:
     id: str
-    severity: str
+    severity: t.Literal["error", "warning"]
     message: str
     remedy: str
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
+
+
+@dataclass
+class Plan:
+    """Numbers of the migration, as far as they could be read; None: not read, and left out of the result.
+
+    ``delegation`` is where the delegation is found, ``counterparties`` maps parties that do not move to the number of contracts
+    shared with them, ``keys`` maps fingerprints to purpose and spec.
+    """
+
+    method: str
+    source: str | None = None
+    target: str | None = None
+    delegation: dict[str, bool] | None = None
+    parties: int | None = None
+    namespaces: dict[str, dict[str, object]] | None = None
+    contracts: int | None = None
+    packages: int | None = None
+    counterparties: dict[str, int] | None = None
+    snapshot_bytes: int | None = None
+    estimated_downtime_seconds: int | None = None
+    estimate_basis: str | None = None
+    dars: int | None = None
+    users: int | None = None
+    keys: dict[str, str] | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -80,7 +108,7 @@ class Examination:
     def __init__(self, source: Participant, target: Participant, wish: Wish) -> None:
         self.source, self.target, self.wish = source, target, wish
         self.findings: list[Finding] = []
-        self.plan: dict[str, t.Any] = {"method": wish.method}
+        self.plan = Plan(wish.method)
 
     def error(self, identifier: str, message: str, remedy: str) -> None:
         self.findings.append(Finding(identifier, "error", message, remedy))

@@ -87,10 +87,10 @@ def examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
         return
     _check_synchronizers(exam, old)
     parties = moving(source, ours.uid, old)
-    exam.plan["parties"] = len(parties)
+    exam.plan.parties = len(parties)
     exam.attempt(preflight_contracts.check_all_contracts, exam, old, parties)
     users = exam.attempt(read_users, exam.source, [item.id for item in exam.source.identity_providers()])
-    exam.plan["users"] = len([user for user in users or () if user[1] not in (ADMIN_USER, *exam.wish.skipped_users)])
+    exam.plan.users = len([user for user in users or () if user[1] not in (ADMIN_USER, *exam.wish.skipped_users)])
 
 
 def moving(source: V30, uid: str, old: Synchronizer) -> set[str]:
@@ -120,7 +120,7 @@ def _check_target(exam: Examination, target: V30, ours: Identity, theirs: Identi
 
 def _check_keys(exam: Examination, source: V30, ours: Identity, arrived: bool) -> None:
     old = initialisation.read_old(source)
-    exam.plan["keys"] = {key.fingerprint: f"{key.purpose} {key.spec}" for key in old.keys}
+    exam.plan.keys = {key.fingerprint: f"{key.purpose} {key.spec}" for key in old.keys}
     provider = exam.wish.kms_provider
     for key in old.keys:
         if takes(provider, key.spec, key.signs):

@@ -28,7 +28,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     follow,
     watch,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
+    Counter,
+    PartyTally,
+    tally,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import Entry, Proof
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import (
@@ -285,7 +289,7 @@ def _export(move: Move, party: str) -> None:
     with private_file(files.data) as handle:
         size, sha256 = follow(stream, handle.write)
         found = counter.tally()
-        if found.parties[party]["contracts"] != found.contracts or set(found.synchronizers) - {move.store}:
+        if found.parties[party].contracts != found.contracts or set(found.synchronizers) - {move.store}:
             raise CantonError(
                 f"The export of {short(party)} has contracts of other parties or of another synchronizer",
                 error_id="export_of_others",
@@ -360,7 +364,7 @@ def _prove(move: Move, parties: t.Sequence[str]) -> dict[str, object]:
     found = move.compare(parties)
     at = stamp()
     for party, numbers in found.target.parties.items():
-        proof = Proof(numbers["contracts"], numbers["digest"], found.source_offset, found.target_offset, at)
+        proof = Proof(numbers.contracts, numbers.digest, found.source_offset, found.target_offset, at)
         move.journal.parties[party] = Entry(move.journal.parties[party].begin, proof)
     move.journal.write()
     return {"contracts": found.target.contracts, "digest": found.target.digest, "target_offset": found.target_offset}
@@ -513,9 +517,7 @@ def ensure_verified(move: Move) -> Outcome:
     for offset, group in groups.items():
         found = tally(move.target.active_contracts(sorted(group), offset), sorted(group))
         differing = [
-            party
-            for party, proof in group.items()
-            if found.parties[party] != {"contracts": proof.contracts, "digest": proof.digest}
+            party for party, proof in group.items() if found.parties[party] != PartyTally(proof.contracts, proof.digest)
         ]
         if differing:
             raise CantonError(

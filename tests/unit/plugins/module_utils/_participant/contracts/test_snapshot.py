@@ -295,7 +295,7 @@ def test_digest_knows_no_order_and_every_id() -> None:
 def test_tally() -> None:
     found = tally([*CONTRACTS, contract("00c1", CAROL, package="other")], [ALICE, BOB])
     assert found.contracts == 3
-    assert {party: item["contracts"] for party, item in found.parties.items()} == {ALICE: 2, BOB: 1}
+    assert {party: item.contracts for party, item in found.parties.items()} == {ALICE: 2, BOB: 1}
     assert found.synchronizers == {NEW_SYNC: 2, OLD_SYNC: 1} and found.packages == {"pkg-main": 2, "other": 1}
 
 

@@ -48,8 +48,8 @@ def test_events_are_kept_in_order_and_in_private(files: JournalFiles) -> None:
     files.write(files.read(OLD, NEW).with_event("prepared"))
     files.write(files.read(OLD, NEW).with_event("cutover").with_event("cutover"))
     found = files.read(OLD, NEW)
-    assert [item["event"] for item in found.events] == ["prepared", "cutover", "cutover"]
-    assert found.last("cutover") == found.events[-1]["at"]
+    assert [item.event for item in found.events] == ["prepared", "cutover", "cutover"]
+    assert found.last("cutover") == found.events[-1].at
     assert found.last("connected") == ""
     assert stat.S_IMODE(Path(files.folder).stat().st_mode) == 0o700
     assert stat.S_IMODE(Path(files.journal).stat().st_mode) == 0o600
