@@ -182,7 +182,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.iden
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import IMPORTABLE, takes
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KMS_PROVIDERS, can_import
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation_file
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
 
@@ -259,7 +259,7 @@ def ensure_recorded(params: Params, node: t.Any, check: bool) -> Outcome:
         {
             **asdict(key),
             "usage": list(key.usage),
-            "providers": [name for name in IMPORTABLE if takes(name, key.spec, key.signs)],
+            "providers": [name for name in KMS_PROVIDERS if can_import(name, key.spec, signs=key.signs)],
         }
         for key in found.keys
     ]

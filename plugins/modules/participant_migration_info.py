@@ -87,7 +87,7 @@ options:
     choices: [other_synchronizer, delegation, same_synchronizer, key_import, envelope]
     default: other_synchronizer
   kms_provider:
-    description: Provider of the KMS for O(method=key_import).
+    description: Provider of the KMS that has the keys of the target, or gets the keys of the source with O(method=key_import).
     type: str
     choices: [aws, gcp]
     default: aws

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Replica
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
-    _SIGNING,
     KEY_SPECS,
     fingerprint,
+    generated_specs,
 )
 
 if t.TYPE_CHECKING:
@@ -30,9 +30,7 @@ ENCRYPT = "encrypt_decrypt"
 USAGE_OF_SPEC = {"ec_p256": SIGN, "ec_p384": SIGN, "ec_secp256k1": SIGN, "rsa_2048": ENCRYPT, "symmetric": ENCRYPT}
 # Of several specs the first one is what Canton itself creates (docs/canton/kms.md#keys-of-a-node-in-a-kms).
 SPECS_OF_PURPOSE = {
-    "namespace": _SIGNING,
-    "sequencer_authentication": _SIGNING,
-    "protocol": _SIGNING,
+    **dict.fromkeys(("namespace", "sequencer_authentication", "protocol"), generated_specs("aws", "signing")),
     "encryption": ("rsa_2048",),
     "wrapper": ("symmetric",),
 }

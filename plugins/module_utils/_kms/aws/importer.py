@@ -16,7 +16,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import e
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, View, Wanted
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import IMPORTABLE
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import imported_specs
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 EXPIRED_TOKEN = "ExpiredImportTokenException"
@@ -76,7 +76,7 @@ class AwsImporter:
     """``material.Importer`` for AWS KMS. ``alias``, ``description`` and ``tags`` are the key's when it is finished."""
 
     provider = "AWS KMS"
-    specs: t.Collection[str] = IMPORTABLE["aws"]
+    specs: t.Collection[str] = imported_specs("aws")
     named_last = True
 
     def __init__(

@@ -33,7 +33,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model im
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, PENDING, View, Wanted
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import IMPORTABLE
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import imported_specs
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 METHOD = "RSA_OAEP_4096_SHA256_AES_256"
@@ -46,7 +46,7 @@ class GcpImporter:
     """``material.Importer`` for GCP KMS. ``name`` is the key's from the beginning, ``labels`` it has when it is finished."""
 
     provider = "GCP KMS"
-    specs: t.Collection[str] = IMPORTABLE["gcp"]
+    specs: t.Collection[str] = imported_specs("gcp")
     named_last = False
 
     def __init__(

@@ -26,6 +26,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import
     Requirement,
     requirement_by,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import generated_specs
 
 ED25519 = "ec_curve25519"
 # Our words and GCP's. RSA has more algorithms than its specs tell: Canton decrypts with this one only.
@@ -50,7 +51,7 @@ PENDING_IMPORT = "pending_import"
 IMPORT_FAILED = "import_failed"
 
 DAY = 24 * 3600
-_SIGNING = (*SPECS_OF_PURPOSE["namespace"], ED25519)
+_SIGNING = generated_specs("gcp", "signing")
 _SPECS_OF_PURPOSE = {
     purpose: _SIGNING if set(specs) <= set(_SIGNING) else specs for purpose, specs in SPECS_OF_PURPOSE.items()
 }

@@ -10,15 +10,42 @@ import hashlib
 import struct
 import typing as t
 
-_SIGNING = ("ec_p256", "ec_p384", "ec_secp256k1")
-# The specs of keys that can be imported into a provider's KMS and that Canton can use there afterwards
-# (docs/canton/kms.md#keys-that-can-be-imported).
-IMPORTABLE = {"aws": (*_SIGNING, "rsa_2048"), "gcp": (*_SIGNING, "ec_curve25519", "rsa_2048")}
+KmsProvider = t.Literal["aws", "gcp"]
+KMS_PROVIDERS: tuple[KmsProvider, ...] = ("aws", "gcp")
 
 
-def takes(provider: str, spec: str, signs: bool) -> bool:
-    """Whether a provider's KMS can take a signing or an encryption key of this spec. An encryption key on a curve is ECIES."""
-    return spec in IMPORTABLE[provider] and (spec == "rsa_2048") is not signs
+class KmsKeys(t.NamedTuple):
+    """What Canton uses keys of one spec for in a KMS, which providers generate them, and which import them."""
+
+    use: t.Literal["signing", "encryption", "wrapper"]
+    generated_by: tuple[KmsProvider, ...]
+    imported_by: tuple[KmsProvider, ...]
+
+
+# Of several specs for one use, the first one is what Canton itself generates (docs/canton/kms.md#keys-that-can-be-imported).
+KMS_KEYS: dict[str, KmsKeys] = {
+    "ec_p256": KmsKeys("signing", KMS_PROVIDERS, KMS_PROVIDERS),
+    "ec_p384": KmsKeys("signing", KMS_PROVIDERS, KMS_PROVIDERS),
+    "ec_secp256k1": KmsKeys("signing", KMS_PROVIDERS, KMS_PROVIDERS),
+    "ec_curve25519": KmsKeys("signing", ("gcp",), ("gcp",)),
+    "rsa_2048": KmsKeys("encryption", KMS_PROVIDERS, KMS_PROVIDERS),
+    "symmetric": KmsKeys("wrapper", KMS_PROVIDERS, ()),
+}
+
+
+def generated_specs(provider: str, use: str) -> tuple[str, ...]:
+    """The specs of keys that a provider's KMS generates and that Canton can use there as ``use``."""
+    return tuple(spec for spec, keys in KMS_KEYS.items() if keys.use == use and provider in keys.generated_by)
+
+
+def imported_specs(provider: str) -> tuple[str, ...]:
+    """The specs of keys that can be imported into a provider's KMS and that Canton can use there afterwards."""
+    return tuple(spec for spec, keys in KMS_KEYS.items() if provider in keys.imported_by)
+
+
+def can_import(provider: str, spec: str, *, signs: bool) -> bool:
+    """Whether a signing or an encryption key of this spec can be imported. An encryption key on a curve is ECIES."""
+    return spec in imported_specs(provider) and (KMS_KEYS[spec].use == "signing") is signs
 
 
 FINGERPRINT_PURPOSE = 12  # PublicKeyFingerprint (docs/canton/keys.md#hashes)

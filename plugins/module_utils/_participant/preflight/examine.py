@@ -18,12 +18,17 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Identity,
+    Key,
     Synchronizer,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import (
     Participant,
     refuse_unlike,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
+    KMS_PROVIDERS,
+    generated_specs,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
     contracts as preflight_contracts,
@@ -51,7 +56,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
     synchronizers,
 )
 
-KMS_SPECS = {"signing": ("ec_p256", "ec_p384", "ec_secp256k1"), "encryption": ("rsa_2048",)}
 # The line whose ExportPartyAcs was followed on real nodes (docs/canton/party-replication.md#order-of-the-steps)
 PARTY_SNAPSHOTS_CHECKED = (3, 5)
 CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
@@ -138,12 +142,27 @@ def _check_keys(exam: Examination) -> None:
             "Run the target with crypto.provider = kms, or set require_kms to false if that is not wanted.",
         )
     for key in keys:
-        if key.kms_key_id and key.spec not in KMS_SPECS[key.purpose]:
-            exam.error(
-                "kms_key_spec",
-                f"The target's key {key.name or key.fingerprint[:12]} has spec {key.spec}, which Canton cannot use from a KMS for {key.purpose}",
-                "Use P-256, P-384 or secp256k1 for signing, and RSA-2048 for encryption.",
-            )
+        if key.kms_key_id:
+            _check_kms_key(exam, key)
+
+
+def _check_kms_key(exam: Examination, key: Key) -> None:
+    provider = exam.wish.kms_provider
+    specs = generated_specs(provider, key.purpose)
+    if key.spec in specs:
+        return
+    others = [name for name in KMS_PROVIDERS if key.spec in generated_specs(name, key.purpose)]
+    elsewhere = (
+        f" If the target's keys are in the KMS of {others[0].upper()}, set kms_provider to {others[0]}."
+        if others
+        else ""
+    )
+    exam.error(
+        "kms_key_spec",
+        f"The target's key {key.name or key.fingerprint[:12]} has spec {key.spec}, which Canton cannot use for {key.purpose} in the KMS of "
+        f"{provider.upper()}",
+        f"For {key.purpose}, use {' or '.join(specs)}.{elsewhere}",
+    )
 
 
 def _check_synchronizers(exam: Examination, source: Identity) -> tuple[Synchronizer, Synchronizer] | None:

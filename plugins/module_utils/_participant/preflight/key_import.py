@@ -22,7 +22,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     ExportRefused,
     KeyUnknown,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import takes
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import can_import
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
     contracts as preflight_contracts,
 )
@@ -123,7 +123,7 @@ def _check_keys(exam: Examination, source: V30, ours: Identity, arrived: bool) -
     exam.plan.keys = {key.fingerprint: f"{key.purpose} {key.spec}" for key in old.keys}
     provider = exam.wish.kms_provider
     for key in old.keys:
-        if takes(provider, key.spec, key.signs):
+        if can_import(provider, key.spec, signs=key.signs):
             continue
         words = f"The source's {key.purpose} key {key.fingerprint[:12]}… has spec {key.spec}, which Canton cannot use in the KMS of {provider.upper()}"
         if key.purpose == "namespace":

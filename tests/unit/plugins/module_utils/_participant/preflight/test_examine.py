@@ -129,6 +129,14 @@ def test_users_that_could_not_be_copied_are_found_before() -> None:
     assert findings == [] and plan["users"] == 1
 
 
+@pytest.mark.parametrize(("provider", "refused"), [("gcp", []), ("aws", ["kms_key_spec"])])
+def test_ed25519_keys_in_the_kms_of_each_provider(provider: str, refused: list[str]) -> None:
+    keys = [key(NEW_NAMESPACE, "ec_curve25519", kms_key_id="1"), key("1220dd", "rsa_2048", "encryption", "2")]
+    findings, _plan = look(target={"keys": keys}, kms_provider=provider)
+    assert [item.id for item in findings] == refused
+    assert all("set kms_provider to gcp" in item.remedy and "ec_p256" in item.remedy for item in findings)
+
+
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "not_initialized": (
         {},
@@ -152,7 +160,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {},
         {"keys": [key(NEW_NAMESPACE, kms_key_id="1"), key("1220dd", "ec_p256", "encryption", "2")]},
         "key-1220dd has spec ec_p256",
-        "RSA-2048",
+        "use rsa_2048",
     ),
     "pruning_scheduled": ({"schedule": "0 0 3 * * ?"}, {}, "0 0 3 * * ?", "Clear the pruning schedule"),
     "unknown_synchronizer": ({"known": []}, {}, "source participant does not know a synchronizer oldsync", "Register"),

@@ -49,3 +49,14 @@ def test_enum_names_go_both_ways() -> None:
 def test_canton_does_not_sign_with_rsa() -> None:
     with pytest.raises(KeyError):
         keys.signing_enum("rsa_2048")
+
+
+def test_what_is_imported_into_a_kms_is_generated_there_too() -> None:
+    for provider in keys.KMS_PROVIDERS:
+        signing = keys.generated_specs(provider, "signing")
+        assert signing[0] == "ec_p256" and ("ec_curve25519" in signing) is (provider == "gcp")
+        assert keys.imported_specs(provider) == (*signing, "rsa_2048")
+        assert keys.generated_specs(provider, "wrapper") == ("symmetric",)
+        for spec, signs in (("ec_p256", True), ("rsa_2048", False)):
+            assert keys.can_import(provider, spec, signs=signs)
+            assert not keys.can_import(provider, spec, signs=not signs)
