@@ -55,56 +55,6 @@ def run(
     return values
 
 
-@pytest.mark.parametrize(
-    ("options", "tls", "ledger_tls"),
-    [
-        ({}, False, False),
-        ({"ca_cert": "/ca.pem"}, True, True),
-        ({"client_cert": "/c.pem", "client_key": "/c.key"}, True, True),
-        ({"tls": False, "ca_cert": "/ca.pem"}, False, False),
-        ({"tls": True}, True, True),
-        ({"tls": True, "ledger_tls": False}, True, False),
-        ({"ledger_tls": True}, False, True),
-    ],
-)
-def test_tls(
-    capsys: pytest.CaptureFixture[str], opened: Opened, options: dict[str, Any], tls: bool, ledger_tls: bool
-) -> None:
-    run(capsys, _runner.run_participant, {"endpoint": ADDRESS, "ledger_endpoint": "10.0.0.5:5011", **options})
-    (admin,), (ledger,) = opened.admin, opened.ledger
-    assert ledger is not None and (admin.tls, ledger.tls) == (tls, ledger_tls)
-    assert admin.where() == f"the participant at {ADDRESS}"
-    assert ledger.where() == "the participant's ledger API at 10.0.0.5:5011"
-
-
-@pytest.mark.parametrize(
-    ("options", "admin_token", "ledger_token"),
-    [
-        ({}, (None, None), (None, None)),
-        ({"token": "a"}, ("a", None), ("a", None)),
-        ({"token_file": "/a"}, (None, "/a"), (None, "/a")),
-        ({"token": "a", "ledger_token": "b"}, ("a", None), ("b", None)),
-        ({"token": "a", "ledger_token_file": "/b"}, ("a", None), (None, "/b")),
-    ],
-)
-def test_tokens(
-    capsys: pytest.CaptureFixture[str], opened: Opened, options: dict[str, Any], admin_token: Any, ledger_token: Any
-) -> None:
-    run(capsys, _runner.run_participant, {"endpoint": ADDRESS, "ledger_endpoint": "10.0.0.5:5011", **options})
-    (admin,), (ledger,) = opened.admin, opened.ledger
-    assert ledger is not None
-    assert ((admin.token, admin.token_file), (ledger.token, ledger.token_file)) == (admin_token, ledger_token)
-
-
-def test_tokens_from_the_environment_for_one_participant_only(
-    capsys: pytest.CaptureFixture[str], opened: Opened, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CANTON_TOKEN", "from-environment")
-    run(capsys, _runner.run_participant, {"endpoint": ADDRESS})
-    run(capsys, _runner.run_pair, PAIR)
-    assert [admin.token for admin in opened.admin] == ["from-environment", None, None]
-
-
 def test_pair_and_transfer(capsys: pytest.CaptureFixture[str], opened: Opened) -> None:
     found: list[Any] = []
 
@@ -136,6 +86,8 @@ def test_pair_and_transfer(capsys: pytest.CaptureFixture[str], opened: Opened) -
         (_runner.run_participant, {}, "endpoint"),
         (_runner.run_participant, {"endpoint": ADDRESS, "client_cert": "/c.pem"}, "client_cert, client_key"),
         (_runner.run_pair, {"source": {"endpoint": ADDRESS}}, "target"),
+        (_runner.run_pair, {**PAIR, "source": {"ca_cert": "/ca.pem"}}, "endpoint, dossier"),
+        (_runner.run_pair, {**PAIR, "source": {"endpoint": ADDRESS, "dossier": "/d"}}, "endpoint|dossier"),
         (_runner.run_pair, {**PAIR, "source": {"endpoint": ADDRESS, "client_key": "/k"}}, "client_cert, client_key"),
     ],
 )
@@ -192,3 +144,12 @@ def test_read_file(tmp_path: Path) -> None:
     with pytest.raises(CantonError) as caught:
         _runner.read_file(str(tmp_path / "nothing"))
     assert caught.value.error_id == "file_unreadable" and "nothing" in caught.value.message
+
+
+def test_tokens_from_the_environment_for_one_participant_only(
+    capsys: pytest.CaptureFixture[str], opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANTON_TOKEN", "from-environment")
+    run(capsys, _runner.run_participant, {"endpoint": ADDRESS})
+    run(capsys, _runner.run_pair, PAIR)
+    assert [admin.token for admin in opened.admin] == ["from-environment", None, None]

@@ -42,9 +42,6 @@ def test_purge_of_nothing_in_particular_is_refused(participants: Participants) -
     assert "path, contract_ids, parties" in refused["msg"]
 
 
-# -- the delegation ---------------------------------------------------------------------------------------------------
-
-
 def delegated(participants: Participants) -> Fake:
     target = new_participant(known=[synchronizer("newsync")], hosted={})
     both = [

@@ -27,18 +27,13 @@ from unit.plugins.module_utils._api.server import (
     StatusResponse,
     Word,
 )
+from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
 ATTEMPTS = 6
-
-
-def refused(call: Any) -> CantonError:
-    with pytest.raises(CantonError) as caught:
-        call()
-    return caught.value
 
 
 def unavailable(_word: Any, context: grpc.ServicerContext) -> None:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from unit.plugins.fakes import new_participant, old_participant
 from unit.plugins.samples import ALICE, BOB, NEW_SYNC
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
 
@@ -60,9 +58,3 @@ class Setting:
 
     def files(self) -> set[str]:
         return {path.name for path in self.folder.iterdir()}
-
-
-def refused(call: Any) -> CantonError:
-    with pytest.raises(CantonError) as caught:
-        call()
-    return caught.value

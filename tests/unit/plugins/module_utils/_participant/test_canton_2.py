@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
-from unit.plugins.module_utils._participant.support import MOVED, Setting, refused
+from unit.plugins.module_utils._participant.support import MOVED, Setting
+from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     ALICE,
     BOB,

@@ -8,27 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-from unit.plugins.module_utils._participant.support import Setting
-
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import only_one
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
     ProgressFile,
     counted,
     running,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.throughput import (
-    Moved,
-    remember_speed,
-)
-
-# -- how far it is ----------------------------------------------------------------------------------------------------
 
 
 class Clock:
@@ -86,99 +73,3 @@ def test_counted() -> None:
         range(600)
     )
     assert told == [0, 256, 512]
-
-
-# -- one at a time ----------------------------------------------------------------------------------------------------
-
-
-def test_second_transfer_is_refused(tmp_path: Path) -> None:
-    path = str(tmp_path / "node1.lock")
-    with only_one(path, "imported"):
-        with pytest.raises(CantonError) as caught, only_one(path, "exported"):
-            raise AssertionError("not reached")
-        error = caught.value
-        assert error.error_id == "transfer_running" and f"state imported, process {os.getpid()}" in error.message
-        assert "run again" in error.hint
-        held = error.details["running"]
-        assert isinstance(held, dict) and held["pid"] == os.getpid()
-        assert os.stat(path).st_mode & 0o777 == 0o600
-    assert list(tmp_path.iterdir()) == []
-    with only_one(path, "exported"):
-        pass
-
-
-@pytest.mark.parametrize("left", ["", "{", '{"pid": 1, "state": "exported", "started": 1}'])
-def test_lock_of_a_process_that_was_killed_is_taken_over(tmp_path: Path, left: str) -> None:
-    path = tmp_path / "node1.lock"
-    path.write_text(left)
-    with only_one(str(path), "exported"):
-        assert read(path)["pid"] == os.getpid()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_lock_that_cannot_be_made(tmp_path: Path) -> None:
-    with pytest.raises(CantonError) as caught, only_one(str(tmp_path / "nowhere" / "node1.lock"), "exported"):
-        raise AssertionError("not reached")
-    assert caught.value.error_id == "file_enoent" and "Create the folder" in caught.value.hint
-
-
-# -- how fast it was --------------------------------------------------------------------------------------------------
-
-
-def test_speeds_are_kept(tmp_path: Path) -> None:
-    path = tmp_path / "throughput.json"
-    for number in range(55):
-        remember_speed(str(tmp_path / "node1"), "exported", Moved(1000, number, 2.0))
-    values = read(path)
-    assert values["version"] == 1
-    assert [run["contracts"] for run in values["runs"]] == list(range(5, 55))
-    assert set(values["runs"][0]) == {"at", "state", "contracts", "bytes", "seconds"}
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize(
-    "left",
-    ["", "[]", "{", '{"version": 9, "runs": [{}]}', '{"version": 1, "runs": 3}', '{"version": 1, "runs": ["x"]}'],
-)
-def test_damaged_speeds_are_begun_anew(tmp_path: Path, left: str) -> None:
-    path = tmp_path / "throughput.json"
-    path.write_text(left)
-    remember_speed(str(tmp_path / "node1"), "imported", Moved(1, 2, 0.0))
-    assert [run["contracts"] for run in read(path)["runs"]] == [2]
-
-
-def test_speed_that_cannot_be_kept_is_no_failure(tmp_path: Path) -> None:
-    remember_speed(str(tmp_path / "nowhere" / "node1"), "imported", Moved(1, 2, 3.0))
-    assert Moved(1, 3, 2.0).shown() == {"bytes": 1, "contracts": 3, "seconds": 2.0, "contracts_per_second": 1.5}
-    assert Moved(1, 3, 0.0).shown()["contracts_per_second"] == 0.0
-
-
-# -- what procedures report -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("pipe", [True, False])
-def test_reported_phases(at: Setting, pipe: bool) -> None:
-    told: list[tuple[str, int, int | None]] = []
-
-    def report(phase: str, contracts: int = 0, size: int = 0, total: int | None = None) -> None:
-        told.append((phase, contracts, total))
-
-    outcome = transfer.ensure_transferred(replace(at.task(pipe=pipe), report=report))
-    shown = outcome.result["transfer"]
-    assert isinstance(shown, dict) and shown["contracts"] == 3 and shown["bytes"] == outcome.result["bytes"]
-    phases = list(dict.fromkeys(phase for phase, _number, _total in told))
-    counting = ["counting the contracts of the source", "exporting", "counting the contracts of the target"]
-    if pipe:
-        assert phases == [counting[0], counting[2], counting[1], transfer.AT_WORK]
-    else:
-        assert phases == [*counting, "checking the snapshot", "importing", transfer.AT_WORK]
-    assert (transfer.AT_WORK, 3, 3) in told and ("exporting", 3, 3) in told
-    assert "transfer" not in transfer.ensure_transferred(at.task(pipe=pipe)).result
-
-
-def test_speeds_of_a_transfer(at: Setting) -> None:
-    at.export()
-    at.export()
-    at.load()
-    runs = read(at.folder / "throughput.json")["runs"]
-    assert [(run["state"], run["contracts"]) for run in runs] == [("exported", 3), ("imported", 3)]

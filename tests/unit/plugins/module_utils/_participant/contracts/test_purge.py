@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from unit.plugins.module_utils._participant.support import MOVED, Setting, refused
+from unit.plugins.module_utils._participant.support import MOVED, Setting
+from unit.plugins.refusals import refused
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, OLD_SYNC, contract, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError

@@ -6,16 +6,13 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import itertools
 import json
 import os
 import random
-import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,6 @@ import pytest
 from unit.plugins.samples import (
     ALICE,
     BOB,
-    CAROL,
     NEW,
     NEW_SYNC,
     OLD,
@@ -35,7 +31,6 @@ from unit.plugins.samples import (
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import snapshot as module
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
@@ -46,7 +41,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
     Counter,
-    IdDigest,
     tally,
 )
 
@@ -221,85 +215,3 @@ def test_receipt(files: SnapshotFiles) -> None:
     receipt = Receipt(NEW, "00", 12, "now")
     files.write_receipt(receipt)
     assert files.read_receipt() == receipt
-
-
-# -- writing ----------------------------------------------------------------------------------------------------------
-
-
-def test_private_file_appears_whole_with_its_mode(tmp_path: Path) -> None:
-    path, old_mask = tmp_path / "f", os.umask(0)
-    (tmp_path / "f.part").write_text("left over")
-    (tmp_path / "f.part").chmod(0o666)
-    try:
-        with private_file(str(path)) as handle:
-            handle.write(b"whole")
-            assert not path.exists()
-    finally:
-        os.umask(old_mask)
-    assert path.read_bytes() == b"whole" and stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [item.name for item in tmp_path.iterdir()] == ["f"]
-
-
-@pytest.mark.parametrize("failure", [CantonError("cut"), KeyboardInterrupt(), ValueError()])
-def test_private_file_leaves_nothing_behind(tmp_path: Path, failure: BaseException) -> None:
-    (tmp_path / "f").write_text("before")
-    with pytest.raises(type(failure)) as caught, private_file(str(tmp_path / "f")) as handle:
-        handle.write(b"half")
-        raise failure
-    assert caught.value is failure
-    assert [item.read_text() for item in tmp_path.iterdir()] == ["before"]
-
-
-@pytest.mark.parametrize(
-    ("number", "error_id", "remedy"),
-    [
-        (errno.ENOSPC, "file_enospc", "Free space"),
-        (errno.EDQUOT, "file_edquot", "quota"),
-        (errno.EIO, "file_eio", "file system"),
-    ],
-)
-def test_disk_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error_id: str, remedy: str) -> None:
-    def full(_descriptor: int) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(CantonError) as caught, private_file(str(tmp_path / "f")) as handle:
-        handle.write(b"half")
-    assert caught.value.error_id == error_id and remedy in caught.value.hint
-    assert os.strerror(number) in caught.value.message and not list(tmp_path.iterdir())
-
-
-def test_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(CantonError) as caught, private_file(str(tmp_path / "no" / "f")):
-        pass
-    assert caught.value.error_id == "file_enoent" and "Create the folder" in caught.value.hint
-
-
-# -- counting ---------------------------------------------------------------------------------------------------------
-
-
-def digest(*identifiers: str) -> str:
-    found = IdDigest()
-    for identifier in identifiers:
-        found.add(identifier)
-    return found.value
-
-
-def test_digest_knows_no_order_and_every_id() -> None:
-    assert len({digest(*order) for order in itertools.permutations(["a", "b", "c"])}) == 1
-    different = [digest(), digest("a"), digest("a", "a"), digest("a", "b"), digest("a", "b", "c"), digest("ab")]
-    assert len(set(different)) == len(different)
-    assert digest("a") == hashlib.sha256(b"a").hexdigest()
-
-
-def test_tally() -> None:
-    found = tally([*CONTRACTS, contract("00c1", CAROL, package="other")], [ALICE, BOB])
-    assert found.contracts == 3
-    assert {party: item.contracts for party, item in found.parties.items()} == {ALICE: 2, BOB: 1}
-    assert found.synchronizers == {NEW_SYNC: 2, OLD_SYNC: 1} and found.packages == {"pkg-main": 2, "other": 1}
-
-
-def test_contracts_in_the_middle_of_a_reassignment_are_refused() -> None:
-    with pytest.raises(CantonError) as caught:
-        tally([replace(CONTRACTS[0], incomplete=True)], [ALICE])
-    assert caught.value.error_id == "incomplete_reassignment" and "00a1" in caught.value.message

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.throughput import (
+    Moved,
     Speed,
     estimate,
     read_speeds,
+    remember_speed,
 )
 
 
@@ -76,3 +78,31 @@ def test_a_file_that_cannot_be_used_is_no_speed(tmp_path: Path, content: str) ->
 def test_no_file(tmp_path: Path) -> None:
     (tmp_path / "throughput.json").write_bytes(b"\xff\xfe\x00")
     assert read_speeds(str(tmp_path)) == read_speeds(str(tmp_path / "not")) == read_speeds(None) == []
+
+
+def test_speeds_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "throughput.json"
+    for number in range(55):
+        remember_speed(str(tmp_path / "node1"), "exported", Moved(1000, number, 2.0))
+    values = json.loads(path.read_text())
+    assert values["version"] == 1
+    assert [run["contracts"] for run in values["runs"]] == list(range(5, 55))
+    assert set(values["runs"][0]) == {"at", "state", "contracts", "bytes", "seconds"}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "left",
+    ["", "[]", "{", '{"version": 9, "runs": [{}]}', '{"version": 1, "runs": 3}', '{"version": 1, "runs": ["x"]}'],
+)
+def test_damaged_speeds_are_begun_anew(tmp_path: Path, left: str) -> None:
+    path = tmp_path / "throughput.json"
+    path.write_text(left)
+    remember_speed(str(tmp_path / "node1"), "imported", Moved(1, 2, 0.0))
+    assert [run["contracts"] for run in json.loads(path.read_text())["runs"]] == [2]
+
+
+def test_speed_that_cannot_be_kept_is_no_failure(tmp_path: Path) -> None:
+    remember_speed(str(tmp_path / "nowhere" / "node1"), "imported", Moved(1, 2, 3.0))
+    assert Moved(1, 3, 2.0).shown() == {"bytes": 1, "contracts": 3, "seconds": 2.0, "contracts_per_second": 1.5}
+    assert Moved(1, 3, 0.0).shown()["contracts_per_second"] == 0.0

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from unit.plugins.fakes import new_participant, old_participant
-from unit.plugins.module_utils._participant.support import MOVED, Setting, refused
+from unit.plugins.module_utils._participant.support import MOVED, Setting
+from unit.plugins.refusals import refused
 from unit.plugins.samples import ALICE, BOB, CAROL, OLD_SYNC, PACKAGE, contract, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
@@ -200,3 +202,31 @@ def test_export_after_import_of_what_has_changed(at: Setting) -> None:
     at.source.end += 1
     error = refused(at.export)
     assert error.error_id == "exported_after_import" and "was imported already" in error.message
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+def test_reported_phases(at: Setting, pipe: bool) -> None:
+    told: list[tuple[str, int, int | None]] = []
+
+    def report(phase: str, contracts: int = 0, size: int = 0, total: int | None = None) -> None:
+        told.append((phase, contracts, total))
+
+    outcome = transfer.ensure_transferred(replace(at.task(pipe=pipe), report=report))
+    shown = outcome.result["transfer"]
+    assert isinstance(shown, dict) and shown["contracts"] == 3 and shown["bytes"] == outcome.result["bytes"]
+    phases = list(dict.fromkeys(phase for phase, _number, _total in told))
+    counting = ["counting the contracts of the source", "exporting", "counting the contracts of the target"]
+    if pipe:
+        assert phases == [counting[0], counting[2], counting[1], transfer.AT_WORK]
+    else:
+        assert phases == [*counting, "checking the snapshot", "importing", transfer.AT_WORK]
+    assert (transfer.AT_WORK, 3, 3) in told and ("exporting", 3, 3) in told
+    assert "transfer" not in transfer.ensure_transferred(at.task(pipe=pipe)).result
+
+
+def test_speeds_of_a_transfer(at: Setting) -> None:
+    at.export()
+    at.export()
+    at.load()
+    runs = json.loads((at.folder / "throughput.json").read_text())["runs"]
+    assert [(run["state"], run["contracts"]) for run in runs] == [("exported", 3), ("imported", 3)]

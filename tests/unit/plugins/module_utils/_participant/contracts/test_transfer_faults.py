@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake
-from unit.plugins.module_utils._participant.support import MOVED, Setting, refused
+from unit.plugins.module_utils._participant.support import MOVED, Setting
+from unit.plugins.refusals import refused
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, OLD_SYNC, contract
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
-
-# -- what a node answers with OK --------------------------------------------------------------------------------------
 
 
 def lossy_export(monkeypatch: pytest.MonkeyPatch, fake: Fake, keep: int) -> None:

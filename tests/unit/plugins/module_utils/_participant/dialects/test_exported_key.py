@@ -10,7 +10,7 @@ import copy
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.api_v0 import FakeApi
+from unit.plugins.module_utils._participant.dialects.fake_api import FakeApi
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0

@@ -10,7 +10,8 @@ import inspect
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.api_v0 import (
+from unit.plugins.module_utils._participant.dialects import fake_api
+from unit.plugins.module_utils._participant.dialects.fake_api import (
     ALICE,
     BOB,
     DOMAIN,
@@ -494,3 +495,32 @@ def test_display_name() -> None:
     node.speaker.set_display_name(ALICE, "Alice & Sons")
     sent = node.api.requests("setPartyDisplayName")[0]
     assert (sent.party_id, sent.display_name) == (ALICE, "Alice & Sons")
+
+
+GUEST = f"guest::{OTHER}"
+
+
+def test_canton_2_removes_its_own_rows_as_they_are() -> None:
+    node = Node()
+    node.rows(
+        "ListPartyToParticipant",
+        fake_api.hosting("Authorized", ALICE, UID, "Both", "Confirmation"),
+        fake_api.hosting("Authorized", BOB, UID),
+        fake_api.hosting("Authorized", ALICE, GUEST, "From"),
+    )
+    assert node.speaker.unhost_parties(DOMAIN, [Hosting(ALICE, 1, (Host(UID, "confirmation"),))], 2) == [None]
+    (sent,) = node.api.requests("AuthorizePartyToParticipant")
+    assert (sent.authorization.change, sent.side, sent.permission) == (1, 1, 2)
+    assert (sent.party, sent.participant) == (ALICE, f"PAR::{UID}")
+    assert not sent.authorization.force_change
+
+
+def test_canton_2_lists_the_removals_that_it_signed() -> None:
+    row = fake_api.delegation("Authorized", NAMESPACE, OTHER, serialized=b"signed removal")
+    node = Node(ListNamespaceDelegation={"results": [row]})
+    node.speaker.remove_delegation(NAMESPACE, Key(OTHER, "", "signing", (), "ec_p256", "", b"", b""))
+    (sent,) = node.api.requests("AuthorizeNamespaceDelegation")
+    assert (sent.authorization.change, sent.fingerprint_of_authorized_key) == (1, OTHER)
+    assert [item.signed for item in node.speaker.delegation_removals("authorized", NAMESPACE, 5)] == [b"signed removal"]
+    query = node.api.requests("ListNamespaceDelegation")[0].base_query
+    assert (query.operation, query.filter_operation, query.protocol_version.value) == (1, True, "5")

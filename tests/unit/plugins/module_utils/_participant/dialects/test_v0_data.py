@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.api_v0 import ALICE, BOB, DOMAIN, OTHER, SECOND, UID, Node, vetting
+from unit.plugins.module_utils._participant.dialects.fake_api import (
+    ALICE,
+    BOB,
+    DOMAIN,
+    OTHER,
+    SECOND,
+    UID,
+    Node,
+    vetting,
+)
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
@@ -274,3 +283,12 @@ def test_parties_with_display_names() -> None:
     }
     node = Node(ListKnownParties={"party_details": [details]})
     assert node.speaker.local_parties() == [LocalParty(ALICE, True, (("a", "b"),), "", "Alice & Sons")]
+
+
+@pytest.mark.parametrize(("line", "parties"), [("2.10", [ALICE]), ("2.8", None)])
+def test_purge_of_canton_2_names_the_parties_where_it_can(line: str, parties: list[str] | None) -> None:
+    node = Node(line)
+    node.speaker.purge_contracts("da", ["00a1"], [ALICE])
+    (sent,) = node.api.requests("PurgeContracts")
+    assert (sent.domain, list(sent.contract_ids), sent.ignore_already_purged) == ("da", ["00a1"], True)
+    assert parties is None or list(sent.offboarded_parties) == parties

@@ -6,16 +6,27 @@
 
 from __future__ import annotations
 
-import pytest
-from unit.plugins.module_utils._participant.dialects.api_v0 import Answer, FakeApi
+from contextlib import nullcontext
 
+import pytest
+from unit.plugins.module_utils._participant.dialects.fake_api import (
+    ALICE,
+    DOMAIN,
+    NAMESPACE,
+    UID,
+    Answer,
+    FakeApi,
+)
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Hosting, Key
 
 LINES = pytest.mark.parametrize("line", ["3.5", "3.4"])
 
 
-def node(line: str, **answers: Answer) -> tuple[V30, FakeApi]:
+def node(line: str = "3.5", **answers: Answer) -> tuple[V30, FakeApi]:
     api = FakeApi(line)
     api.answers.update(answers)
     return V30(api, None), api  # type: ignore[arg-type]
@@ -45,3 +56,53 @@ def test_no_time_is_no_trouble_and_no_node_is() -> None:
     gone, _api = node("3.5", FetchTime=Unreachable("no"))
     with pytest.raises(CantonError):
         gone.last_time("da::1220")
+
+
+ADD, REMOVE = 1, 2
+
+
+def key(speaker: V30) -> Key:
+    public = speaker.admin.message("com.digitalasset.canton.crypto.v30.PublicKey")
+    raw = public(signing_public_key={"public_key": b"spki", "key_spec": 2}).SerializeToString()
+    return Key("1220ff", "root", "signing", (), "ec_p256", "", raw, b"spki")
+
+
+@pytest.mark.parametrize("line", ["3.5", "3.4"])
+def test_purge(line: str) -> None:
+    speaker, api = node(line)
+    speaker.purge_contracts("newsync", ["00a1", "00a2"], [ALICE])
+    (sent,) = api.requests("PurgeContracts")
+    assert (sent.synchronizer_alias, list(sent.contract_ids)) == ("newsync", ["00a1", "00a2"])
+    assert sent.ignore_already_purged
+
+
+def test_removal_repeats_the_mapping() -> None:
+    speaker, api = node()
+    mapping = Hosting(ALICE, 1, (Host(UID, "observation", onboarding=True),))
+    assert speaker.unhost_parties(DOMAIN, [mapping], 2) == [None]
+    speaker.host_parties(DOMAIN, [mapping], 2)
+    removed, added = api.requests("Authorize")
+    assert (removed.proposal.change, added.proposal.change) == (REMOVE, ADD)
+    assert removed.proposal.mapping == added.proposal.mapping
+    (host,) = removed.proposal.mapping.party_to_participant.participants
+    assert host.HasField("onboarding")
+    assert removed.must_fully_authorize and removed.store.synchronizer.id == DOMAIN
+    assert not removed.force_changes
+
+
+def test_removal_of_a_delegation() -> None:
+    speaker, api = node()
+    speaker.authorize_delegation(NAMESPACE, key(speaker))
+    speaker.remove_delegation(NAMESPACE, key(speaker))
+    added, removed = api.requests("Authorize")
+    assert removed.proposal.change == REMOVE
+    assert removed.proposal.mapping == added.proposal.mapping
+    assert removed.store.HasField("authorized") and removed.must_fully_authorize
+
+
+@pytest.mark.parametrize(("code", "told"), [("TOPOLOGY_MAPPING_ALREADY_EXISTS", False), ("redacted", True)])
+def test_removal_that_is_there_is_done(code: str, told: bool) -> None:
+    speaker, api = node()
+    api.answers["Authorize"] = answer_error("no", code)
+    with pytest.raises(CantonError, match="no") if told else nullcontext():
+        speaker.remove_delegation(NAMESPACE, key(speaker))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
-from unit.plugins.module_utils._participant.support import refused
+from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     ALICE,
     BOB,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.module_utils._participant.replication.one_synchronizer import STEPS, ZOE, Killed, Node, Setting
-from unit.plugins.module_utils._participant.support import refused
+from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     ALICE,
     BOB,

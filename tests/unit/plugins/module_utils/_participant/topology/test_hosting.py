@@ -5,22 +5,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     ALICE,
     BOB,
     CAROL,
     NEW,
-    NEW_NAMESPACE,
     NEW_SYNC,
     OLD,
     OLD_NAMESPACE,
     OLD_SYNC,
     hosting,
-    key,
     synchronizer,
 )
 
@@ -28,28 +26,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, MappingExists, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Delegation,
     Host,
     Hosting,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting as party_hosting
 
 ELSEWHERE = "other::1220" + "e" * 64
 WANTED = {party: hosting(party, NEW) for party in (ALICE, BOB, CAROL)}
-
-
-def refused(call: Any) -> CantonError:
-    with pytest.raises(CantonError) as caught:
-        call()
-    return caught.value
-
-
-def test_short_names() -> None:
-    assert ids.short(ALICE) == "Alice::1220aaaaaaaa…"
-    assert ids.short("Alice::1220") == "Alice::1220" and ids.short("Alice") == "Alice"
-    assert ids.some("bca") == "a, b, c" and ids.some("abcdefg") == "a, b, c, d, e and 2 more"
 
 
 # -- which parties can move -------------------------------------------------------------------------------------------
@@ -101,20 +84,6 @@ def test_parties_of_further_namespaces() -> None:
     assert "holder of its root key" in refused(lambda: party_hosting.refuse_unmovable(without)).hint
     found = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [], {"1220ee"})  # type: ignore[arg-type]
     assert eve in found.movable and found.namespaces() == {OLD_NAMESPACE: 3, "1220ee": 1}
-
-
-@pytest.mark.parametrize(
-    ("own", "synchronizer_s", "expected"),
-    [
-        (Delegation("1220ee", NEW_NAMESPACE, "all_but_namespace_delegations", 1), True, {NEW_NAMESPACE, "1220ee"}),
-        (Delegation("1220ee", NEW_NAMESPACE, "all_but_namespace_delegations", 1), False, {NEW_NAMESPACE}),
-        (Delegation("1220ee", NEW_NAMESPACE, "specific", 1), True, {NEW_NAMESPACE}),
-        (Delegation("1220ee", "1220dd", "all", 1), True, {NEW_NAMESPACE}),
-    ],
-)
-def test_namespaces_that_a_target_signs_for(own: Delegation, synchronizer_s: bool, expected: set[str]) -> None:
-    target = new_participant(delegated={AUTHORIZED: [own], NEW_SYNC: [own] if synchronizer_s else []})
-    assert delegation.delegated_namespaces(target, NEW_SYNC) == expected  # type: ignore[arg-type]
 
 
 def test_all_refusals_at_once() -> None:
@@ -240,76 +209,3 @@ def test_hosting_that_is_refused(error_id: str, kms: bool) -> None:
     assert found.error_id == error_id and found.details == {"trace_id": "0a1b"}
     assert found.message == "2 of 3 parties could not be hosted. First error: The node refused it"
     assert ("kms:Sign" in found.hint) is kms and "Look there." in found.hint
-
-
-# -- delegation -------------------------------------------------------------------------------------------------------
-
-
-def connected_target(**values: Any) -> Fake:
-    return new_participant(known=[synchronizer("newsync")], **values)
-
-
-def delegate(source: Fake, target: Fake) -> None:
-    target_key = delegation.namespace_key(target, NEW)  # type: ignore[arg-type]
-    delegation.delegate(source, target, OLD_NAMESPACE, target_key, NEW_SYNC, 0.01)  # type: ignore[arg-type]
-
-
-def state(source: Fake, target: Fake) -> delegation.DelegationState:
-    return delegation.delegation_state(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
-
-
-def test_delegation_root_certificate_first() -> None:
-    source, target = old_participant(), connected_target()
-    assert state(source, target) == delegation.DelegationState(False, False, False)
-    delegate(source, target)
-    assert state(source, target).complete
-    assert source.changes == [("authorize", NEW_NAMESPACE)]
-    assert target.changes == [("load", [OLD_NAMESPACE, NEW_NAMESPACE])]
-
-
-def test_delegation_that_the_source_has_signed_already() -> None:
-    source, target = old_participant(keys=[]), connected_target()
-    source.delegated[AUTHORIZED].append(Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1))
-    delegation.refuse_without_root_key(source, OLD_NAMESPACE, state(source, target))  # type: ignore[arg-type]
-    delegate(source, target)
-    assert state(source, target).complete and source.changes == []
-
-
-def test_delegation_that_does_not_reach_the_synchronizer() -> None:
-    error = refused(lambda: delegate(old_participant(), new_participant()))
-    assert error.error_id == "delegation_not_effective" and "does not list it" in error.message
-
-
-def test_source_without_root_certificate() -> None:
-    error = refused(lambda: delegate(old_participant(delegated={}), connected_target()))
-    assert error.error_id == "certificate_missing" and "no root certificate" in error.message
-
-
-def test_keys_that_are_kept_elsewhere() -> None:
-    source, target = old_participant(keys=[key("1220ff")]), connected_target()
-    before = state(source, target)
-    errors = [
-        refused(lambda: delegation.namespace_key(source, OLD)),  # type: ignore[arg-type]
-        refused(lambda: delegation.refuse_without_root_key(source, OLD_NAMESPACE, before)),  # type: ignore[arg-type]
-    ]
-    assert [error.error_id for error in errors] == ["namespace_key_missing"] * 2
-    assert all("1220aaaaaaaa…" in error.message and "Bring" in error.hint.title() for error in errors)
-
-
-@pytest.mark.parametrize("place", ["source", "target", "synchronizer"])
-def test_delegation_that_was_removed_once(place: str) -> None:
-    source, target = old_participant(), connected_target()
-    removed = [Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)]
-    {"source": source, "target": target, "synchronizer": target}[place].removed = {
-        NEW_SYNC if place == "synchronizer" else AUTHORIZED: removed
-    }
-    error = refused(
-        lambda: delegation.refuse_removed_delegation(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
-    )
-    assert error.error_id == "delegation_was_removed"
-    assert "was removed once" in error.message and "another namespace key" in error.hint
-
-
-def test_another_key_s_removal_does_not_matter() -> None:
-    source = old_participant(removed={AUTHORIZED: [Delegation(OLD_NAMESPACE, "1220ff", "all", 2)]})
-    delegation.refuse_removed_delegation(source, new_participant(), OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant
+from unit.plugins.refusals import refused
 from unit.plugins.samples import NEW_SYNC, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Synchronizer
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 
@@ -19,12 +19,6 @@ NEVER = Synchronizer("never", "", False, False, False)
 
 def participant(**values: Any) -> Any:
     return new_participant(known=[synchronizer("newsync"), synchronizer("newsync2", connected=False), NEVER], **values)
-
-
-def refused(call: Any) -> CantonError:
-    with pytest.raises(CantonError) as caught:
-        call()
-    return caught.value
 
 
 @pytest.mark.parametrize("wanted", ["newsync", NEW_SYNC, NEW_SYNC + "::35-0"])

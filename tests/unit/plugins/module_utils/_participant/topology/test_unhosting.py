@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
-from unit.plugins.module_utils._participant.support import refused
+from unit.plugins.refusals import refused
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW, NEW_SYNC, OLD, OLD_SYNC, contract, hosting, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error

@@ -11,7 +11,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     DarWithoutContent,
     DependencyMissing,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 
 
 @pytest.mark.parametrize(
@@ -44,15 +43,3 @@ def test_missing_library() -> None:
     assert error.error_id == "dependency_missing" and error.library == "grpcio"
     assert "grpcio" in error.message and "No module named 'grpc'" in error.message
     assert "pip install grpcio" in error.hint and "ansible_python_interpreter" in error.hint
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "changed"), [({}, {}, False), ({"a": 1}, {"a": 1}, False), ({"a": 1}, {"a": 2}, True)]
-)
-@pytest.mark.parametrize("want_diff", [True, False])
-def test_changed_and_diff_tell_the_same(
-    before: dict[str, object], after: dict[str, object], changed: bool, want_diff: bool
-) -> None:
-    values = Outcome(before, after, {"found": 1}).exit_values(want_diff)
-    assert values.pop("changed") is changed
-    assert values == ({"found": 1, "diff": {"before": before, "after": after}} if want_diff else {"found": 1})
