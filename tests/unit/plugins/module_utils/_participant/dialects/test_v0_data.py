@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,39 +106,6 @@ def test_vetting() -> None:
     assert node.speaker.vetted_packages(AUTHORIZED, UID) == {"p4"}
     node.speaker.vet_dar("p1", DOMAIN)
     assert node.api.requests("VetDar")[0].dar_hash == "1220h1" and node.api.requests("VetDar")[0].synchronize
-
-
-def dar(**files: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr({"manifest": "META-INF/MANIFEST.MF", "main": "a-long/name.dalf"}[name], content)
-    return buffer.getvalue()
-
-
-FOLDED = b"Manifest-Version: 1.0\r\nMain-Dalf: a-long/na\r\n me.dalf\r\nFormat: daml-lf\r\n"
-DALF = b"\x08\x01\x1a\x03lf2\x22\x04p1p1"  # hash function 1, payload "lf2", hash "p1p1"
-
-
-def test_main_package_of_a_dar_file() -> None:
-    assert Node().speaker.dar_main(dar(manifest=FOLDED, main=DALF), "app.dar") == "p1p1"
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        b"no zip",
-        dar(main=DALF),
-        dar(manifest=FOLDED),
-        dar(manifest=b"Format: daml-lf\r\n", main=DALF),
-        dar(manifest=FOLDED, main=b"\x1a\x03lf2"),
-        dar(manifest=FOLDED, main=b"\x22\xff"),
-    ],
-)
-def test_file_that_is_no_dar(payload: bytes) -> None:
-    with pytest.raises(CantonError) as caught:
-        Node().speaker.dar_main(payload, "app.dar")
-    assert caught.value.error_id in ("dar_unreadable", "wrapper_unreadable")
 
 
 # -- contracts --------------------------------------------------------------------------------------------------------

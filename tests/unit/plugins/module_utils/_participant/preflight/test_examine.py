@@ -197,7 +197,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         "Eve::1220eeeeeeee…",
         "holder of its root key",
     ),
-    "hosted_elsewhere": ({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, "Bob::1220aaaaaaaa…", "exclude them"),
+    "hosted_elsewhere": ({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, "Bob::1220aaaaaaaa…", "Exclude these"),
     "contracts_on_other_synchronizers": (
         {"contracts": [contract("1", ALICE, on="third::1220")]},
         {},
