@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils import _connection, _runner
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
@@ -141,9 +142,8 @@ def test_missing_library(capsys: pytest.CaptureFixture[str], opened: Opened, mon
 def test_read_file(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"x")
     assert _runner.read_file(str(tmp_path / "f")) == b"x"
-    with pytest.raises(CantonError) as caught:
-        _runner.read_file(str(tmp_path / "nothing"))
-    assert caught.value.error_id == "file_unreadable" and "nothing" in caught.value.message
+    error = refused(lambda: _runner.read_file(str(tmp_path / "nothing")))
+    assert error.error_id == "file_unreadable" and "nothing" in error.message
 
 
 def test_tokens_from_the_environment_for_one_participant_only(

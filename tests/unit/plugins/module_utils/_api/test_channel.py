@@ -206,9 +206,8 @@ def test_stream_that_breaks_is_an_error_not_an_end(node: Node) -> None:
 
     node.behaviours[LISTEN] = listen
     got: list[str] = []
-    with pytest.raises(CantonError) as caught:
-        got.extend(item.text for item in node.api().stream(LISTEN))
-    assert caught.value.error_id == "LOST_IT" and "gone" in caught.value.message
+    error = refused(lambda: got.extend(item.text for item in node.api().stream(LISTEN)))
+    assert error.error_id == "LOST_IT" and "gone" in error.message
 
 
 class Receiver:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2
 from unit.plugins.module_utils._api.server import DESCRIPTORS, FILES, SAY, SERVICE
+from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Descriptors, declare, offered_by
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
 RAW = [file.SerializeToString() for file in FILES.values()]
 
@@ -25,10 +25,9 @@ def test_order_of_files_does_not_matter(files: list[bytes]) -> None:
 
 
 def test_import_that_is_not_there() -> None:
-    with pytest.raises(CantonError) as caught:
-        Descriptors([FILES["demo/demo.proto"].SerializeToString()], [])
-    assert caught.value.error_id == "descriptors_incomplete"
-    assert "demo/word.proto" in caught.value.message and "--include_imports" in caught.value.hint
+    error = refused(lambda: Descriptors([FILES["demo/demo.proto"].SerializeToString()], []))
+    assert error.error_id == "descriptors_incomplete"
+    assert "demo/word.proto" in error.message and "--include_imports" in error.hint
 
 
 @pytest.mark.parametrize(
@@ -40,10 +39,9 @@ def test_import_that_is_not_there() -> None:
     ],
 )
 def test_what_a_node_does_not_have(ask: Any, what: str) -> None:
-    with pytest.raises(CantonError) as caught:
-        ask(DESCRIPTORS)
-    assert caught.value.error_id == "not_offered"
-    assert caught.value.message.endswith(f"has no {what}") and "offered by Canton" in caught.value.hint
+    error = refused(lambda: ask(DESCRIPTORS))
+    assert error.error_id == "not_offered"
+    assert error.message.endswith(f"has no {what}") and "offered by Canton" in error.hint
 
 
 @pytest.mark.parametrize(
@@ -71,10 +69,9 @@ def test_file_that_is_none(tmp_path: Path, content: bytes | None, why: str) -> N
     path = tmp_path / "api.binpb"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(CantonError) as caught:
-        Descriptors.from_file(str(path))
-    assert caught.value.error_id == "descriptors_unreadable"
-    assert str(path) in caught.value.message and why in caught.value.message
+    error = refused(lambda: Descriptors.from_file(str(path)))
+    assert error.error_id == "descriptors_unreadable"
+    assert str(path) in error.message and why in error.message
 
 
 def test_declared_messages() -> None:

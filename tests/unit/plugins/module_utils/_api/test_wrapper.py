@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
     package_id,
@@ -42,9 +43,7 @@ def test_version_of_the_transaction_inside_a_signed_one() -> None:
 
 @pytest.mark.parametrize("raw", [wrapped(b"\x12\x01", 0), wrapped(b"\x1a\x07" + wrapped(b"\xff\xff", 1), 0)])
 def test_repair_contract_that_cannot_be_read(raw: bytes) -> None:
-    with pytest.raises(CantonError) as caught:
-        unwrap_repair_contract(raw)
-    assert caught.value.error_id == "wrapper_unreadable"
+    assert refused(lambda: unwrap_repair_contract(raw)).error_id == "wrapper_unreadable"
 
 
 def test_package_id() -> None:
@@ -63,6 +62,5 @@ def test_package_id() -> None:
     ],
 )
 def test_what_cannot_be_unwrapped(raw: bytes, error_id: str, cause: str) -> None:
-    with pytest.raises(CantonError) as caught:
-        unwrap_active_contract(raw)
-    assert caught.value.error_id == error_id and cause in caught.value.message
+    error = refused(lambda: unwrap_active_contract(raw))
+    assert error.error_id == error_id and cause in error.message

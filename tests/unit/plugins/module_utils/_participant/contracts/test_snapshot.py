@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     ALICE,
     BOB,
@@ -116,9 +117,8 @@ def test_memory_is_bounded_by_steps_not_by_the_stream(monkeypatch: pytest.Monkey
 def test_cut_anywhere(length: int) -> None:
     reader = SnapshotReader(lambda _record: None)
     reader.feed(RAW[:length])
-    with pytest.raises(CantonError) as caught:
-        reader.finish()
-    assert caught.value.error_id == "snapshot_damaged" and "ends before its end" in caught.value.message
+    error = refused(reader.finish)
+    assert error.error_id == "snapshot_damaged" and "ends before its end" in error.message
 
 
 @pytest.mark.parametrize("raw", [b"\x05ab", b"\x80", varint(300) + bytes(299)])
@@ -163,19 +163,16 @@ def test_whole_file(files: SnapshotFiles) -> None:
 
 @pytest.mark.parametrize("raw", [RAW[:-1], RAW[:20], b"", RAW + b"x", RAW + RAW, b"PK" + RAW[2:], snapshot([])])
 def test_damaged_file(files: SnapshotFiles, raw: bytes) -> None:
-    with pytest.raises(CantonError) as caught:
-        check(files, raw)
-    assert caught.value.error_id == "snapshot_damaged"
-    assert "export again" in caught.value.hint
+    error = refused(lambda: check(files, raw))
+    assert error.error_id == "snapshot_damaged"
+    assert "export again" in error.hint
 
 
 @pytest.mark.parametrize("change", [0x01, 0x80, 0xFF])
 def test_one_byte_changed_anywhere(files: SnapshotFiles, change: int) -> None:
     for position in range(len(RAW)):
         raw = RAW[:position] + bytes([RAW[position] ^ change]) + RAW[position + 1 :]
-        with pytest.raises(CantonError) as caught:
-            check(files, raw)
-        assert caught.value.error_id == "snapshot_damaged", position
+        assert refused(lambda raw=raw: check(files, raw)).error_id == "snapshot_damaged", position
 
 
 def test_manifest_of_other_contracts(files: SnapshotFiles) -> None:
@@ -187,9 +184,8 @@ def test_manifest_of_other_contracts(files: SnapshotFiles) -> None:
 
 def test_file_that_is_not_there(files: SnapshotFiles) -> None:
     os.unlink(files.data)
-    with pytest.raises(CantonError) as caught:
-        files.check(manifest(), read_record)
-    assert caught.value.error_id == "snapshot_missing" and files.data in caught.value.message
+    error = refused(lambda: files.check(manifest(), read_record))
+    assert error.error_id == "snapshot_missing" and files.data in error.message
 
 
 @pytest.mark.parametrize(
@@ -204,10 +200,9 @@ def test_file_that_is_not_there(files: SnapshotFiles) -> None:
 )
 def test_manifest_that_cannot_be_used(files: SnapshotFiles, values: Any, why: str) -> None:
     Path(files.manifest).write_text(values if isinstance(values, str) else json.dumps(values))
-    with pytest.raises(CantonError) as caught:
-        files.read_manifest()
-    assert caught.value.error_id == "manifest_unreadable"
-    assert why in caught.value.message and "export again" in caught.value.hint
+    error = refused(files.read_manifest)
+    assert error.error_id == "manifest_unreadable"
+    assert why in error.message and "export again" in error.hint
 
 
 def test_receipt(files: SnapshotFiles) -> None:

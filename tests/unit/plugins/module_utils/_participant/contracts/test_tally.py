@@ -10,7 +10,7 @@ import hashlib
 import itertools
 from dataclasses import replace
 
-import pytest
+from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     ALICE,
     BOB,
@@ -20,7 +20,6 @@ from unit.plugins.samples import (
     contract,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
     IdDigest,
     tally,
@@ -51,6 +50,5 @@ def test_tally() -> None:
 
 
 def test_contracts_in_the_middle_of_a_reassignment_are_refused() -> None:
-    with pytest.raises(CantonError) as caught:
-        tally([replace(CONTRACTS[0], incomplete=True)], [ALICE])
-    assert caught.value.error_id == "incomplete_reassignment" and "00a1" in caught.value.message
+    error = refused(lambda: tally([replace(CONTRACTS[0], incomplete=True)], [ALICE]))
+    assert error.error_id == "incomplete_reassignment" and "00a1" in error.message

@@ -6,19 +6,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.plugins.fakes import new_participant, old_participant
+from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.module_utils._participant.support import MOVED, Setting
 from unit.plugins.refusals import refused
-from unit.plugins.samples import ALICE, BOB, CAROL, OLD_SYNC, PACKAGE, contract, synchronizer
+from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, OLD_SYNC, PACKAGE, contract, synchronizer
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
 
 # -- it works, and again changes nothing ------------------------------------------------------------------------------
 
@@ -44,13 +47,6 @@ def test_transfer_in_one(at: Setting, pipe: bool) -> None:
     assert at.transfer(pipe=pipe).changed and at.there() == MOVED
     assert not at.transfer(pipe=pipe).changed and at.imports() == 1
     assert bool(at.files()) is not pipe
-
-
-def test_verified_contracts_may_live_on(at: Setting) -> None:
-    """The proof is about the offset of the import; a real ledger API answers for that offset."""
-    at.transfer()
-    receipt = SnapshotFiles(str(at.folder / "node1")).read_receipt()
-    assert receipt is not None and receipt.offset == at.target.end
 
 
 def test_lost_receipt_is_written_again_without_an_import(at: Setting) -> None:
@@ -191,11 +187,6 @@ def test_damaged_snapshot_is_not_sent(at: Setting) -> None:
     assert refused(at.load).error_id == "snapshot_damaged" and at.imports() == 0
 
 
-def test_verify_needs_a_receipt(at: Setting) -> None:
-    at.export()
-    assert refused(at.verify).error_id == "receipt_missing"
-
-
 def test_export_after_import_of_what_has_changed(at: Setting) -> None:
     at.transfer()
     at.source.contracts.append(contract("00a9", ALICE))
@@ -230,3 +221,120 @@ def test_speeds_of_a_transfer(at: Setting) -> None:
     at.load()
     runs = json.loads((at.folder / "throughput.json").read_text())["runs"]
     assert [(run["state"], run["contracts"]) for run in runs] == [("exported", 3), ("imported", 3)]
+
+
+def lossy_export(monkeypatch: pytest.MonkeyPatch, fake: Fake, keep: int) -> None:
+    whole = fake.contracts
+    export = fake.export_contracts
+
+    def cut(*arguments: Any) -> Iterator[bytes]:
+        fake.contracts = whole[:keep]
+        yield from export(*arguments)
+        fake.contracts = whole
+
+    monkeypatch.setattr(fake, "export_contracts", cut)
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+@pytest.mark.parametrize("keep", [0, 2])
+def test_export_that_lacks_contracts(monkeypatch: pytest.MonkeyPatch, at: Setting, pipe: bool, keep: int) -> None:
+    lossy_export(monkeypatch, at.source, keep)
+    error = refused(lambda: at.transfer(pipe=pipe))
+    assert error.error_id == "contracts_differ" and f"has {keep} contracts" in error.message
+    assert "Bob::1220aaaaaaaa…" in error.message and error.details == {"expected": 3, "found": keep}
+    assert at.imports() == 0 and at.there() == set() and at.files() == set()
+
+
+def test_export_that_forgets_the_rename(monkeypatch: pytest.MonkeyPatch, at: Setting) -> None:
+    export = at.source.export_contracts
+    monkeypatch.setattr(
+        at.source,
+        "export_contracts",
+        lambda parties, offset, _renames, version: export(parties, offset, {OLD_SYNC: OLD_SYNC}, version),
+    )
+    error = refused(at.export)
+    assert error.error_id == "contracts_on_wrong_synchronizer" and "3 on oldsync::" in error.message
+    assert at.files() == set()
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+@pytest.mark.parametrize("failure", [CantonError("gone", "unreachable"), OSError("disk")])
+def test_source_that_breaks_in_the_middle(
+    monkeypatch: pytest.MonkeyPatch, at: Setting, pipe: bool, failure: Exception
+) -> None:
+    export = at.source.export_contracts
+
+    def breaking(*arguments: Any) -> Iterator[bytes]:
+        yield from itertools.islice(export(*arguments), 1)
+        raise failure
+
+    monkeypatch.setattr(at.source, "export_contracts", breaking)
+    with pytest.raises((CantonError, OSError)) as caught:
+        at.transfer(pipe=pipe)
+    assert caught.value is failure or caught.value.__cause__ is failure
+    assert at.imports() == 0 and at.there() == set() and at.files() == set()
+
+
+ARCHIVED = (
+    "Cannot add previously archived contract ContractId(00a1b2c3d4) as archived contracts cannot become active.",
+    "a node never takes an archived contract back",
+)
+
+
+OTHER = (
+    "Contract ContractId(00a1b2c3d4) exists in participant contract store, but differs from this one",
+    "another contract",
+)
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+@pytest.mark.parametrize(("text", "remedy"), [ARCHIVED, OTHER])
+def test_contract_that_the_target_refuses(
+    monkeypatch: pytest.MonkeyPatch, at: Setting, text: str, remedy: str, pipe: bool
+) -> None:
+    """It is named, with what can be done; the next run can carry on from where this one ended."""
+    load = at.target.import_contracts
+
+    def refusing(chunks: Iterator[bytes], *_arguments: Any) -> None:
+        list(chunks)
+        raise CantonError(text, "IMPORT_ACS_ERROR", "Look at the log.")
+
+    monkeypatch.setattr(at.target, "import_contracts", refusing)
+    error = refused(lambda: at.transfer(pipe=pipe))
+    assert error.error_id == "IMPORT_ACS_ERROR" and error.message == text and remedy in error.hint
+    assert error.details["contract"] == "00a1b2c3d4" and "node1.receipt.json" not in at.files()
+    monkeypatch.setattr(at.target, "import_contracts", load)
+    assert at.transfer(pipe=pipe).changed and at.there() == MOVED
+
+
+def test_target_that_holds_some_of_the_contracts(at: Setting) -> None:
+    """What an import that failed at a late batch leaves: the rest comes with the next run."""
+    at.export()
+    at.target.contracts = [contract("00a1", ALICE, on=NEW_SYNC)]
+    done = at.load()
+    assert done.before["contracts"] == 1 and done.after["contracts"] == 3 and at.there() == MOVED
+    assert not at.load().changed
+
+
+def test_counterparties_are_counted(at: Setting) -> None:
+    """Also for a target that has them; a manifest of an earlier version, that does not tell them, is read."""
+    at.source.contracts.append(contract("00d1", ALICE, "Dora::1220dd"))
+    at.source.contracts.append(contract("00d2", BOB, "Dora::1220dd", "Emil::1220ee"))
+    expected = {"Dora::1220dd": 2, "Emil::1220ee": 1}
+    exported = at.export()
+    assert exported.result["counterparties"] == expected
+    at.load()
+    assert at.verify().result["counterparties"] == exported.result["counterparties"]
+    path = at.folder / "node1.manifest.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    del values["counterparties"]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert "counterparties" not in at.verify().result
+    assert not at.load().changed and not at.export().changed
+
+
+def test_packages_of_the_contracts_only(at: Setting) -> None:
+    """A package that only contracts which stay behind use is not asked of the target."""
+    at.source.dar_contents[Dar("pkg-other", "other", "1")] = set()
+    at.source.contracts.append(contract("00c2", CAROL, package="pkg-other"))
+    assert at.transfer().changed and at.there() == MOVED
