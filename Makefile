@@ -46,7 +46,7 @@ unexport GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 
 .NOTPARALLEL:
 .PHONY: help test demo bench-fleet qualify lint unit wire playbook molecule release-table release-table-write layout clean \
-	house ruff mypy yamllint ansible-lint docs-lint changelog-lint sanity
+	house imports drawing ruff mypy yamllint ansible-lint docs-lint changelog-lint sanity
 
 help:
 	@sed -n '/^#   make/s/^#   //p' Makefile
@@ -63,7 +63,7 @@ bench-fleet: layout
 qualify: layout
 	PYTHONPATH=$(CACHE):$(COPY)/tests python -m qualify $(INVENTORY) --report $(QUALIFY_REPORT)
 
-lint: house ruff mypy yamllint changelog-lint ansible-lint docs-lint sanity
+lint: house imports ruff mypy yamllint changelog-lint ansible-lint docs-lint sanity
 
 unit: layout
 	cd $(COPY) && pytest tests/unit $(PYTEST_ARGS)
@@ -92,6 +92,13 @@ molecule: layout
 house: layout
 	python tests/tools/check_repository.py $(COPY)
 	python tests/tools/check_role_variables.py $(COPY)
+
+imports: layout
+	cd $(CACHE) && PYTHONPATH=$(CACHE) lint-imports $(COPY)/pyproject.toml --no-cache
+	PYTHONPATH=$(CACHE) python tests/tools/draw_rooms.py check pyproject.toml docs/architecture.md docs/rooms.svg
+
+drawing: layout
+	PYTHONPATH=$(CACHE) python tests/tools/draw_rooms.py write pyproject.toml docs/architecture.md docs/rooms.svg
 
 ruff: layout
 	cd $(COPY) && ruff check . && ruff format --check .
