@@ -2,354 +2,135 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connection options: for one participant at the top level, for two inside C(source) and C(target).
-
-The options stand here three times because documentation tools read only plain strings.
-"""
+"""Connection options: for one participant at the top level, for two inside C(source) and C(target)."""
 
 from __future__ import annotations
 
+import textwrap
+
+_OPTIONS = """\
+ledger_endpoint:
+  description:
+    - Address of the ledger API, as V(host:port).
+    - Required to read or write contracts, users or parties of the ledger API.
+  type: str
+tls:
+  description:
+    - Whether to use TLS.
+    - When not set, TLS is used if a CA or client certificate is set.
+  type: bool
+ledger_tls:
+  description:
+    - Whether to use TLS for the ledger API, if it differs from the admin API.
+  type: bool
+ca_cert:
+  description:
+    - PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
+  type: path
+client_cert:
+  description:
+    - PEM file with the client certificate, for mutual TLS.
+  type: path
+client_key:
+  description:
+    - PEM file with the private key of the client certificate.
+  type: path
+server_name:
+  description:
+    - Expected name in the node's certificate, if it differs from the host in the address.
+  type: str
+token:
+  description:
+    - Bearer token of the admin API, and of the ledger API unless a separate token is set.{token}
+  type: str
+token_file:
+  description:
+    - File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
+  type: path
+ledger_token:
+  description:
+    - Bearer token of the ledger API.{ledger_token}
+  type: str
+ledger_token_file:
+  description:
+    - File with the bearer token of the ledger API.
+  type: path
+timeout:
+  description:
+    - Deadline of one call in seconds. Streams have no deadline.
+  type: float
+  default: 60.0
+ready_timeout:
+  description:
+    - Seconds to wait for a node that is starting.
+  type: float
+  default: 60.0
+api_descriptors:
+  description:
+    - Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
+  type: path
+"""
+_RUNS_WHERE = """
+requirements:
+  - grpcio and protobuf on the host that runs the module
+notes:
+  - The module runs on a host that reaches both APIs and has the libraries, usually the controller (C(connection=local)
+    with C(ansible_python_interpreter={{ ansible_playbook_python }})).
+  - It supports Canton 2.8 to 2.10, 3.4 and 3.5. A synchronizer is called domain in Canton 2.
+"""
+
+
+def _options(depth: int, *variables: str) -> str:
+    """The options of a connection but ``endpoint``, indented by ``depth``; ``variables`` are the defaults of both tokens."""
+    defaults = [f"\n    - Default is the environment variable E({name})." for name in variables] or ["", ""]
+    return textwrap.indent(_OPTIONS.format(token=defaults[0], ledger_token=defaults[1]), " " * depth)
+
+
+def _side(name: str, more: str = "", required: bool = True) -> str:
+    """The option for one of two participants; ``more`` is a further line of its description."""
+    must = "\n    required: true" if required else ""
+    return f"""
+options:
+  {name}:
+    description:
+      - Connection options of the {name} participant.{more}
+    type: dict{must}
+    suboptions:
+      endpoint:
+        description:
+          - Address of the admin API, as V(host:port).
+          - Either this or O({name}.dossier) is required.
+        type: str
+      dossier:
+        description:
+          - File written by M(ledgerops.canton.participant_dossier), on the host that runs the module.
+          - It replaces a participant that cannot be reached from this host. Changes of the participant are then
+            refused.
+        type: path
+      dossier_uid:
+        description:
+          - Expected id of the participant in the dossier. The dossier of another participant is refused.
+        type: str
+{_options(6)}"""
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    DOCUMENTATION = f"""
 options:
   endpoint:
     description:
       - Address of the admin API, as V(host:port).
     type: str
     required: true
-  ledger_endpoint:
-    description:
-      - Address of the ledger API, as V(host:port).
-      - Required to read or write contracts, users or parties of the ledger API.
-    type: str
-  tls:
-    description:
-      - Whether to use TLS.
-      - When not set, TLS is used if a CA or client certificate is set.
-    type: bool
-  ledger_tls:
-    description:
-      - Whether to use TLS for the ledger API, if it differs from the admin API.
-    type: bool
-  ca_cert:
-    description:
-      - PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
-    type: path
-  client_cert:
-    description:
-      - PEM file with the client certificate, for mutual TLS.
-    type: path
-  client_key:
-    description:
-      - PEM file with the private key of the client certificate.
-    type: path
-  server_name:
-    description:
-      - Expected name in the node's certificate, if it differs from the host in the address.
-    type: str
-  token:
-    description:
-      - Bearer token of the admin API, and of the ledger API unless a separate token is set.
-      - Default is the environment variable E(CANTON_TOKEN).
-    type: str
-  token_file:
-    description:
-      - File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
-    type: path
-  ledger_token:
-    description:
-      - Bearer token of the ledger API.
-      - Default is the environment variable E(CANTON_LEDGER_TOKEN).
-    type: str
-  ledger_token_file:
-    description:
-      - File with the bearer token of the ledger API.
-    type: path
-  timeout:
-    description:
-      - Deadline of one call in seconds. Streams have no deadline.
-    type: float
-    default: 60.0
-  ready_timeout:
-    description:
-      - Seconds to wait for a node that is starting.
-    type: float
-    default: 60.0
-  api_descriptors:
-    description:
-      - Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
-    type: path
+{_options(2, "CANTON_TOKEN", "CANTON_LEDGER_TOKEN")}{_RUNS_WHERE}"""
 
-requirements:
-  - grpcio and protobuf on the host that runs the module
-notes:
-  - The module runs on a host that reaches both APIs and has the libraries, usually the controller (C(connection=local)
-    with C(ansible_python_interpreter={{ ansible_playbook_python }})).
-  - It supports Canton 2.8 to 2.10, 3.4 and 3.5. A synchronizer is called domain in Canton 2.
-"""
+    SOURCE = _side("source")
 
-    SOURCE = r"""
-options:
-  source:
-    description:
-      - Connection options of the source participant.
-    type: dict
-    required: true
-    suboptions:
-      endpoint:
-        description:
-          - Address of the admin API, as V(host:port).
-          - Either this or O(source.dossier) is required.
-        type: str
-      dossier:
-        description:
-          - File written by M(ledgerops.canton.participant_dossier), on the host that runs the module.
-          - It replaces a participant that cannot be reached from this host. Changes of the participant are then
-            refused.
-        type: path
-      dossier_uid:
-        description:
-          - Expected id of the participant in the dossier. The dossier of another participant is refused.
-        type: str
-      ledger_endpoint:
-        description:
-          - Address of the ledger API, as V(host:port).
-          - Required to read or write contracts, users or parties of the ledger API.
-        type: str
-      tls:
-        description:
-          - Whether to use TLS.
-          - When not set, TLS is used if a CA or client certificate is set.
-        type: bool
-      ledger_tls:
-        description:
-          - Whether to use TLS for the ledger API, if it differs from the admin API.
-        type: bool
-      ca_cert:
-        description:
-          - PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
-        type: path
-      client_cert:
-        description:
-          - PEM file with the client certificate, for mutual TLS.
-        type: path
-      client_key:
-        description:
-          - PEM file with the private key of the client certificate.
-        type: path
-      server_name:
-        description:
-          - Expected name in the node's certificate, if it differs from the host in the address.
-        type: str
-      token:
-        description:
-          - Bearer token of the admin API, and of the ledger API unless a separate token is set.
-        type: str
-      token_file:
-        description:
-          - File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
-        type: path
-      ledger_token:
-        description:
-          - Bearer token of the ledger API.
-        type: str
-      ledger_token_file:
-        description:
-          - File with the bearer token of the ledger API.
-        type: path
-      timeout:
-        description:
-          - Deadline of one call in seconds. Streams have no deadline.
-        type: float
-        default: 60.0
-      ready_timeout:
-        description:
-          - Seconds to wait for a node that is starting.
-        type: float
-        default: 60.0
-      api_descriptors:
-        description:
-          - Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
-        type: path
-"""
+    OPTIONAL_SOURCE = _side(
+        "source", "\n      - Not needed with O(state=imported) and O(state=verified).", required=False
+    )
 
-    OPTIONAL_SOURCE = r"""
-options:
-  source:
-    description:
-      - Connection options of the source participant.
-      - Not needed with O(state=imported) and O(state=verified).
-    type: dict
-    suboptions:
-      endpoint:
-        description:
-          - Address of the admin API, as V(host:port).
-          - Either this or O(source.dossier) is required.
-        type: str
-      dossier:
-        description:
-          - File written by M(ledgerops.canton.participant_dossier), on the host that runs the module.
-          - It replaces a participant that cannot be reached from this host. Changes of the participant are then
-            refused.
-        type: path
-      dossier_uid:
-        description:
-          - Expected id of the participant in the dossier. The dossier of another participant is refused.
-        type: str
-      ledger_endpoint:
-        description:
-          - Address of the ledger API, as V(host:port).
-          - Required to read or write contracts, users or parties of the ledger API.
-        type: str
-      tls:
-        description:
-          - Whether to use TLS.
-          - When not set, TLS is used if a CA or client certificate is set.
-        type: bool
-      ledger_tls:
-        description:
-          - Whether to use TLS for the ledger API, if it differs from the admin API.
-        type: bool
-      ca_cert:
-        description:
-          - PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
-        type: path
-      client_cert:
-        description:
-          - PEM file with the client certificate, for mutual TLS.
-        type: path
-      client_key:
-        description:
-          - PEM file with the private key of the client certificate.
-        type: path
-      server_name:
-        description:
-          - Expected name in the node's certificate, if it differs from the host in the address.
-        type: str
-      token:
-        description:
-          - Bearer token of the admin API, and of the ledger API unless a separate token is set.
-        type: str
-      token_file:
-        description:
-          - File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
-        type: path
-      ledger_token:
-        description:
-          - Bearer token of the ledger API.
-        type: str
-      ledger_token_file:
-        description:
-          - File with the bearer token of the ledger API.
-        type: path
-      timeout:
-        description:
-          - Deadline of one call in seconds. Streams have no deadline.
-        type: float
-        default: 60.0
-      ready_timeout:
-        description:
-          - Seconds to wait for a node that is starting.
-        type: float
-        default: 60.0
-      api_descriptors:
-        description:
-          - Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
-        type: path
-"""
-
-    TARGET = r"""
-options:
-  target:
-    description:
-      - Connection options of the target participant.
-    type: dict
-    required: true
-    suboptions:
-      endpoint:
-        description:
-          - Address of the admin API, as V(host:port).
-          - Either this or O(target.dossier) is required.
-        type: str
-      dossier:
-        description:
-          - File written by M(ledgerops.canton.participant_dossier), on the host that runs the module.
-          - It replaces a participant that cannot be reached from this host. Changes of the participant are then
-            refused.
-        type: path
-      dossier_uid:
-        description:
-          - Expected id of the participant in the dossier. The dossier of another participant is refused.
-        type: str
-      ledger_endpoint:
-        description:
-          - Address of the ledger API, as V(host:port).
-          - Required to read or write contracts, users or parties of the ledger API.
-        type: str
-      tls:
-        description:
-          - Whether to use TLS.
-          - When not set, TLS is used if a CA or client certificate is set.
-        type: bool
-      ledger_tls:
-        description:
-          - Whether to use TLS for the ledger API, if it differs from the admin API.
-        type: bool
-      ca_cert:
-        description:
-          - PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
-        type: path
-      client_cert:
-        description:
-          - PEM file with the client certificate, for mutual TLS.
-        type: path
-      client_key:
-        description:
-          - PEM file with the private key of the client certificate.
-        type: path
-      server_name:
-        description:
-          - Expected name in the node's certificate, if it differs from the host in the address.
-        type: str
-      token:
-        description:
-          - Bearer token of the admin API, and of the ledger API unless a separate token is set.
-        type: str
-      token_file:
-        description:
-          - File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
-        type: path
-      ledger_token:
-        description:
-          - Bearer token of the ledger API.
-        type: str
-      ledger_token_file:
-        description:
-          - File with the bearer token of the ledger API.
-        type: path
-      timeout:
-        description:
-          - Deadline of one call in seconds. Streams have no deadline.
-        type: float
-        default: 60.0
-      ready_timeout:
-        description:
-          - Seconds to wait for a node that is starting.
-        type: float
-        default: 60.0
-      api_descriptors:
-        description:
-          - Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
-        type: path
-
-requirements:
-  - grpcio and protobuf on the host that runs the module
-notes:
-  - The module runs on a host that reaches both APIs and has the libraries, usually the controller (C(connection=local)
-    with C(ansible_python_interpreter={{ ansible_playbook_python }})).
-  - It supports Canton 2.8 to 2.10, 3.4 and 3.5. A synchronizer is called domain in Canton 2.
-"""
+    TARGET = _side("target") + _RUNS_WHERE
 
     SYNCHRONIZERS = r"""
 options:
