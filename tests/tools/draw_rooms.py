@@ -19,7 +19,12 @@ from xml.sax.saxutils import escape
 import grimp
 
 ROW, LABEL, CELL, TOP = 26, 300, 26, 64
-FILLS = {"module_utils._participant": "#dbe9f6", "module_utils._kms": "#e3f1dc", "module_utils": "#f1efe6", "": "#f7e6d4"}
+FILLS = {
+    "module_utils._participant": "#dbe9f6",
+    "module_utils._kms": "#e3f1dc",
+    "module_utils": "#f1efe6",
+    "": "#f7e6d4",
+}
 
 
 def rooms_of(pyproject: Path) -> tuple[str, list[str]]:
