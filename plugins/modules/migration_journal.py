@@ -255,7 +255,7 @@ def ensure_locked(params: Params, found: journal.Journal, files: journal.Journal
     dead = [journal_locks.Owner(**item) for item in params["dead_owners"]]
     participants = [found.source, found.target]
     if check:
-        journal_locks.refuse_held(locks.standing(participants, params["name"], owner, dead))
+        journal_locks.refuse_held(locks.conflicting(participants, params["name"], owner, dead))
     else:
         locks.take(participants, params["name"], owner, dead)
     # A lock is no part of the migration: taking it is not a change that anybody wants to be told.

@@ -290,7 +290,7 @@ def ensure(
         live.append(source)
     for participant in live:
         refuse_recorded(participant, f"state {params['state']}")
-    task = transfer.Task(
+    request = transfer.TransferRequest(
         source=source,
         target=target,
         base=params["path"],
@@ -302,14 +302,14 @@ def ensure(
         report=report,
     )
     if params["state"] == "purged":
-        return purge.ensure_purged(task, params["contract_ids"])
+        return purge.ensure_purged(request, params["contract_ids"])
     states = {
         "exported": transfer.ensure_exported,
         "imported": transfer.ensure_imported,
         "transferred": transfer.ensure_transferred,
         "verified": transfer.ensure_verified,
     }
-    return states[params["state"]](task)
+    return states[params["state"]](request)
 
 
 def main() -> None:

@@ -118,7 +118,7 @@ SPEC = {
 
 def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     path, sections, namespaces = params["path"], params["gather"], params["namespaces"]
-    before = dossier.standing(path)
+    before = dossier.existing(path)
     if before is not None:
         dossier.refuse_another(path, before, participant.identity().uid)
     wanted = (participant, sections, namespaces)

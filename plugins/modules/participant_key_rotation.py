@@ -134,8 +134,8 @@ def check_values(params: Params) -> None:
 def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     check_values(params)
     node = initialisation.canton_3(participant)
-    asked = (params["kms_key_id"], params["generate"], params["name"])
-    plan = rotation.plan(node, params["purpose"], *asked)
+    desired = (params["kms_key_id"], params["generate"], params["name"])
+    plan = rotation.plan(node, params["purpose"], *desired)
     new = plan.new
     warnings = []
     if not plan.done:
@@ -144,7 +144,7 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
             for alias in rotation.waiting_elsewhere(node)
         ]
         if not check:
-            new = rotation.rotate(node, plan, *asked, params["wait_timeout"])
+            new = rotation.rotate(node, plan, *desired, params["wait_timeout"])
     key = {"fingerprint": new.fingerprint if new else None, "kms_key_id": (new and new.kms_key_id) or None}
     before: dict[str, object] = {params["purpose"]: sorted(item.fingerprint for item in plan.present)}
     after: dict[str, object] = {params["purpose"]: [new.fingerprint if new else "a new key"]}

@@ -182,7 +182,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._connection impor
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Wish
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import MigrationRequest
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
 
 SPEC = {
@@ -210,7 +210,7 @@ SPEC = {
 
 
 def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
-    wish = Wish(
+    request = MigrationRequest(
         source_synchronizer=params["source_synchronizer"],
         target_synchronizer=params["target_synchronizer"],
         parties=params["parties"],
@@ -229,7 +229,7 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
         kms_provider=params["kms_provider"],
         rotate_keys=params["rotate_keys"],
     )
-    findings, plan = examine.examine(source, target, wish)
+    findings, plan = examine.examine(source, target, request)
     return Outcome(
         result={
             "can_migrate": not any(item.severity == "error" for item in findings),

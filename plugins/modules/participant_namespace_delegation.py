@@ -223,7 +223,7 @@ def _ensure_in_force(
     target: Participant,
     namespace: str,
     key: Key,
-    bring: t.Callable[[str], None],
+    delegate: t.Callable[[str], None],
     check: bool,
 ) -> Outcome:
     store = synchronizers.known_id(target, params["synchronizer"])
@@ -236,7 +236,7 @@ def _ensure_in_force(
             delegation.refuse_without_root_key(source, namespace, before)
         if not check:
             synchronizers.connected_id(target, params["synchronizer"], "which the delegation has to reach")
-            bring(store)
+            delegate(store)
             after = delegation.delegation_state(source, target, namespace, key.fingerprint, store)
     return Outcome(
         asdict(before),
@@ -271,7 +271,7 @@ def ensure_signed(params: Params, source: Participant, target: Participant | Non
     if not signed:
         delegation.refuse_removed_delegation(source, None, namespace, key.key.fingerprint, "")
         delegation.refuse_without_root_key(source, namespace, delegation.DelegationState(signed, False, False))
-    chain = _standing(source, namespace, key, path)
+    chain = _existing(source, namespace, key, path)
     before: dict[str, object] = {"signed": signed, "signed_file": chain is not None}
     if not check and not all(before.values()):
         chain = delegation_file.sign(source, namespace, key)
@@ -284,7 +284,7 @@ def ensure_signed(params: Params, source: Participant, target: Participant | Non
     )
 
 
-def _standing(
+def _existing(
     source: Participant, namespace: str, key: delegation_file.TargetKey, path: str
 ) -> delegation_file.SignedChain | None:
     """What the file already holds, if it is what would be written. Signing anew need not give the same bytes."""
@@ -292,8 +292,8 @@ def _standing(
         found = delegation_file.read_signed(delegation_file.read_own_file(path), source, path)
     except delegation_file.DelegationFileUnusable:
         return None
-    asked = (namespace, key.key.fingerprint, key.written_for)
-    return found if (found.namespace, found.target_key, found.written_for) == asked else None
+    desired = (namespace, key.key.fingerprint, key.written_for)
+    return found if (found.namespace, found.target_key, found.written_for) == desired else None
 
 
 def main() -> None:

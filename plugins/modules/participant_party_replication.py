@@ -175,7 +175,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._connection impor
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps, withdrawal
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Move, Options
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Options, Replication
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
 
 STATES = {
@@ -228,7 +228,7 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
         quiet_seconds=params["quiet_timeout"],
         check=check,
     )
-    return STATES[params["state"]](Move(source, target, options))
+    return STATES[params["state"]](Replication(source, target, options))
 
 
 def main() -> None:

@@ -152,12 +152,12 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     warnings = []
     if not check:
         for old, new in zip(before, after):
-            warnings.append(bring_about(params, participant, old, new))
+            warnings.append(apply(params, participant, old, new))
         after = participant.synchronizers()
     return Outcome(show(before), show(after), result(after), [text for text in warnings if text])
 
 
-def bring_about(params: Params, participant: Participant, old: Synchronizer, new: Synchronizer) -> str:
+def apply(params: Params, participant: Participant, old: Synchronizer, new: Synchronizer) -> str:
     """Make ``new`` of ``old``; what has to be said about it, or nothing."""
     warning = ""
     if old.connected and not new.connected and params["quiet_timeout"] > 0:

@@ -25,7 +25,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     SnapshotUnusable,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.transfer import Task
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.transfer import TransferRequest
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Offset
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
@@ -51,17 +51,17 @@ class Plan:
     missing_on_source: list[str] | None = None
 
 
-def ensure_purged(task: Task, contract_ids: t.Sequence[str] | None = None) -> Outcome:
-    alias = synchronizers.find(task.target, task.target_synchronizer).alias
-    store = synchronizers.known_id(task.target, task.target_synchronizer)
-    if task.base is not None:
-        plan = _of_snapshot(task, store)
+def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None = None) -> Outcome:
+    alias = synchronizers.find(request.target, request.target_synchronizer).alias
+    store = synchronizers.known_id(request.target, request.target_synchronizer)
+    if request.base is not None:
+        plan = _of_snapshot(request, store)
     elif contract_ids is not None:
-        plan = _named(task, store, contract_ids)
+        plan = _named(request, store, contract_ids)
     else:
-        plan = _stale(task, store)
-    if not task.check:
-        _carry_out(task.target, alias, store, plan)
+        plan = _stale(request, store)
+    if not request.check:
+        _carry_out(request.target, alias, store, plan)
     result: dict[str, object] = {
         "contracts": len(plan.wanted),
         "digest": _digest(plan.wanted).value,
@@ -73,7 +73,7 @@ def ensure_purged(task: Task, contract_ids: t.Sequence[str] | None = None) -> Ou
         {"active": len(plan.wanted), "import_noted": plan.receipt is not None},
         {"active": 0, "import_noted": False},
         result,
-        [f"{plan.inactive} of the contracts are not active on the {task.target.label}: nothing was done about them"]
+        [f"{plan.inactive} of the contracts are not active on the {request.target.label}: nothing was done about them"]
         if plan.inactive
         else [],
     )
@@ -91,9 +91,9 @@ def _active(participant: Participant, parties: t.Iterable[str], offset: Offset, 
     }
 
 
-def _of_snapshot(task: Task, store: str) -> Plan:
+def _of_snapshot(request: TransferRequest, store: str) -> Plan:
     """What a snapshot brought; refuses once the target has transacted, and when the source does not have it all."""
-    manifest, files, target = task.manifest(), task.files(), task.target
+    manifest, files, target = request.manifest(), request.files(), request.target
     receipt, resumed = _import_to_take_back(files, manifest)
     here = _active(target, manifest.parties, target.ledger_end(), store)
     proven = None
@@ -104,7 +104,7 @@ def _of_snapshot(task: Task, store: str) -> Plan:
     if brought is None and here:
         files.check(manifest, target.read_record)  # says what is wrong with it
     wanted = sorted((brought or set()) & here)
-    missing = None if task.source is None else _missing(task.source, manifest, brought)
+    missing = None if request.source is None else _missing(request.source, manifest, brought)
     if wanted and missing:
         raise CantonError(
             f"The source participant does not show {len(missing)} of the contracts that would be purged, first {missing[0]}",
@@ -178,10 +178,10 @@ def _is_of(identifiers: set[str], manifest: Manifest) -> bool:
     return (digest.count, digest.value) == (manifest.contracts, manifest.digest)
 
 
-def _named(task: Task, store: str, contract_ids: t.Sequence[str]) -> Plan:
+def _named(request: TransferRequest, store: str, contract_ids: t.Sequence[str]) -> Plan:
     """Contracts that were named, as far as they are active for the given parties, or for all that the target hosts."""
-    target = task.target
-    parties = tuple(task.parties) or _hosted(target, store)
+    target = request.target
+    parties = tuple(request.parties) or _hosted(target, store)
     here = _active(target, parties, target.ledger_end(), store)
     wanted = sorted(here & set(contract_ids))
     return Plan(parties, wanted, here - set(wanted), len(set(contract_ids)) - len(wanted))
@@ -193,14 +193,14 @@ def _hosted(target: Participant, store: str) -> tuple[str, ...]:
     return tuple(sorted({item.party for each in stores for item in target.hostings(each, uid)}))
 
 
-def _stale(task: Task, store: str) -> Plan:
+def _stale(request: TransferRequest, store: str) -> Plan:
     """What the target shows as active and the source does not: archived there since, or never there."""
-    source, move = task.ends()
-    here = _active(task.target, move.parties, task.target.ledger_end(), store)
+    source, spec = request.ends()
+    here = _active(request.target, spec.parties, request.target.ledger_end(), store)
     stale = set(here)
-    for item in source.active_contracts(move.parties, source.ledger_end()):
+    for item in source.active_contracts(spec.parties, source.ledger_end()):
         stale.discard(item.contract_id)
-    return Plan(move.parties, sorted(stale), here - stale)
+    return Plan(spec.parties, sorted(stale), here - stale)
 
 
 # -- doing it ---------------------------------------------------------------------------------------------------------

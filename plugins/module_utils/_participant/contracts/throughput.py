@@ -97,7 +97,7 @@ def estimate(contracts: int, speeds: t.Sequence[Speed]) -> Estimate:
 
 
 @dataclass(frozen=True)
-class Moved:
+class TransferStats:
     """What one transfer came to. ``bytes`` are those of the compressed snapshot, ``seconds`` include the proof."""
 
     bytes: int
@@ -109,15 +109,15 @@ class Moved:
         return {**asdict(self), "seconds": round(self.seconds, 3), "contracts_per_second": round(rate, 1)}
 
 
-def remember_speed(base: str, state: str, moved: Moved) -> None:
+def remember_speed(base: str, state: str, stats: TransferStats) -> None:
     """Append to ``throughput.json`` in the folder of ``base``, for later estimates: the last 50 runs of all its snapshots.
 
     Nothing depends on this file: what is damaged is begun anew, and what can't be written is left out.
     """
-    if not moved.contracts:
+    if not stats.contracts:
         return
     folder = os.path.dirname(os.path.abspath(base))
-    run = {"at": stamp(), "state": state, **asdict(moved), "seconds": round(moved.seconds, 3)}
+    run = {"at": stamp(), "state": state, **asdict(stats), "seconds": round(stats.seconds, 3)}
     # Several hosts may keep their journals in one folder.
     with suppress(CantonError), locked_folder(folder):
         runs = [*_runs(folder), run][-THROUGHPUT_RUNS:]

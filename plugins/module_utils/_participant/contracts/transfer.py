@@ -42,7 +42,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, Tally, tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.throughput import (
-    Moved,
+    TransferStats,
     remember_speed,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
@@ -65,7 +65,7 @@ AT_WORK = "all is sent, the target is at work"
 
 
 @dataclasses.dataclass(frozen=True)
-class Move:
+class TransferSpec:
     """What is to be moved: between whom, which parties, and which synchronizer becomes which (logical ids).
 
     ``protocol_version`` is that of the synchronizer that contracts move to, as far as it is known.
@@ -81,12 +81,12 @@ class Move:
 # -- export -----------------------------------------------------------------------------------------------------------
 
 
-def reference(source: Participant, move: Move, offset: Offset, report: Report = silent) -> Tally:
+def reference(source: Participant, spec: TransferSpec, offset: Offset, report: Report = silent) -> Tally:
     """The contracts of the parties as the source's ledger API shows them: what an export has to contain
     (docs/canton/contracts.md#only-the-ledger-api-counts-contracts)."""
-    shown = counted(source.active_contracts(move.parties, offset), report, "counting the contracts of the source")
-    found = tally(shown, move.parties)
-    listed = elsewhere(found, move.renames)
+    shown = counted(source.active_contracts(spec.parties, offset), report, "counting the contracts of the source")
+    found = tally(shown, spec.parties)
+    listed = elsewhere(found, spec.renames)
     if listed:
         raise CantonError(
             f"Contracts of these parties live on synchronizers that the move does not rename: {listed}",
@@ -96,21 +96,23 @@ def reference(source: Participant, move: Move, offset: Offset, report: Report = 
     return found
 
 
-def current_export(source: Participant, move: Move, files: SnapshotFiles, report: Report = silent) -> Manifest | None:
+def current_export(
+    source: Participant, spec: TransferSpec, files: SnapshotFiles, report: Report = silent
+) -> Manifest | None:
     """The manifest of an export that is still right: same pair, parties and renames, and the source's contracts unchanged since."""
     manifest = files.read_manifest()
     if manifest is None:
         return None
-    refuse_other_pair(manifest, move.source, move.target)
-    asked = (set(move.parties), move.renames, move.protocol_version)
-    if (set(manifest.parties), manifest.renames, manifest.protocol_version) != asked:
+    refuse_other_pair(manifest, spec.source, spec.target)
+    desired = (set(spec.parties), spec.renames, spec.protocol_version)
+    if (set(manifest.parties), manifest.renames, manifest.protocol_version) != desired:
         return None
     try:
         check_snapshot(files, manifest, source, report)
     except SnapshotUnusable:
         return None
     end = source.ledger_end()
-    if end != manifest.offset and not reference(source, move, end, report).same_contracts(manifest.tally()):
+    if end != manifest.offset and not reference(source, spec, end, report).same_contracts(manifest.tally()):
         return None
     return manifest
 
@@ -139,43 +141,43 @@ def refuse_other_pair(manifest: Manifest, source: str | None, target: str) -> No
         )
 
 
-def export(source: Participant, move: Move, files: SnapshotFiles, report: Report = silent) -> Manifest:
+def export(source: Participant, spec: TransferSpec, files: SnapshotFiles, report: Report = silent) -> Manifest:
     """Export to ``files`` and compare with the ledger API before the file gets its name. The source must be disconnected."""
     offset = source.ledger_end()
-    expected = reference(source, move, offset, report)
+    expected = reference(source, spec, offset, report)
     with private_file(files.data) as handle:
-        measured = follow(checked_export(source, move, offset, expected, report), handle.write)
-    manifest = _manifest(move, offset, expected, *measured)
+        measured = follow(checked_export(source, spec, offset, expected, report), handle.write)
+    manifest = _manifest(spec, offset, expected, *measured)
     files.write_manifest(manifest)
     return manifest
 
 
 def checked_export(
-    source: Participant, move: Move, offset: Offset, expected: Tally, report: Report = silent
+    source: Participant, spec: TransferSpec, offset: Offset, expected: Tally, report: Report = silent
 ) -> t.Generator[bytes, None, tuple[int, str]]:
     """The export's chunks as they come; raises after the last one unless stream and contracts are what they must be."""
-    counter = Counter(move.parties)
+    counter = Counter(spec.parties)
     size = 0
 
     def arriving() -> t.Iterator[bytes]:
         nonlocal size
         report("exporting", 0, 0, expected.contracts)
-        for chunk in source.export_contracts(move.parties, offset, move.renames, move.protocol_version):
+        for chunk in source.export_contracts(spec.parties, offset, spec.renames, spec.protocol_version):
             yield chunk
             size += len(chunk)
             report("exporting", counter.contracts, size, expected.contracts)
 
     size_and_hash = yield from watch(arriving(), source.read_record, counter)
-    refuse_difference(expected, counter.tally(), move.renames, "the export", "the source's ledger API")
+    refuse_difference(expected, counter.tally(), spec.renames, "the export", "the source's ledger API")
     return size_and_hash
 
 
-def _manifest(move: Move, offset: Offset, found: Tally, size: int, sha256: str) -> Manifest:
+def _manifest(spec: TransferSpec, offset: Offset, found: Tally, size: int, sha256: str) -> Manifest:
     return Manifest(
-        source=move.source,
-        target=move.target,
+        source=spec.source,
+        target=spec.target,
         offset=offset,
-        renames=move.renames,
+        renames=spec.renames,
         bytes=size,
         sha256=sha256,
         contracts=found.contracts,
@@ -183,7 +185,7 @@ def _manifest(move: Move, offset: Offset, found: Tally, size: int, sha256: str) 
         parties=found.parties,
         packages=found.packages,
         exported_at=stamp(),
-        protocol_version=move.protocol_version,
+        protocol_version=spec.protocol_version,
         counterparties=found.counterparties,
     )
 
@@ -285,7 +287,7 @@ def workflow_prefix(manifest: Manifest) -> str:
 
 
 def pipe(
-    source: Participant, target: Participant, move: Move, store: str, draft: Manifest, report: Report = silent
+    source: Participant, target: Participant, spec: TransferSpec, store: str, draft: Manifest, report: Report = silent
 ) -> Manifest:
     """Send the export straight into the import; ``draft`` is the expectation, without size and hash.
 
@@ -294,7 +296,7 @@ def pipe(
     measured: list[tuple[int, str]] = []
 
     def chunks() -> t.Iterator[bytes]:
-        measured.append((yield from checked_export(source, move, draft.offset, draft.tally(), report)))
+        measured.append((yield from checked_export(source, spec, draft.offset, draft.tally(), report)))
         report(AT_WORK, draft.contracts, measured[0][0], draft.contracts)
 
     load(target, draft, chunks(), store)
@@ -309,7 +311,7 @@ def move_between(
     source_synchronizer: str,
     target_synchronizer: str,
     protocol_version: int | None = None,
-) -> Move:
+) -> TransferSpec:
     """A move of parties that the source really hosts: of an unknown party a node exports nothing and answers OK
     (docs/canton/contracts.md#an-unknown-party-exports-nothing)."""
     uid = source.identity().uid
@@ -329,14 +331,16 @@ def move_between(
         raise CantonError(
             "No party was given to move", error_id="no_parties", hint="List the parties whose contracts move."
         )
-    return Move(uid, target_uid, tuple(sorted(set(parties))), {source_id: target_synchronizer}, protocol_version)
+    return TransferSpec(
+        uid, target_uid, tuple(sorted(set(parties))), {source_id: target_synchronizer}, protocol_version
+    )
 
 
 # -- what the module asks for -----------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class TransferRequest:
     """One call of the module; ``base`` is the snapshot's path without ending, or nothing for a pipe."""
 
     source: Participant | None
@@ -349,7 +353,7 @@ class Task:
     protocol_version: int | None = None
     report: Report = silent
 
-    def ends(self) -> tuple[Participant, Move]:
+    def ends(self) -> tuple[Participant, TransferSpec]:
         """The source and the move; the module's spec sees to it that both are given."""
         if self.source is None or self.source_synchronizer is None:
             raise CantonError("This state needs source and source_synchronizer", "source_missing", "Give both options.")
@@ -380,27 +384,27 @@ class Task:
         return found
 
 
-def ensure_exported(task: Task) -> Outcome:
-    source, move = task.ends()
-    files = task.files()
-    standing = current_export(source, move, files, task.report)
-    if standing is None and imported_before(task.target, files):
+def ensure_exported(request: TransferRequest) -> Outcome:
+    source, spec = request.ends()
+    files = request.files()
+    existing = current_export(source, spec, files, request.report)
+    if existing is None and imported_before(request.target, files):
         raise CantonError(
-            f"The snapshot at {task.base} was imported already, and it is gone or the source's contracts or parties have changed since",
+            f"The snapshot at {request.base} was imported already, and it is gone or the source's contracts or parties have changed since",
             error_id="exported_after_import",
             hint="Two participants would hold these contracts in different states. Find out what ran on the source after the cutover.",
         )
-    if standing is not None:
-        return _exported(standing, standing)
-    refuse_busy_source(source, task.source_synchronizer or "")
-    if task.check:
+    if existing is not None:
+        return _exported(existing, existing)
+    refuse_busy_source(source, request.source_synchronizer or "")
+    if request.check:
         offset = source.ledger_end()
-        return _exported(None, _manifest(move, offset, reference(source, move, offset, task.report), 0, ""))
+        return _exported(None, _manifest(spec, offset, reference(source, spec, offset, request.report), 0, ""))
     began = time.monotonic()
-    manifest = export(source, move, files, task.report)
-    moved = Moved(manifest.bytes, manifest.contracts, time.monotonic() - began)
-    remember_speed(files.base, "exported", moved)
-    return _exported(None, manifest, moved)
+    manifest = export(source, spec, files, request.report)
+    stats = TransferStats(manifest.bytes, manifest.contracts, time.monotonic() - began)
+    remember_speed(files.base, "exported", stats)
+    return _exported(None, manifest, stats)
 
 
 def imported_before(target: Participant, files: SnapshotFiles) -> bool:
@@ -426,8 +430,8 @@ def refuse_busy_source(source: Participant, synchronizer: str) -> None:
         )
 
 
-def _exported(before: Manifest | None, after: Manifest, moved: Moved | None = None) -> Outcome:
-    return Outcome(_shown(before), _shown(after), _result(after, moved=moved))
+def _exported(before: Manifest | None, after: Manifest, stats: TransferStats | None = None) -> Outcome:
+    return Outcome(_shown(before), _shown(after), _result(after, stats=stats))
 
 
 def _shown(manifest: Manifest | None) -> dict[str, object]:
@@ -436,7 +440,9 @@ def _shown(manifest: Manifest | None) -> dict[str, object]:
     return {"contracts": manifest.contracts, "digest": manifest.digest}
 
 
-def _result(manifest: Manifest, receipt: Receipt | None = None, moved: Moved | None = None) -> dict[str, object]:
+def _result(
+    manifest: Manifest, receipt: Receipt | None = None, stats: TransferStats | None = None
+) -> dict[str, object]:
     result: dict[str, object] = {
         "contracts": manifest.contracts,
         "digest": manifest.digest,
@@ -449,41 +455,41 @@ def _result(manifest: Manifest, receipt: Receipt | None = None, moved: Moved | N
         result.update(target_offset=receipt.offset, imported_at=receipt.imported_at)
     if manifest.counterparties is not None:
         result["counterparties"] = manifest.counterparties
-    if moved is not None:
-        result["transfer"] = moved.shown()
+    if stats is not None:
+        result["transfer"] = stats.shown()
     return result
 
 
-def ensure_imported(task: Task) -> Outcome:
-    manifest, files = task.manifest(), task.files()
-    standing = already_imported(task.target, manifest, files, task.report)
-    if standing is not None:
-        if not task.check and files.read_receipt() != standing:
-            files.write_receipt(standing)
-        return Outcome(_shown(manifest), _shown(manifest), _result(manifest, standing))
-    check_snapshot(files, manifest, task.target, task.report)
-    store = synchronizers.known_id(task.target, task.target_synchronizer)
-    refuse_unready_target(task.target, manifest, store)
-    synchronizers.refuse_connected(task.target, "and contracts can only be imported while it is not")
-    before = target_tally(task.target, manifest, task.target.ledger_end(), task.report)
-    receipt = moved = None
-    if not task.check:
+def ensure_imported(request: TransferRequest) -> Outcome:
+    manifest, files = request.manifest(), request.files()
+    existing = already_imported(request.target, manifest, files, request.report)
+    if existing is not None:
+        if not request.check and files.read_receipt() != existing:
+            files.write_receipt(existing)
+        return Outcome(_shown(manifest), _shown(manifest), _result(manifest, existing))
+    check_snapshot(files, manifest, request.target, request.report)
+    store = synchronizers.known_id(request.target, request.target_synchronizer)
+    refuse_unready_target(request.target, manifest, store)
+    synchronizers.refuse_connected(request.target, "and contracts can only be imported while it is not")
+    before = target_tally(request.target, manifest, request.target.ledger_end(), request.report)
+    receipt = stats = None
+    if not request.check:
         began = time.monotonic()
-        receipt = send(task.target, manifest, files, store, task.report)
-        moved = Moved(manifest.bytes, manifest.contracts, time.monotonic() - began)
-        remember_speed(files.base, "imported", moved)
+        receipt = send(request.target, manifest, files, store, request.report)
+        stats = TransferStats(manifest.bytes, manifest.contracts, time.monotonic() - began)
+        remember_speed(files.base, "imported", stats)
     return Outcome(
-        {"contracts": before.contracts, "digest": before.digest}, _shown(manifest), _result(manifest, receipt, moved)
+        {"contracts": before.contracts, "digest": before.digest}, _shown(manifest), _result(manifest, receipt, stats)
     )
 
 
-def ensure_transferred(task: Task) -> Outcome:
-    if task.base is None:
-        return ensure_piped(task)
-    exported = ensure_exported(task)
-    if task.check and exported.changed:
+def ensure_transferred(request: TransferRequest) -> Outcome:
+    if request.base is None:
+        return ensure_piped(request)
+    exported = ensure_exported(request)
+    if request.check and exported.changed:
         return exported
-    imported = ensure_imported(task)
+    imported = ensure_imported(request)
     return Outcome(
         {"exported": exported.before, **imported.before},
         {"exported": exported.after, **imported.after},
@@ -497,33 +503,33 @@ def _sum_of(*results: dict[str, t.Any]) -> dict[str, object]:
     if not parts:
         return {}
     seconds = sum(part["seconds"] for part in parts)
-    return {"transfer": Moved(parts[-1]["bytes"], parts[-1]["contracts"], seconds).shown()}
+    return {"transfer": TransferStats(parts[-1]["bytes"], parts[-1]["contracts"], seconds).shown()}
 
 
-def ensure_piped(task: Task) -> Outcome:
-    source, move = task.ends()
+def ensure_piped(request: TransferRequest) -> Outcome:
+    source, spec = request.ends()
     offset = source.ledger_end()
-    draft = _manifest(move, offset, reference(source, move, offset, task.report), 0, "")
-    end = task.target.ledger_end()
-    before = target_tally(task.target, draft, end, task.report)
+    draft = _manifest(spec, offset, reference(source, spec, offset, request.report), 0, "")
+    end = request.target.ledger_end()
+    before = target_tally(request.target, draft, end, request.report)
     if is_all_of(before, draft):
-        return Outcome(_shown(draft), _shown(draft), _result(draft, Receipt(move.target, "", end, stamp())))
-    store = synchronizers.known_id(task.target, task.target_synchronizer)
-    refuse_busy_source(source, task.source_synchronizer or "")
-    refuse_unready_target(task.target, draft, store)
-    synchronizers.refuse_connected(task.target, "and contracts can only be imported while it is not")
-    receipt = moved = None
-    if not task.check:
+        return Outcome(_shown(draft), _shown(draft), _result(draft, Receipt(spec.target, "", end, stamp())))
+    store = synchronizers.known_id(request.target, request.target_synchronizer)
+    refuse_busy_source(source, request.source_synchronizer or "")
+    refuse_unready_target(request.target, draft, store)
+    synchronizers.refuse_connected(request.target, "and contracts can only be imported while it is not")
+    receipt = stats = None
+    if not request.check:
         began = time.monotonic()
-        draft = pipe(source, task.target, move, store, draft, task.report)
-        receipt = prove(task.target, draft, None, task.report)
-        moved = Moved(draft.bytes, draft.contracts, time.monotonic() - began)
+        draft = pipe(source, request.target, spec, store, draft, request.report)
+        receipt = prove(request.target, draft, None, request.report)
+        stats = TransferStats(draft.bytes, draft.contracts, time.monotonic() - began)
     return Outcome(
-        {"contracts": before.contracts, "digest": before.digest}, _shown(draft), _result(draft, receipt, moved)
+        {"contracts": before.contracts, "digest": before.digest}, _shown(draft), _result(draft, receipt, stats)
     )
 
 
-def ensure_verified(task: Task) -> Outcome:
-    manifest = task.manifest()
-    receipt = verify(task.target, manifest, task.files(), task.report)
+def ensure_verified(request: TransferRequest) -> Outcome:
+    manifest = request.manifest()
+    receipt = verify(request.target, manifest, request.files(), request.report)
     return Outcome(result=_result(manifest, receipt))

@@ -55,10 +55,10 @@ def plan_copy(source: Participant, target: Participant, skip: t.Collection[str],
     theirs = {provider.id: provider for provider in target.identity_providers()}
     wanted_providers = source.identity_providers()
     for provider in wanted_providers:
-        standing = theirs.get(provider.id)
-        if standing is None:
+        existing = theirs.get(provider.id)
+        if existing is None:
             plan.providers.append(provider)
-        elif standing != provider:
+        elif existing != provider:
             raise CantonError(
                 f"The identity provider {provider.id} is configured differently on the {target.label}",
                 error_id="identity_provider_differs",
@@ -85,15 +85,15 @@ def plan_copy(source: Participant, target: Participant, skip: t.Collection[str],
     return plan
 
 
-def _plan_user(plan: UserPlan, wanted: User, standing: User | None) -> None:
-    if standing is None:
+def _plan_user(plan: UserPlan, wanted: User, existing: User | None) -> None:
+    if existing is None:
         plan.create.append(wanted)
         return
     # Rights are granted, never taken away, and annotations of the target's own stay beside the copied ones.
-    same = dataclasses.replace(standing, rights=wanted.rights, annotations=wanted.annotations) == wanted
-    if not same or not set(wanted.annotations) <= set(standing.annotations):
+    same = dataclasses.replace(existing, rights=wanted.rights, annotations=wanted.annotations) == wanted
+    if not same or not set(wanted.annotations) <= set(existing.annotations):
         plan.update.append(wanted)
-    missing = wanted.rights - standing.rights
+    missing = wanted.rights - existing.rights
     if missing:
         plan.grant.append((wanted, missing))
 
@@ -102,12 +102,12 @@ def _plan_annotations(plan: UserPlan, source: Participant, target: Participant, 
     """Annotations of parties that the target hosts; the target has to know a party first (docs/canton/ledger-api.md#parties)."""
     known = _parties(target, providers)
     for party, wanted in sorted(_parties(source, providers).items()):
-        standing = known.get(party)
-        if standing is None or not (wanted.is_local and standing.is_local):
+        existing = known.get(party)
+        if existing is None or not (wanted.is_local and existing.is_local):
             continue
-        annotated = set(wanted.annotations) <= set(standing.annotations)
-        named = wanted.display_name in ("", standing.display_name)
-        if not (annotated and named) or wanted.identity_provider != standing.identity_provider:
+        annotated = set(wanted.annotations) <= set(existing.annotations)
+        named = wanted.display_name in ("", existing.display_name)
+        if not (annotated and named) or wanted.identity_provider != existing.identity_provider:
             plan.annotate.append(wanted)
 
 

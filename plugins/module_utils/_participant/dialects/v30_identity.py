@@ -145,11 +145,11 @@ class OwnIdentity:
         (docs/canton/topology.md#a-key-mapping-needs-its-past).
         """
         namespace = uid.rpartition("::")[2]
-        standing = self._stored(query(AUTHORIZED), namespace)
+        stored = self._stored(query(AUTHORIZED), namespace)
         past = self._stored({**_without_time(query(AUTHORIZED)), "range": {}}, namespace)
         certificates = [
             (self._is_other(each, namespace), raw)
-            for signed, each, raw in standing
+            for signed, each, raw in stored
             if not signed.proposal and _delegates(each, namespace)
         ]
         mappings = [(each.serial, raw) for signed, each, raw in past if not signed.proposal and _maps(each, uid)]

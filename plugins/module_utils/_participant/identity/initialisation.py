@@ -344,8 +344,8 @@ def _send_registration(participant: V30, item: Wanted, known: t.Collection[str])
 
 
 def _check_usage(participant: V30, item: Wanted, key: Key) -> None:
-    own, asked = (tuple(sorted(set(usage) - {"proof_of_ownership"})) for usage in (key.usage, item.usage))
-    if own != asked:
+    own, desired = (tuple(sorted(set(usage) - {"proof_of_ownership"})) for usage in (key.usage, item.usage))
+    if own != desired:
         raise CantonError(
             f"The {participant.label} knows KMS key {item.kms_key_id} as {key.name!r} for {' and '.join(own) or 'encryption'}, not for "
             f"{item.purpose}",
@@ -378,10 +378,10 @@ def _certify(participant: V30, key: Key) -> None:
 
 
 def _map_keys(participant: V30, uid: str, keys: t.Sequence[Key]) -> None:
-    asked = {key.fingerprint for key in keys}
+    desired = {key.fingerprint for key in keys}
 
     def mapped() -> bool:
-        return {key.fingerprint for key in participant.owner_keys(AUTHORIZED, uid)} == asked
+        return {key.fingerprint for key in participant.owner_keys(AUTHORIZED, uid)} == desired
 
     if not mapped():
         participant.authorize_owner_keys(uid, keys)

@@ -140,15 +140,15 @@ def _make(participant: V30, purpose: str, kms_key_id: str | None, spec: str | No
         return initialisation.register(
             participant, _wanted(purpose, kms_key_id, name or f"{purpose}-{kms_key_id}"[-300:])
         )
-    asked = name or _name(participant, purpose, str(spec))
+    desired = name or _name(participant, purpose, str(spec))
     if PURPOSES[purpose]:
-        return participant.generate_signing_key(asked, str(spec), PURPOSES[purpose])
-    return participant.generate_encryption_key(asked, str(spec))
+        return participant.generate_signing_key(desired, str(spec), PURPOSES[purpose])
+    return participant.generate_encryption_key(desired, str(spec))
 
 
 def _map(participant: V30, uid: str, keys: t.Sequence[Key], seconds: float) -> None:
     participant.authorize_owner_keys(uid, keys)
-    asked = {key.fingerprint for key in keys}
+    desired = {key.fingerprint for key in keys}
 
     def missing() -> list[str]:
         stores = {
@@ -158,7 +158,7 @@ def _map(participant: V30, uid: str, keys: t.Sequence[Key], seconds: float) -> N
         return [
             label
             for store, label in stores.items()
-            if {key.fingerprint for key in participant.owner_keys(store, uid)} != asked
+            if {key.fingerprint for key in participant.owner_keys(store, uid)} != desired
         ]
 
     _reached, left = wait_for(missing, seconds, until=operator.not_)

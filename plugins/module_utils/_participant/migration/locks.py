@@ -76,7 +76,7 @@ class Locks:
         except (CantonError, KeyError, TypeError):
             return None
 
-    def standing(
+    def conflicting(
         self, participants: t.Sequence[str], name: str, owner: Owner, dead: t.Collection[Owner]
     ) -> Lock | None:
         """The first lock that keeps this run away: of an owner who is neither this run nor known to be dead nor long unseen."""
@@ -93,7 +93,7 @@ class Locks:
         make_folder(self.folder)
         taken = False
         with locked_folder(self.folder):
-            refuse_held(self.standing(participants, name, owner, dead))
+            refuse_held(self.conflicting(participants, name, owner, dead))
             for participant in participants:
                 before = self.read(participant)
                 kept = before is not None and (before.owner, before.name) == (owner, name)

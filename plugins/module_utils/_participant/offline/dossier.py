@@ -147,13 +147,13 @@ def _ahead(participant: Participant, synchronizer: str) -> float | None:
     return None if seen is None else seen - time.time()
 
 
-def _topology(participant: Participant, uid: str, stores: t.Sequence[str], asked: t.Collection[str]) -> Values:
+def _topology(participant: Participant, uid: str, stores: t.Sequence[str], requested: t.Collection[str]) -> Values:
     """What this participant hosts, and the delegations of the namespaces of that, of its own and of those asked for.
 
     An external party is a namespace of its own, with nothing to delegate.
     """
     hostings = {store: participant.hostings(store, uid) for store in stores}
-    namespaces = {namespace_of(uid), *asked}
+    namespaces = {namespace_of(uid), *requested}
     for items in hostings.values():
         namespaces |= {namespace_of(item.party) for item in items if not item.signing_keys}
     everywhere = sorted({*stores, AUTHORIZED})
@@ -312,7 +312,7 @@ class DossierUnreadable(CantonError):
         )
 
 
-def standing(path: str) -> Dossier | None:
+def existing(path: str) -> Dossier | None:
     """The dossier that is there; one that is damaged counts as none."""
     try:
         return load(path)

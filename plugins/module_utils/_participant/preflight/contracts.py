@@ -23,7 +23,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
-    Examination,
+    Findings,
     Parties,
 )
 
@@ -32,42 +32,42 @@ SHOWN_CONTRACTS = 3
 
 
 def check_contracts(
-    exam: Examination,
+    findings: Findings,
     identities: tuple[Identity, Identity],
     old: Synchronizer,
     new: Synchronizer,
     parties: Parties,
 ) -> None:
     """Read all contracts of the source once, and compare them with those that the target has of the same parties."""
-    local = {item.party for item in exam.source.local_parties() if item.is_local} - parties.arrived
+    local = {item.party for item in findings.source.local_parties() if item.is_local} - parties.arrived
     moving, only_on_source = parties.moving, parties.only_on_source
     # Target first: a contract that is archived in between is then one that the source does not have any more.
-    surplus = _contract_ids(exam.target, only_on_source)
+    surplus = _contract_ids(findings.target, only_on_source)
     pass_through = _Sorting(local, moving, surplus)
     found: Tally = tally(
-        pass_through.sort(exam.source.active_contracts(local | moving, exam.source.ledger_end())), moving
+        pass_through.sort(findings.source.active_contracts(local | moving, findings.source.ledger_end())), moving
     )
-    _put_into_plan(exam, found, pass_through.counterparties)
-    _check_synchronizers_of_contracts(exam, found, old)
-    _warn_of_others(exam, pass_through)
+    _put_into_plan(findings, found, pass_through.counterparties)
+    _check_synchronizers_of_contracts(findings, found, old)
+    _warn_of_others(findings, pass_through)
     if surplus:
         # What the target archived while the source was read is no surplus.
-        surplus &= _contract_ids(exam.target, only_on_source)
+        surplus &= _contract_ids(findings.target, only_on_source)
     if surplus:
-        _report_surplus(exam, surplus, finished=new.connected and not old.connected)
-    known_bugs.check_keyed(exam, *identities, pass_through.keyed)
-    _check_packages(exam, found, set(exam.target.packages()))
-    _check_disk(exam, found.contracts)
+        _report_surplus(findings, surplus, finished=new.connected and not old.connected)
+    known_bugs.check_keyed(findings, *identities, pass_through.keyed)
+    _check_packages(findings, found, set(findings.target.packages()))
+    _check_disk(findings, found.contracts)
 
 
-def check_all_contracts(exam: Examination, old: Synchronizer, parties: t.Collection[str]) -> None:
+def check_all_contracts(findings: Findings, old: Synchronizer, parties: t.Collection[str]) -> None:
     """Read all contracts of a source that moves as a whole: nobody stays, and the target has nothing to compare with."""
-    local = {item.party for item in exam.source.local_parties() if item.is_local} | set(parties)
-    found = tally(exam.source.active_contracts(local, exam.source.ledger_end()), parties)
-    _put_into_plan(exam, found, {})
-    _check_synchronizers_of_contracts(exam, found, old)
-    _check_packages(exam, found, set())
-    _check_disk(exam, found.contracts)
+    local = {item.party for item in findings.source.local_parties() if item.is_local} | set(parties)
+    found = tally(findings.source.active_contracts(local, findings.source.ledger_end()), parties)
+    _put_into_plan(findings, found, {})
+    _check_synchronizers_of_contracts(findings, found, old)
+    _check_packages(findings, found, set())
+    _check_disk(findings, found.contracts)
 
 
 class _Sorting:
@@ -111,9 +111,9 @@ def _contract_ids(participant: Participant, parties: t.Collection[str]) -> set[s
     return found
 
 
-def _put_into_plan(exam: Examination, found: Tally, counterparties: t.Mapping[str, int]) -> None:
-    expected = throughput.estimate(found.contracts, throughput.read_speeds(exam.wish.folder))
-    plan = exam.plan
+def _put_into_plan(findings: Findings, found: Tally, counterparties: t.Mapping[str, int]) -> None:
+    expected = throughput.estimate(found.contracts, throughput.read_speeds(findings.request.folder))
+    plan = findings.plan
     plan.contracts = found.contracts
     plan.packages = len([package for package in found.packages if package])
     plan.counterparties = dict(sorted(counterparties.items()))
@@ -121,32 +121,32 @@ def _put_into_plan(exam: Examination, found: Tally, counterparties: t.Mapping[st
     plan.estimated_downtime_seconds, plan.estimate_basis = expected.seconds, expected.basis
 
 
-def _check_synchronizers_of_contracts(exam: Examination, found: Tally, old: Synchronizer) -> None:
+def _check_synchronizers_of_contracts(findings: Findings, found: Tally, old: Synchronizer) -> None:
     elsewhere = {item: number for item, number in found.synchronizers.items() if item not in ("", old.id)}
     for synchronizer, number in elsewhere.items():
-        exam.error(
+        findings.error(
             "contracts_on_other_synchronizers",
             f"{number} contracts of these parties live on {short(synchronizer)}, not on {old.alias}",
             "Reassign them to the synchronizer that is moved from, or exclude their parties.",
         )
-    others = [item.alias for item in exam.source.synchronizers() if item.physical_id and item.id != old.id]
-    if others and not exam.source.SHOWS_SYNCHRONIZERS_OF_CONTRACTS:
-        exam.warn(
+    others = [item.alias for item in findings.source.synchronizers() if item.physical_id and item.id != old.id]
+    if others and not findings.source.SHOWS_SYNCHRONIZERS_OF_CONTRACTS:
+        findings.warn(
             "synchronizers_of_contracts_not_visible",
             f"The source knows {', '.join(sorted(others))} too, and Canton 2 does not tell on which domain a contract lives",
             f"Contracts on other domains than {old.alias} make the export fail, with nothing lost: transfer them to it before.",
         )
 
 
-def _warn_of_others(exam: Examination, found: _Sorting) -> None:
-    if found.counterparties and not exam.wish.stays_on_synchronizer:
-        exam.warn(
+def _warn_of_others(findings: Findings, found: _Sorting) -> None:
+    if found.counterparties and not findings.request.stays_on_synchronizer:
+        findings.warn(
             "shared_contracts",
             f"Contracts are shared with {len(found.counterparties)} parties that do not move: {_first(found.counterparties)}",
             "Until these parties move to the same synchronizer too, no transaction on those contracts will be confirmed.",
         )
     if found.left_behind:
-        exam.warn(
+        findings.warn(
             "contracts_left_behind",
             f"Contracts stay on the source because none of their parties moves: {_first(found.left_behind)}",
             "Move them by hand if they matter.",
@@ -157,7 +157,7 @@ def _first(numbers: t.Mapping[str, int]) -> str:
     return ", ".join(f"{short(party)} ({number})" for party, number in sorted(numbers.items())[:5])
 
 
-def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> None:
+def _report_surplus(findings: Findings, surplus: set[str], finished: bool) -> None:
     """Contracts that the target has and the source has not.
 
     Live state decides what they mean. As long as the source is connected, or both are off, the source is the truth: its
@@ -170,19 +170,19 @@ def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> Non
     listed = ", ".join(sorted(surplus)[:SHOWN_CONTRACTS])
     text = f"The target has {len(surplus)} active contracts of these parties that the source does not have, first: {listed}"
     if finished:
-        exam.warn(
+        findings.warn(
             "target_moved_on",
             text,
             "That is right when the migration is finished and the target serves. If it is not, purge them on the target before.",
         )
-    elif exam.wish.purge_stale:
-        exam.warn(
+    elif findings.request.purge_stale:
+        findings.warn(
             "stale_contracts_purged",
             text + ". They are purged at cutover, before the import",
             "Keep applications away from the target until then: to it these contracts are still active.",
         )
     else:
-        exam.error(
+        findings.error(
             "stale_contracts_on_target",
             text + ". If they were archived on the source, they would come back to life",
             "Set purge_stale to true to have them purged at cutover, purge them on the target now "
@@ -190,37 +190,37 @@ def _report_surplus(exam: Examination, surplus: set[str], finished: bool) -> Non
         )
 
 
-def _check_packages(exam: Examination, found: Tally, brought: set[str]) -> None:
+def _check_packages(findings: Findings, found: Tally, brought: set[str]) -> None:
     """``brought``: packages that the target has."""
-    dars = exam.source.dars()
-    exam.plan.dars = sum(1 for dar in dars if not dar.builtin)
+    dars = findings.source.dars()
+    findings.plan.dars = sum(1 for dar in dars if not dar.builtin)
     for dar in dars:
-        brought |= exam.source.dar_packages(dar.main)
+        brought |= findings.source.dar_packages(dar.main)
     lacking = set(found.packages) - brought
     if lacking:
-        exam.error(
+        findings.error(
             "packages_without_dar",
             f"Contracts use {len(lacking)} packages that no DAR of the source contains and that the target lacks: {', '.join(sorted(lacking)[:3])}",
             "Give their DAR files to ledgerops.canton.participant_package (files) for the target.",
         )
     splice = sorted({dar.name for dar in dars if dar.name.startswith("splice-")})
     if splice:
-        exam.warn(
+        findings.warn(
             "splice_packages",
             f"The source runs Splice ({', '.join(splice[:3])}): the vendor does not support moving an existing validator to a KMS",
             "Ask the vendor first; the supported way is a fresh validator on a KMS, and a transfer of the assets.",
         )
 
 
-def _check_disk(exam: Examination, contracts: int) -> None:
-    folder = exam.wish.folder
+def _check_disk(findings: Findings, contracts: int) -> None:
+    folder = findings.request.folder
     if not folder:
         return
     while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
         folder = os.path.dirname(folder)
     free, needed = shutil.disk_usage(folder).free, contracts * BYTES_PER_CONTRACT
     if free < needed:
-        exam.error(
+        findings.error(
             "disk_space",
             f"{folder} has {free // 2**20} MiB free; a snapshot of {contracts} contracts may need {needed // 2**20} MiB",
             "Free space, or name a folder with more room.",

@@ -40,10 +40,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     ENVELOPE,
     KEY_IMPORT,
-    Examination,
     Finding,
+    Findings,
+    MigrationRequest,
     Parties,
-    Wish,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.node import (
     check_backup,
@@ -62,60 +62,62 @@ CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
 SPLICE_DSO = "DSO::"
 
 
-def examine(source: Participant, target: Participant, wish: Wish) -> tuple[list[Finding], dict[str, object]]:
+def examine(
+    source: Participant, target: Participant, request: MigrationRequest
+) -> tuple[list[Finding], dict[str, object]]:
     """All findings, and the plan with numbers as far as they could be read."""
-    exam = Examination(source, target, wish)
+    findings = Findings(source, target, request)
     ours, theirs = source.identity(), target.identity()
-    exam.plan.source, exam.plan.target = ours.uid, theirs.uid
-    if wish.method in (KEY_IMPORT, ENVELOPE):
-        preflight_key_import.examine(exam, ours, theirs)
-    elif _are_comparable(exam, ours, theirs):
-        _examine(exam, ours, theirs)
-    return exam.findings, exam.plan.as_dict()
+    findings.plan.source, findings.plan.target = ours.uid, theirs.uid
+    if request.method in (KEY_IMPORT, ENVELOPE):
+        preflight_key_import.examine(findings, ours, theirs)
+    elif _are_comparable(findings, ours, theirs):
+        _examine(findings, ours, theirs)
+    return findings.all, findings.plan.as_dict()
 
 
-def _are_comparable(exam: Examination, ours: Identity, theirs: Identity) -> bool:
+def _are_comparable(findings: Findings, ours: Identity, theirs: Identity) -> bool:
     """Two different participants of one major release, both ready: without these nothing else can be read."""
-    ready = [check_node(exam, *each) for each in ((exam.source, ours), (exam.target, theirs))]
+    ready = [check_node(findings, *each) for each in ((findings.source, ours), (findings.target, theirs))]
     if not all(ready):
         return False
     if ours.uid == theirs.uid:
-        exam.error("same_participant", "Source and target are the same participant", "Correct the endpoints.")
+        findings.error("same_participant", "Source and target are the same participant", "Correct the endpoints.")
         return False
-    before = len(exam.findings)
-    exam.attempt(refuse_unlike, exam.source, exam.target)
-    return len(exam.findings) == before
+    before = len(findings.all)
+    findings.as_finding(refuse_unlike, findings.source, findings.target)
+    return len(findings.all) == before
 
 
-def _examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
-    check_backup(exam)
-    if exam.wish.stays_on_synchronizer:
-        _check_method(exam, ours, theirs)
-    known_bugs.check(exam, ours, theirs)
-    _check_keys(exam)
-    exam.attempt(check_pruning, exam)
-    pair = exam.attempt(_check_synchronizers, exam, ours)
+def _examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
+    check_backup(findings)
+    if findings.request.stays_on_synchronizer:
+        _check_method(findings, ours, theirs)
+    known_bugs.check(findings, ours, theirs)
+    _check_keys(findings)
+    findings.as_finding(check_pruning, findings)
+    pair = findings.as_finding(_check_synchronizers, findings, ours)
     if pair is None:
         return
     old, new = pair
-    _check_clocks(exam, old, new)
-    exam.attempt(_check_delegation, exam, ours, theirs, new)
-    parties = exam.attempt(_check_parties, exam, ours, theirs, old, new) or Parties()
-    exam.attempt(preflight_contracts.check_contracts, exam, (ours, theirs), old, new, parties)
-    exam.attempt(_check_users, exam)
+    _check_clocks(findings, old, new)
+    findings.as_finding(_check_delegation, findings, ours, theirs, new)
+    parties = findings.as_finding(_check_parties, findings, ours, theirs, old, new) or Parties()
+    findings.as_finding(preflight_contracts.check_contracts, findings, (ours, theirs), old, new, parties)
+    findings.as_finding(_check_users, findings)
 
 
-def _check_method(exam: Examination, source: Identity, target: Identity) -> None:
+def _check_method(findings: Findings, source: Identity, target: Identity) -> None:
     """What a move on one synchronizer needs beyond the rest (docs/canton/party-replication.md#offboarding-is-not-supported)."""
     lines = [known_bugs.parse(identity.version) for identity in (source, target)]
     if any(line is None or line[0] != PARTY_SNAPSHOTS_CHECKED for line in lines):
-        exam.error(
+        findings.error(
             "same_synchronizer_release",
             f"The source runs Canton {source.version} and the target {target.version}: parties move on one synchronizer only between "
             "nodes of Canton 3.5, as the party snapshots of 3.4 and 3.5 were never checked against each other",
             "Upgrade both to Canton 3.5, or move to another synchronizer.",
         )
-    report = exam.warn if exam.wish.accept_unsupported else exam.error
+    report = findings.warn if findings.request.accept_unsupported else findings.error
     report(
         "unsupported_by_vendor",
         "The manual of Canton 3.5 calls it not supported to take a party off a participant, and so to move parties on one synchronizer",
@@ -123,31 +125,31 @@ def _check_method(exam: Examination, source: Identity, target: Identity) -> None
     )
 
 
-def _check_keys(exam: Examination) -> None:
-    if not exam.wish.require_kms:
+def _check_keys(findings: Findings) -> None:
+    if not findings.request.require_kms:
         return
-    if not exam.target.SHOWS_KMS_KEYS:
-        exam.warn(
+    if not findings.target.SHOWS_KMS_KEYS:
+        findings.warn(
             "kms_not_visible",
             "The API of Canton 2 does not tell whether the target's keys lie in a KMS",
             "Make sure of it in the target's configuration (crypto.provider = kms, enterprise edition).",
         )
         return
-    keys = exam.target.own_keys()
+    keys = findings.target.own_keys()
     outside = [key for key in keys if not key.kms_key_id]
     if outside or not keys:
-        exam.error(
+        findings.error(
             "target_not_on_kms",
             f"{len(outside)} of the target's {len(keys)} keys are not in a KMS: {', '.join(key.name or key.fingerprint[:12] for key in outside[:4])}",
             "Run the target with crypto.provider = kms, or set require_kms to false if that is not wanted.",
         )
     for key in keys:
         if key.kms_key_id:
-            _check_kms_key(exam, key)
+            _check_kms_key(findings, key)
 
 
-def _check_kms_key(exam: Examination, key: Key) -> None:
-    provider = exam.wish.kms_provider
+def _check_kms_key(findings: Findings, key: Key) -> None:
+    provider = findings.request.kms_provider
     specs = generated_specs(provider, key.purpose)
     if key.spec in specs:
         return
@@ -157,7 +159,7 @@ def _check_kms_key(exam: Examination, key: Key) -> None:
         if others
         else ""
     )
-    exam.error(
+    findings.error(
         "kms_key_spec",
         f"The target's key {key.name or key.fingerprint[:12]} has spec {key.spec}, which Canton cannot use for {key.purpose} in the KMS of "
         f"{provider.upper()}",
@@ -165,36 +167,36 @@ def _check_kms_key(exam: Examination, key: Key) -> None:
     )
 
 
-def _check_synchronizers(exam: Examination, source: Identity) -> tuple[Synchronizer, Synchronizer] | None:
+def _check_synchronizers(findings: Findings, source: Identity) -> tuple[Synchronizer, Synchronizer] | None:
     found = []
     for participant, wanted in (
-        (exam.source, exam.wish.source_synchronizer),
-        (exam.target, exam.wish.target_synchronizer),
+        (findings.source, findings.request.source_synchronizer),
+        (findings.target, findings.request.target_synchronizer),
     ):
-        item = exam.attempt(synchronizers.find, participant, wanted)
-        if item is not None and exam.attempt(synchronizers.known_id, participant, wanted) is not None:
+        item = findings.as_finding(synchronizers.find, participant, wanted)
+        if item is not None and findings.as_finding(synchronizers.known_id, participant, wanted) is not None:
             found.append(item)
     if len(found) < 2:
         return None
     old, new = found
-    if exam.wish.stays_on_synchronizer and old.id != new.id:
-        exam.error(
+    if findings.request.stays_on_synchronizer and old.id != new.id:
+        findings.error(
             "different_synchronizers",
             f"Source and target are to use {ids.short(old.id)} and {ids.short(new.id)}; this method moves parties on one synchronizer",
             "Name the same synchronizer for both, or choose the method other_synchronizer.",
         )
         return None
-    if old.id == new.id and not exam.wish.stays_on_synchronizer:
-        exam.error(
+    if old.id == new.id and not findings.request.stays_on_synchronizer:
+        findings.error(
             "same_synchronizer",
             f"Source and target are to use the same synchronizer {ids.short(old.id)}; this method moves contracts to another one",
             "Connect the target to the synchronizer that its KMS keys are meant for and name that, or choose the method same_synchronizer.",
         )
         return None
-    _check_protocol_versions(exam, source, old, new)
-    others = [item.alias for item in exam.target.synchronizers() if item.connected and item.id != new.id]
+    _check_protocol_versions(findings, source, old, new)
+    others = [item.alias for item in findings.target.synchronizers() if item.connected and item.id != new.id]
     if others:
-        exam.error(
+        findings.error(
             "target_on_other_synchronizers",
             f"The target is also connected to {', '.join(sorted(others))}, and contracts can only be imported while it is connected to none",
             "Disconnect it there for the time of the migration, and connect it again afterwards.",
@@ -202,55 +204,57 @@ def _check_synchronizers(exam: Examination, source: Identity) -> tuple[Synchroni
     return old, new
 
 
-def _check_clocks(exam: Examination, old: Synchronizer, new: Synchronizer) -> None:
+def _check_clocks(findings: Findings, old: Synchronizer, new: Synchronizer) -> None:
     """A synchronizer cannot be ahead of a clock that is right. That it is behind cannot be told: it may just be idle."""
-    for participant, item in ((exam.source, old), (exam.target, new)):
+    for participant, item in ((findings.source, old), (findings.target, new)):
         seen = participant.last_time(item.id) if item.connected else None
         ahead = 0.0 if seen is None else seen - time.time()
         if ahead > CLOCK_SECONDS:
-            exam.warn(
+            findings.warn(
                 "clock_skew",
                 f"Synchronizer {item.alias} of the {participant.label} is {ahead:.0f} s ahead of the clock of the host that runs this",
                 "Set the clocks by NTP: time stamps and the measured downtime are of this host, and Canton refuses what is too early or late.",
             )
 
 
-def _check_protocol_versions(exam: Examination, source: Identity, old: Synchronizer, new: Synchronizer) -> None:
-    ours = exam.source.protocol_version(old)
-    theirs = exam.wish.protocol_version or exam.target.protocol_version(new)
+def _check_protocol_versions(findings: Findings, source: Identity, old: Synchronizer, new: Synchronizer) -> None:
+    ours = findings.source.protocol_version(old)
+    theirs = findings.request.protocol_version or findings.target.protocol_version(new)
     if ours and theirs and theirs < ours:
-        exam.error(
+        findings.error(
             "protocol_version",
             f"The target's synchronizer runs protocol version {theirs}, the source's {ours}",
             "Move to a synchronizer of the same or a later protocol version: newer contract ids are refused by an older one.",
         )
-    if exam.source.MAJOR > 2:
+    if findings.source.MAJOR > 2:
         return
     # Canton 2 writes the target's protocol version into the snapshot, and has to know how
     # (docs/canton/canton-2.md#export-and-import).
     if theirs is None:
-        exam.error(
+        findings.error(
             "protocol_version_unknown",
             f"The target does not tell the protocol version of {new.alias}, which Canton 2 writes into the snapshot",
             "Set target_protocol_version to that of the domain.",
         )
     elif source.protocol_versions and theirs not in source.protocol_versions:
-        exam.error(
+        findings.error(
             "protocol_version_unsupported",
             f"The source does not know protocol version {theirs} of {new.alias} and cannot export for it",
             "Upgrade the source to a release that supports it, or move to a domain of a version that it supports.",
         )
 
 
-def _check_delegation(exam: Examination, source: Identity, target: Identity, new: Synchronizer) -> None:
-    key = delegation.namespace_key(exam.target, target.uid)
-    state = delegation.delegation_state(exam.source, exam.target, source.namespace, key.fingerprint, new.id)
-    exam.plan.delegation = asdict(state)
-    if not state.complete and source.namespace not in exam.wish.namespaces:
-        delegation.refuse_without_root_key(exam.source, source.namespace, state)
-        delegation.refuse_removed_delegation(exam.source, exam.target, source.namespace, key.fingerprint, new.id)
-        if not any(item.is_root_certificate for item in exam.source.delegations(AUTHORIZED, source.namespace)):
-            exam.error(
+def _check_delegation(findings: Findings, source: Identity, target: Identity, new: Synchronizer) -> None:
+    key = delegation.namespace_key(findings.target, target.uid)
+    state = delegation.delegation_state(findings.source, findings.target, source.namespace, key.fingerprint, new.id)
+    findings.plan.delegation = asdict(state)
+    if not state.complete and source.namespace not in findings.request.namespaces:
+        delegation.refuse_without_root_key(findings.source, source.namespace, state)
+        delegation.refuse_removed_delegation(
+            findings.source, findings.target, source.namespace, key.fingerprint, new.id
+        )
+        if not any(item.is_root_certificate for item in findings.source.delegations(AUTHORIZED, source.namespace)):
+            findings.error(
                 "certificate_missing",
                 f"The source's store has no root certificate of its namespace {source.namespace[:12]}…",
                 "Load the root certificate into the source's authorized store.",
@@ -258,47 +262,54 @@ def _check_delegation(exam: Examination, source: Identity, target: Identity, new
 
 
 def _check_parties(
-    exam: Examination, source: Identity, target: Identity, old: Synchronizer, new: Synchronizer
+    findings: Findings, source: Identity, target: Identity, old: Synchronizer, new: Synchronizer
 ) -> Parties:
-    delegated = set() if exam.wish.stays_on_synchronizer else delegation.delegated_namespaces(exam.target, new.id)
+    delegated = (
+        set() if findings.request.stays_on_synchronizer else delegation.delegated_namespaces(findings.target, new.id)
+    )
     selection = hosting.select_parties(
-        exam.source, source.uid, old.id, exam.wish.parties, exam.wish.excluded, {*delegated, *exam.wish.namespaces}
+        findings.source,
+        source.uid,
+        old.id,
+        findings.request.parties,
+        findings.request.excluded,
+        {*delegated, *findings.request.namespaces},
     )
     on_their_way, arrived = (
-        _moved_before(exam, source, target, old) if exam.wish.stays_on_synchronizer else (set(), set())
+        _moved_before(findings, source, target, old) if findings.request.stays_on_synchronizer else (set(), set())
     )
     _report_refused(
-        exam, {party: why for party, why in selection.refused.items() if party not in on_their_way | arrived}
+        findings, {party: why for party, why in selection.refused.items() if party not in on_their_way | arrived}
     )
-    _check_super_validator(exam, source, old)
+    _check_super_validator(findings, source, old)
     moving = set(selection.movable) | (on_their_way & set(selection.refused))
     if not moving and not arrived:
-        exam.error("no_parties", "There is no party to move", "Check source, synchronizer and exclusions.")
-    exam.plan.parties = len(moving)
-    exam.plan.namespaces = {
+        findings.error("no_parties", "There is no party to move", "Check source, synchronizer and exclusions.")
+    findings.plan.parties = len(moving)
+    findings.plan.namespaces = {
         namespace: {"parties": number, "delegation": _delegation_of(namespace, source, target, delegated)}
         for namespace, number in selection.namespaces().items()
     }
-    if not exam.wish.stays_on_synchronizer:
+    if not findings.request.stays_on_synchronizer:
         wanted = {party: hosting.hosted_on(mapping, target.uid) for party, mapping in selection.movable.items()}
-        exam.attempt(hosting.missing_hostings, exam.target, new.id, wanted, exam.wish.replaceable)
+        findings.as_finding(hosting.missing_hostings, findings.target, new.id, wanted, findings.request.replaceable)
     return Parties(moving, moving - on_their_way, arrived)
 
 
-def _report_refused(exam: Examination, refused: t.Mapping[str, str]) -> None:
+def _report_refused(findings: Findings, refused: t.Mapping[str, str]) -> None:
     """Each party with its reason; those that only lack the delegation of their namespace together, as one cure serves all."""
     undelegated: dict[str, list[str]] = {}
     for party, reason in sorted(refused.items()):
         if reason == hosting.OF_ANOTHER_NAMESPACE:
             undelegated.setdefault(namespace_of(party), []).append(party)
         else:
-            exam.error(
+            findings.error(
                 "party_not_movable",
                 f"Party {ids.short(party)} cannot be moved: {reason}",
                 "Exclude it (it stays with the source), or move it by its own authorisation.",
             )
     for namespace, parties in undelegated.items():
-        exam.error(
+        findings.error(
             "party_not_movable",
             f"{len(parties)} parties of namespace {namespace} cannot be moved, as no delegation to the target covers it: {ids.some(parties)}"
             if len(parties) > 1
@@ -317,11 +328,11 @@ def _delegation_of(namespace: str, source: Identity, target: Identity, delegated
 
 
 def _moved_before(
-    exam: Examination, source: Identity, target: Identity, old: Synchronizer
+    findings: Findings, source: Identity, target: Identity, old: Synchronizer
 ) -> tuple[set[str], set[str]]:
     """Parties that an earlier run on one synchronizer has begun to move, and those that it moved; both are no obstacle."""
     on_their_way, arrived = set(), set()
-    for item in exam.source.hostings(old.id, target.uid):
+    for item in findings.source.hostings(old.id, target.uid):
         hosts = {host.participant for host in item.hosts}
         if hosts == {source.uid, target.uid}:
             alone = replace(item, hosts=tuple(replace(host, onboarding=False) for host in item.hosts[:1]))
@@ -332,19 +343,21 @@ def _moved_before(
     return on_their_way, arrived
 
 
-def _check_super_validator(exam: Examination, source: Identity, old: Synchronizer) -> None:
+def _check_super_validator(findings: Findings, source: Identity, old: Synchronizer) -> None:
     """The decentralised party of a Splice network is hosted by its super validators only
     (docs/canton/migration.md#parties-of-a-super-validator)."""
-    decentralized = exam.source.decentralized_namespaces(old.id)
-    for item in exam.source.hostings(old.id, source.uid):
+    decentralized = findings.source.decentralized_namespaces(old.id)
+    for item in findings.source.hostings(old.id, source.uid):
         if item.party.startswith(SPLICE_DSO) and namespace_of(item.party) in decentralized:
-            exam.error(
+            findings.error(
                 "splice_super_validator",
                 f"The source hosts {ids.short(item.party)}: it is a super validator of a Splice network, which cannot be moved like this",
                 "Follow the vendor's way: onboard a second super validator on a KMS, and move the weight to it.",
             )
 
 
-def _check_users(exam: Examination) -> None:
+def _check_users(findings: Findings) -> None:
     """Planning the copy refuses what the copy would refuse half-way."""
-    exam.plan.users = len(plan_copy(exam.source, exam.target, exam.wish.skipped_users, admin_rights=False).users)
+    findings.plan.users = len(
+        plan_copy(findings.source, findings.target, findings.request.skipped_users, admin_rights=False).users
+    )

@@ -22,7 +22,7 @@ METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
 
 
 @dataclass(frozen=True)
-class Wish:
+class MigrationRequest:
     """What is asked to be migrated. ``folder`` is where the snapshot will be written, if that is known here.
 
     ``namespaces`` are going to be delegated to the target besides the source's own, ``replaceable`` are hosts whose place
@@ -102,21 +102,21 @@ class Parties:
     arrived: set[str] = field(default_factory=set)
 
 
-class Examination:
+class Findings:
     """Collects findings; a check that cannot be made because another failed is left out, never passed."""
 
-    def __init__(self, source: Participant, target: Participant, wish: Wish) -> None:
-        self.source, self.target, self.wish = source, target, wish
-        self.findings: list[Finding] = []
-        self.plan = Plan(wish.method)
+    def __init__(self, source: Participant, target: Participant, request: MigrationRequest) -> None:
+        self.source, self.target, self.request = source, target, request
+        self.all: list[Finding] = []
+        self.plan = Plan(request.method)
 
     def error(self, identifier: str, message: str, remedy: str) -> None:
-        self.findings.append(Finding(identifier, "error", message, remedy))
+        self.all.append(Finding(identifier, "error", message, remedy))
 
     def warn(self, identifier: str, message: str, remedy: str) -> None:
-        self.findings.append(Finding(identifier, "warning", message, remedy))
+        self.all.append(Finding(identifier, "warning", message, remedy))
 
-    def attempt(self, check: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
+    def as_finding(self, check: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
         """Run a check; a refusal inside it becomes a finding, trouble with the connection ends the examination."""
         try:
             return check(*arguments)

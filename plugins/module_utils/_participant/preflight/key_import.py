@@ -29,7 +29,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     ENVELOPE,
-    Examination,
+    Findings,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.node import (
     check_backup,
@@ -45,23 +45,23 @@ if t.TYPE_CHECKING:
 NO_KEY = "1220" + 64 * "0"
 
 
-def examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
-    if exam.wish.method == ENVELOPE:
-        exam.error(
+def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
+    if findings.request.method == ENVELOPE:
+        findings.error(
             "envelope_needs_no_migration",
             "A participant whose key store is encrypted with a KMS key (a wrapper key, an envelope) stays what it is: nothing has to be migrated",
             "Back up its database. Then set crypto.private-key-store.encryption.type = kms in its configuration and restart it. "
             "To undo this later, set encryption.reverted = true.",
         )
         return
-    if exam.source.MAJOR != 3 or exam.target.MAJOR != 3:
-        exam.error(
+    if findings.source.MAJOR != 3 or findings.target.MAJOR != 3:
+        findings.error(
             "key_import_release",
             "Keys are imported between participants of Canton 3 only",
             "Migrate by delegation (method delegation), which works on Canton 2 too.",
         )
         return
-    report = exam.warn if exam.wish.accept_key_import_crash else exam.error
+    report = findings.warn if findings.request.accept_key_import_crash else findings.error
     report(
         "key_import_crashes",
         "On real networks the target crashes at every start, while the source is already off: a new database with an existing identity "
@@ -70,27 +70,32 @@ def examine(exam: Examination, ours: Identity, theirs: Identity) -> None:
         "Migrate to a new participant by namespace delegation (method other_synchronizer), or on Canton 3.5 with method same_synchronizer. "
         "Only for a test: set accept_key_import_crash to true.",
     )
-    source, target = initialisation.canton_3(exam.source), initialisation.canton_3(exam.target)
-    if not check_node(exam, exam.source, ours) or not _check_target(exam, target, ours, theirs):
+    source, target = initialisation.canton_3(findings.source), initialisation.canton_3(findings.target)
+    if not check_node(findings, findings.source, ours) or not _check_target(findings, target, ours, theirs):
         return
-    check_backup(exam)
-    known_bugs.check(exam, ours, theirs)
-    exam.attempt(check_pruning, exam)
-    exam.attempt(_check_keys, exam, source, ours, theirs.uid == ours.uid)
-    exam.warn(
+    check_backup(findings)
+    known_bugs.check(findings, ours, theirs)
+    findings.as_finding(check_pruning, findings)
+    findings.as_finding(_check_keys, findings, source, ours, theirs.uid == ours.uid)
+    findings.warn(
         "key_copies_remain",
         "The private keys were outside of the KMS until now: the old node's database and every backup of it have copies that stay valid",
         "Destroy them when the migration is accepted. Keys that never were outside need method delegation.",
     )
-    old = exam.attempt(synchronizers.find, exam.source, exam.wish.source_synchronizer)
-    if old is None or exam.attempt(synchronizers.known_id, exam.source, exam.wish.source_synchronizer) is None:
+    old = findings.as_finding(synchronizers.find, findings.source, findings.request.source_synchronizer)
+    if (
+        old is None
+        or findings.as_finding(synchronizers.known_id, findings.source, findings.request.source_synchronizer) is None
+    ):
         return
-    _check_synchronizers(exam, old)
+    _check_synchronizers(findings, old)
     parties = moving(source, ours.uid, old)
-    exam.plan.parties = len(parties)
-    exam.attempt(preflight_contracts.check_all_contracts, exam, old, parties)
-    users = exam.attempt(read_users, exam.source, [item.id for item in exam.source.identity_providers()])
-    exam.plan.users = len([user for user in users or () if user[1] not in (ADMIN_USER, *exam.wish.skipped_users)])
+    findings.plan.parties = len(parties)
+    findings.as_finding(preflight_contracts.check_all_contracts, findings, old, parties)
+    users = findings.as_finding(read_users, findings.source, [item.id for item in findings.source.identity_providers()])
+    findings.plan.users = len(
+        [user for user in users or () if user[1] not in (ADMIN_USER, *findings.request.skipped_users)]
+    )
 
 
 def moving(source: V30, uid: str, old: Synchronizer) -> set[str]:
@@ -98,11 +103,11 @@ def moving(source: V30, uid: str, old: Synchronizer) -> set[str]:
     return {item.party for item in source.hostings(old.id, uid)} | {uid}
 
 
-def _check_target(exam: Examination, target: V30, ours: Identity, theirs: Identity) -> bool:
+def _check_target(findings: Findings, target: V30, ours: Identity, theirs: Identity) -> bool:
     if not theirs.initialized and theirs.waiting_for in OPERATORS_TURN and theirs.uid in ("", ours.uid):
         return True
     if theirs.uid != ours.uid:
-        exam.error(
+        findings.error(
             "key_import_target",
             f"The target has an identity of its own ({theirs.uid or 'none, and does not wait for one'}), and a node keeps it for good",
             f"Start a new node with an empty database and with {initialisation.MANUAL_LINES}.",
@@ -110,7 +115,7 @@ def _check_target(exam: Examination, target: V30, ours: Identity, theirs: Identi
         return False
     outside = [key for key in target.own_keys() if not key.kms_key_id]
     if outside:
-        exam.error(
+        findings.error(
             "target_not_on_kms",
             f"{len(outside)} of the target's keys are not in a KMS. Is it the source itself?",
             "Correct the endpoints. The target is a second node, with crypto.provider = kms.",
@@ -118,16 +123,16 @@ def _check_target(exam: Examination, target: V30, ours: Identity, theirs: Identi
     return not outside
 
 
-def _check_keys(exam: Examination, source: V30, ours: Identity, arrived: bool) -> None:
+def _check_keys(findings: Findings, source: V30, ours: Identity, arrived: bool) -> None:
     old = initialisation.read_old(source)
-    exam.plan.keys = {key.fingerprint: f"{key.purpose} {key.spec}" for key in old.keys}
-    provider = exam.wish.kms_provider
+    findings.plan.keys = {key.fingerprint: f"{key.purpose} {key.spec}" for key in old.keys}
+    provider = findings.request.kms_provider
     for key in old.keys:
         if can_import(provider, key.spec, signs=key.signs):
             continue
         words = f"The source's {key.purpose} key {key.fingerprint[:12]}… has spec {key.spec}, which Canton cannot use in the KMS of {provider.upper()}"
         if key.purpose == "namespace":
-            exam.error(
+            findings.error(
                 "key_import_namespace_key",
                 words + ", and a namespace key can't be replaced",
                 "Migrate by delegation (method delegation)"
@@ -137,57 +142,59 @@ def _check_keys(exam: Examination, source: V30, ours: Identity, arrived: bool) -
                     else "."
                 ),
             )
-        elif exam.wish.rotate_keys:
-            exam.warn(
+        elif findings.request.rotate_keys:
+            findings.warn(
                 "key_import_rotates",
                 words + ": prepare replaces it on the source",
                 "Tell the other members of the synchronizer, whose nodes see the new key, if they watch for that.",
             )
         else:
-            exam.error(
+            findings.error(
                 "key_import_key_spec",
                 words,
                 "Replace it on the source first (participant_key_rotation), or set rotate_keys to true.",
             )
     if not any(key.fingerprint == namespace_of(ours.uid) for key in old.keys):
-        exam.warn(
+        findings.warn(
             "key_import_root_offline",
             "The source does not hold the root key of its namespace; the new node gets the delegated key that the source signs with",
             "Keep the root key where it is.",
         )
     if not arrived:
-        _check_export(exam, source, ours)
+        _check_export(findings, source, ours)
     wrapper = source.wrapper_key_id()
     if wrapper is not None:
-        exam.warn(
+        findings.warn(
             "key_import_from_envelope",
             f"The source's key store is encrypted with the KMS key {wrapper}; it gives its keys out all the same",
             "If only this encryption was wanted, nothing has to be migrated.",
         )
 
 
-def _check_export(exam: Examination, source: V30, ours: Identity) -> None:
+def _check_export(findings: Findings, source: V30, ours: Identity) -> None:
     """Asked for a key that nobody has, a node says whether it would give any out (docs/canton/keys.md#exporting-a-key-pair)."""
     try:
         source.export_key_pair(NO_KEY, max(ours.protocol_versions))
     except KeyUnknown:
         return
     except ExportRefused as exc:
-        exam.error("key_import_not_exportable", exc.message, exc.hint)
+        findings.error("key_import_not_exportable", exc.message, exc.hint)
 
 
-def _check_synchronizers(exam: Examination, old: Synchronizer) -> None:
-    others = [item.alias for item in exam.source.synchronizers() if item.id and item.id != old.id]
+def _check_synchronizers(findings: Findings, old: Synchronizer) -> None:
+    others = [item.alias for item in findings.source.synchronizers() if item.id and item.id != old.id]
     if others:
-        exam.warn(
+        findings.warn(
             "key_import_more_synchronizers",
             f"The source knows {', '.join(sorted(others))} too, and is off there as well when the target has taken its place",
             f"Register and connect the target there after the migration. Contracts on other synchronizers than {old.alias} are refused.",
         )
-    wanted = exam.wish.target_synchronizer
-    there = {item.alias: item for item in exam.target.synchronizers()} if exam.target.identity().initialized else {}
+    wanted = findings.request.target_synchronizer
+    there = (
+        {item.alias: item for item in findings.target.synchronizers()} if findings.target.identity().initialized else {}
+    )
     if wanted in there and there[wanted].id not in ("", old.id):
-        exam.error(
+        findings.error(
             "different_synchronizers",
             f"The target's {wanted} is another synchronizer than the source's {old.alias}; with its identity a participant stays where it is",
             "Name the same synchronizer for both, or choose another method.",

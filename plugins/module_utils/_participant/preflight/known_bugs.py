@@ -17,7 +17,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     METHODS,
     SAME_SYNCHRONIZER,
-    Examination,
+    Findings,
 )
 
 SOURCE, TARGET = "source", "target"
@@ -132,39 +132,43 @@ def parse(version: str) -> tuple[tuple[int, int], int | None] | None:
     return (int(match[1]), int(match[2])), int(match[3]) if match[3] else None
 
 
-def check(exam: Examination, source: Identity, target: Identity) -> None:
+def check(findings: Findings, source: Identity, target: Identity) -> None:
     """The bugs that do not depend on the contracts, and nodes that do not tell their release well enough."""
-    _check(exam, source, target, [bug for bug in BUGS if not bug.keyed])
+    _check(findings, source, target, [bug for bug in BUGS if not bug.keyed])
 
 
-def check_keyed(exam: Examination, source: Identity, target: Identity, keyed: int) -> None:
+def check_keyed(findings: Findings, source: Identity, target: Identity, keyed: int) -> None:
     """The bugs that concern contracts with keys; ``keyed`` is the number of those that move."""
     if keyed:
         _check(
-            exam, source, target, [bug for bug in BUGS if bug.keyed], f" ({keyed} of the moving contracts have a key)"
+            findings,
+            source,
+            target,
+            [bug for bug in BUGS if bug.keyed],
+            f" ({keyed} of the moving contracts have a key)",
         )
 
 
-def _check(exam: Examination, source: Identity, target: Identity, bugs: t.Sequence[KnownBug], why: str = "") -> None:
+def _check(findings: Findings, source: Identity, target: Identity, bugs: t.Sequence[KnownBug], why: str = "") -> None:
     for side, identity in ((SOURCE, source), (TARGET, target)):
         parsed = parse(identity.version)
         if parsed is None:
             continue
         unclear = []
         for bug in bugs:
-            if side not in bug.sides or exam.wish.method not in bug.methods:
+            if side not in bug.sides or findings.request.method not in bug.methods:
                 continue
             hit = bug.hits(*parsed)
             if hit is None:
                 unclear.append(bug)
             elif hit:
-                report = exam.error if bug.severity == "error" else exam.warn
+                report = findings.error if bug.severity == "error" else findings.warn
                 report(
                     bug.id, f"Canton {identity.version} of the {side} {bug.text} (bug {bug.number}){why}", bug.remedy
                 )
         if unclear:
             listed = "; ".join(f"{bug.number} ({', '.join(map(str, bug.affected))}): it {bug.text}" for bug in unclear)
-            exam.warn(
+            findings.warn(
                 "release_not_visible",
                 f"Canton {identity.version} does not tell which exact release the {side} is. Known bugs of some: {listed}{why}",
                 "Look at its start script or its log for the release, and upgrade it if it is one of these.",

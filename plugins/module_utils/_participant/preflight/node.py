@@ -8,58 +8,58 @@ from __future__ import annotations
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Examination
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Findings
 
 
-def check_node(exam: Examination, participant: Participant, identity: Identity) -> bool:
+def check_node(findings: Findings, participant: Participant, identity: Identity) -> bool:
     label = participant.label
     if not identity.initialized:
         waiting = f" and waits for: {identity.waiting_for.replace('_', ' ')}" if identity.waiting_for else ""
-        exam.error(
+        findings.error(
             "not_initialized",
             f"The {label} is not initialised{waiting}",
             "Initialise it and connect it once, then run again.",
         )
         return False
     if not identity.active:
-        exam.error(
+        findings.error(
             "passive_replica", f"The {label} answers as a passive replica", "Name the active replica as its endpoint."
         )
         return False
     if participant.in_memory():
-        exam.error(
+        findings.error(
             "storage_in_memory",
             f"The {label} keeps its data in memory, and Canton exports and imports contracts only with a database",
             "Run it with persistent storage (PostgreSQL).",
         )
     if not participant.has_ledger:
-        exam.error(
+        findings.error(
             "ledger_endpoint_missing", f"The {label} has no ledger_endpoint", "Set host and port of its ledger API."
         )
         return False
     return True
 
 
-def check_backup(exam: Examination) -> None:
+def check_backup(findings: Findings) -> None:
     """No API tells it, and there is no undo without one (docs/canton/migration.md#backups)."""
-    if not exam.wish.backup_confirmed:
-        exam.error(
+    if not findings.request.backup_confirmed:
+        findings.error(
             "backup_not_confirmed",
             "Nobody has confirmed that the databases of source and target are backed up",
             "Back up both, then set backup_confirmed to true. It may stay set.",
         )
 
 
-def check_pruning(exam: Examination) -> None:
-    cron = exam.source.pruning_schedule()
+def check_pruning(findings: Findings) -> None:
+    cron = findings.source.pruning_schedule()
     if cron is None:
-        exam.warn(
+        findings.warn(
             "pruning_not_visible",
             "The API of Canton 2 does not tell whether the source prunes on a schedule",
             "Clear the pruning schedule of the source for the time of the migration, if it has one.",
         )
     elif cron:
-        exam.error(
+        findings.error(
             "pruning_scheduled",
             f"The source prunes on a schedule ({cron}); the offset of the export must not be pruned",
             "Clear the pruning schedule of the source for the time of the migration.",

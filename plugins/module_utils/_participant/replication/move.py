@@ -64,21 +64,21 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Standings:
+class PartyStages:
     """The stage and the mapping of every party of the move, in the order of their ids."""
 
-    stages: dict[str, str]
+    by_party: dict[str, str]
     mappings: dict[str, Hosting]
 
     def at(self, *stages: str) -> list[str]:
-        return [party for party, stage in self.stages.items() if stage in stages]
+        return [party for party, stage in self.by_party.items() if stage in stages]
 
     def moved_to(self, stage: str, parties: t.Collection[str]) -> dict[str, object]:
         """The stages as they are when ``parties`` stand at ``stage``."""
-        return {party: stage if party in parties else standing for party, standing in self.stages.items()}
+        return {party: stage if party in parties else before for party, before in self.by_party.items()}
 
 
-class Move:
+class Replication:
     """One move: two participants, one synchronizer, and the journal. Refuses at once what can't work."""
 
     def __init__(self, source: Participant, target: Participant, options: Options) -> None:
@@ -135,7 +135,7 @@ class Move:
         wanted = self.both_host(mappings[item.party])
         return set(item.hosts) == set(wanted.hosts) and item.threshold == 1
 
-    def read(self, begun: bool = False) -> Standings:
+    def read(self, begun: bool = False) -> PartyStages:
         """Where every party of the move stands now; refuses those that can't be moved, all at once.
 
         ``begun``: only those whose move has begun, also where the journal does not know of it; none is refused.
@@ -150,7 +150,7 @@ class Move:
         decentralized = witness.decentralized_namespaces(self.store)
         namespaces = set() if begun else self._namespaces()
         proposed = self.proposals_on(witness, {p: m for p, m in in_force.items() if m.host(self.source_uid)})
-        for party in sorted(in_force) if begun else self._asked(in_force):
+        for party in sorted(in_force) if begun else self._requested(in_force):
             mapping = in_force.get(party)
             stage = None if mapping is None else self._stage(mapping, party in proposed)
             if begun and not self._has_begun(party, stage):
@@ -161,9 +161,9 @@ class Move:
             else:
                 stages[party], mappings[party] = stage, mapping
         hosting.refuse_unmovable(selection)
-        return Standings(stages, mappings)
+        return PartyStages(stages, mappings)
 
-    def _asked(self, in_force: t.Mapping[str, Hosting]) -> list[str]:
+    def _requested(self, in_force: t.Mapping[str, Hosting]) -> list[str]:
         """The parties that were asked for, and those whose move has begun: nobody is left half moved."""
         wanted = self.options.wanted
         hosted = [party for party, item in in_force.items() if item.host(self.source_uid) and party != self.source_uid]
@@ -220,13 +220,13 @@ class Move:
 
     # -- what must not happen -------------------------------------------------------------------------------------
 
-    def unproven(self, stands: Standings) -> list[str]:
+    def unproven(self, stages: PartyStages) -> list[str]:
         """Parties that the target hosts already, and whose contracts are not proven to be there."""
-        return [party for party in stands.at(ONBOARDING) if self.journal.proven(party) is None]
+        return [party for party in stages.at(ONBOARDING) if self.journal.proven(party) is None]
 
-    def refuse_back_too_early(self, stands: Standings) -> None:
+    def refuse_back_too_early(self, stages: PartyStages) -> None:
         """Contracts of parties that are hosted already can only be imported if the target saw nothing of them before."""
-        early = self.unproven(stands)
+        early = self.unproven(stages)
         if early and self.connected(self.target):
             raise CantonError(
                 f"The {self.target.label} was connected before the contracts of {len(early)} parties were there: {some(early)}",
@@ -267,9 +267,9 @@ class Move:
     ) -> t.Iterator[ActiveContract]:
         """Contracts of ``parties`` on the target. It is asked for their partners as well: while it is off the synchronizer
         it may show a shared contract to those alone that it knows to host."""
-        asked = {*parties, *partners}
+        requested = {*parties, *partners}
         return (
-            item for item in self.target.active_contracts(sorted(asked), offset) if item.stakeholders & set(parties)
+            item for item in self.target.active_contracts(sorted(requested), offset) if item.stakeholders & set(parties)
         )
 
     def _difference(self, parties: t.Sequence[str], found: Comparison) -> CantonError:
@@ -328,16 +328,16 @@ class Move:
 
     def outcome(
         self,
-        stands: Standings,
+        stages: PartyStages,
         before: dict[str, object],
         after: dict[str, object],
         warnings: t.Sequence[str] = (),
         **more: object,
     ) -> Outcome:
         result: dict[str, object] = {
-            "parties": list(stands.stages),
-            "stages": dict(stands.stages),
-            "held": bool(self.unproven(stands)),
+            "parties": list(stages.by_party),
+            "stages": dict(stages.by_party),
+            "held": bool(self.unproven(stages)),
             **more,
         }
         return Outcome(before, after, result, list(warnings))

@@ -41,8 +41,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.repl
     PROPOSED,
     SOURCE,
     TARGET,
-    Move,
-    Standings,
+    PartyStages,
+    Replication,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
     delegation,
@@ -62,54 +62,58 @@ LONGEST_PAUSE = 5.0
 # -- 1. the source proposes -------------------------------------------------------------------------------------------
 
 
-def ensure_proposed(move: Move) -> Outcome:
+def ensure_proposed(replication: Replication) -> Outcome:
     """The source signs that both host the parties, and the target, still connected, gets to know it.
 
     If the target proposed, its delegated key would sign for both namespaces at once, and the mapping would take effect
     while it is connected; without the proposal in its store it refuses the import.
     """
-    stands = move.read()
-    move.refuse_back_too_early(stands)
-    fresh, waiting, warnings = _fresh(move, stands)
-    known = [] if move.unproven(stands) else stands.at(PROPOSED)
-    mappings = {party: stands.mappings[party] for party in (*fresh, *known)}
-    if fresh and not move.check:
-        _refuse_undelegated(move, fresh)
+    stages = replication.read()
+    replication.refuse_back_too_early(stages)
+    fresh, waiting, warnings = _fresh(replication, stages)
+    known = [] if replication.unproven(stages) else stages.at(PROPOSED)
+    mappings = {party: stages.mappings[party] for party in (*fresh, *known)}
+    if fresh and not replication.check:
+        _refuse_undelegated(replication, fresh)
     if fresh:
-        _refuse_contracts_elsewhere(move, fresh)
-    if not move.check:
-        unseen, _unsent = _unseen(move, mappings)
+        _refuse_contracts_elsewhere(replication, fresh)
+    if not replication.check:
+        unseen, _unsent = _unseen(replication, mappings)
         if unseen:
-            synchronizers.connected_id(move.source, move.store, "where it has to propose")
-            synchronizers.connected_id(move.target, move.store, "where it has to see the proposals before it leaves")
-        _note_beginning(move, fresh, known)
+            synchronizers.connected_id(replication.source, replication.store, "where it has to propose")
+            synchronizers.connected_id(
+                replication.target, replication.store, "where it has to see the proposals before it leaves"
+            )
+        _note_beginning(replication, fresh, known)
         authorize_until(
-            lambda unsent: move.source.propose_hostings(
-                move.store, [move.both_host(mappings[party]) for party in unsent], move.options.parallel
+            lambda unsent: replication.source.propose_hostings(
+                replication.store,
+                [replication.both_host(mappings[party]) for party in unsent],
+                replication.options.parallel,
             ),
-            lambda: _unseen(move, mappings),
-            move.options.seconds,
+            lambda: _unseen(replication, mappings),
+            replication.options.seconds,
             "could not be proposed",
         )
-    return move.outcome(
-        stands,
-        {"parties": dict(stands.stages)},
-        {"parties": stands.moved_to(PROPOSED, fresh)},
+    return replication.outcome(
+        stages,
+        {"parties": dict(stages.by_party)},
+        {"parties": stages.moved_to(PROPOSED, fresh)},
         warnings,
         waiting=waiting,
     )
 
 
-def _fresh(move: Move, stands: Standings) -> tuple[list[str], list[str], list[str]]:
+def _fresh(replication: Replication, stages: PartyStages) -> tuple[list[str], list[str], list[str]]:
     """Parties that are not proposed yet; or, while the target must stay away, those that wait for the next run, and a warning."""
-    if not move.unproven(stands):
-        return stands.at(SOURCE), [], []
-    return [], *_late(move, stands)
+    if not replication.unproven(stages):
+        return stages.at(SOURCE), [], []
+    return [], *_late(replication, stages)
 
 
-def _late(move: Move, stands: Standings) -> tuple[list[str], list[str]]:
+def _late(replication: Replication, stages: PartyStages) -> tuple[list[str], list[str]]:
     """Parties whose move has not begun while that of others is going on, and a warning that says so."""
-    found = [party for party in stands.at(SOURCE, PROPOSED) if party not in move.journal.parties]
+    found = [party for party in stages.at(SOURCE, PROPOSED) if party not in replication.journal.parties]
     if not found:
         return [], []
     text = (
@@ -118,36 +122,41 @@ def _late(move: Move, stands: Standings) -> tuple[list[str], list[str]]:
     return found, [text]
 
 
-def _unseen(move: Move, mappings: dict[str, t.Any]) -> tuple[list[str], list[str]]:
+def _unseen(replication: Replication, mappings: dict[str, t.Any]) -> tuple[list[str], list[str]]:
     """Parties whose proposal is not listed by both sides, and those of them that the source has not made."""
-    here, there = move.proposals_on(move.source, mappings), move.proposals_on(move.target, mappings)
+    here, there = (
+        replication.proposals_on(replication.source, mappings),
+        replication.proposals_on(replication.target, mappings),
+    )
     return [party for party in mappings if party not in here & there], [p for p in mappings if p not in here]
 
 
-def _note_beginning(move: Move, fresh: t.Sequence[str], known: t.Sequence[str]) -> None:
+def _note_beginning(replication: Replication, fresh: t.Sequence[str], known: t.Sequence[str]) -> None:
     """Keep the source's ledger end before the proposals. One that was noted for a proposal which is still open stays."""
-    unknown = [party for party in known if party not in move.journal.parties]
+    unknown = [party for party in known if party not in replication.journal.parties]
     if not fresh and not unknown:
         return
-    end = move.source.ledger_end()
-    move.journal.parties.update({party: Entry(end) for party in (*fresh, *unknown)})
-    move.journal.write()
+    end = replication.source.ledger_end()
+    replication.journal.parties.update({party: Entry(end) for party in (*fresh, *unknown)})
+    replication.journal.write()
 
 
-def _refuse_undelegated(move: Move, parties: t.Sequence[str]) -> None:
+def _refuse_undelegated(replication: Replication, parties: t.Sequence[str]) -> None:
     """Without the delegation the last step, which only the target can do, would be refused."""
-    lacking = {namespace_of(party) for party in parties} - delegation.delegated_namespaces(move.target, move.store)
+    lacking = {namespace_of(party) for party in parties} - delegation.delegated_namespaces(
+        replication.target, replication.store
+    )
     if lacking:
         raise CantonError(
-            f"The {move.target.label} can't sign for namespace {', '.join(f'{item[:12]}…' for item in sorted(lacking))} on this synchronizer",
+            f"The {replication.target.label} can't sign for namespace {', '.join(f'{item[:12]}…' for item in sorted(lacking))} on this synchronizer",
             error_id="not_delegated",
             hint="Delegate it first with ledgerops.canton.participant_namespace_delegation.",
         )
 
 
-def _refuse_contracts_elsewhere(move: Move, parties: t.Sequence[str]) -> None:
-    found = tally(move.source.active_contracts(parties, move.source.ledger_end()), parties)
-    others = {name: number for name, number in found.synchronizers.items() if name != move.store}
+def _refuse_contracts_elsewhere(replication: Replication, parties: t.Sequence[str]) -> None:
+    found = tally(replication.source.active_contracts(parties, replication.source.ledger_end()), parties)
+    others = {name: number for name, number in found.synchronizers.items() if name != replication.store}
     if others:
         raise CantonError(
             "Contracts of these parties live on other synchronizers: "
@@ -160,136 +169,140 @@ def _refuse_contracts_elsewhere(move: Move, parties: t.Sequence[str]) -> None:
 # -- 2 to 4. the target leaves, signs, and the source makes it effective ----------------------------------------------
 
 
-def ensure_activated(move: Move) -> Outcome:
-    stands = move.read()
-    move.refuse_back_too_early(stands)
-    fresh, waiting, warnings = _fresh(move, stands)
-    todo = [party for party in stands.at(PROPOSED) if party not in waiting]
-    if fresh and not move.check:
+def ensure_activated(replication: Replication) -> Outcome:
+    stages = replication.read()
+    replication.refuse_back_too_early(stages)
+    fresh, waiting, warnings = _fresh(replication, stages)
+    todo = [party for party in stages.at(PROPOSED) if party not in waiting]
+    if fresh and not replication.check:
         raise CantonError(
             f"{len(fresh)} parties are not proposed yet: {some(fresh)}",
             error_id="not_proposed",
             hint="Run state proposed first.",
         )
-    if todo and not move.check:
-        _activate(move, stands, todo)
-    if move.check:
+    if todo and not replication.check:
+        _activate(replication, stages, todo)
+    if replication.check:
         todo = [*fresh, *todo]
-    return move.outcome(
-        stands,
-        {"parties": dict(stands.stages)},
-        {"parties": stands.moved_to(ONBOARDING, todo)},
+    return replication.outcome(
+        stages,
+        {"parties": dict(stages.by_party)},
+        {"parties": stages.moved_to(ONBOARDING, todo)},
         warnings,
         waiting=waiting,
-        held=bool(todo or move.unproven(stands)),
+        held=bool(todo or replication.unproven(stages)),
     )
 
 
-def _activate(move: Move, stands: Standings, todo: t.Sequence[str]) -> None:
-    _refuse_unnoted(move, todo)
-    item = synchronizers.find(move.source, move.store)
-    synchronizers.connected_id(move.source, move.store, "where it has to make the hosting effective")
-    mappings = {party: stands.mappings[party] for party in todo}
-    unseen, _unsent = _unseen(move, mappings)
+def _activate(replication: Replication, stages: PartyStages, todo: t.Sequence[str]) -> None:
+    _refuse_unnoted(replication, todo)
+    item = synchronizers.find(replication.source, replication.store)
+    synchronizers.connected_id(replication.source, replication.store, "where it has to make the hosting effective")
+    mappings = {party: stages.mappings[party] for party in todo}
+    unseen, _unsent = _unseen(replication, mappings)
     if unseen:
         raise CantonError(
-            f"The {move.target.label} does not list the proposals of {len(unseen)} parties, so it would refuse to import their contracts: {some(unseen)}",
+            f"The {replication.target.label} does not list the proposals of {len(unseen)} parties and would refuse to import their contracts: {some(unseen)}",
             error_id="proposals_not_seen",
             hint="Connect it and run state proposed again, which waits for that.",
         )
     # Before anything is changed, and once more right before it matters: signing takes a while with a KMS.
-    synchronizers.wait_until_quiet(move.source, item, move.options.quiet_seconds)
-    move.keep_away(move.target, move.journal.target_away)
-    signed = _signed_by_both(move, mappings)
-    synchronizers.wait_until_quiet(move.source, item, move.options.quiet_seconds)
+    synchronizers.wait_until_quiet(replication.source, item, replication.options.quiet_seconds)
+    replication.keep_away(replication.target, replication.journal.target_away)
+    signed = _signed_by_both(replication, mappings)
+    synchronizers.wait_until_quiet(replication.source, item, replication.options.quiet_seconds)
     for party in todo:
-        move.source.add_transactions(move.store, [signed[party]], EFFECTIVE_SECONDS)
-        reached, _last = wait_for(partial(_hosted_by_both, move, party), move.options.seconds)
+        replication.source.add_transactions(replication.store, [signed[party]], EFFECTIVE_SECONDS)
+        reached, _last = wait_for(partial(_hosted_by_both, replication, party), replication.options.seconds)
         if not reached:
             raise CantonError(
-                f"The hosting of {short(party)} by both was accepted, but the synchronizer does not show it after {move.options.seconds:g} s",
+                f"The hosting of {short(party)} by both was accepted, but the synchronizer does not show it after {replication.options.seconds:g} s",
                 error_id="not_effective",
                 hint="Look at the source's log and its connection to the synchronizer, then run again.",
             )
 
 
-def _refuse_unnoted(move: Move, parties: t.Sequence[str]) -> None:
-    unknown = [party for party in parties if party not in move.journal.parties]
+def _refuse_unnoted(replication: Replication, parties: t.Sequence[str]) -> None:
+    unknown = [party for party in parties if party not in replication.journal.parties]
     if unknown:
         raise CantonError(
-            f"{move.journal.path} has no ledger end of the source from before the proposals of {len(unknown)} parties: {some(unknown)}",
+            f"{replication.journal.path} has no ledger end of the source from before the proposals of {len(unknown)} parties: {some(unknown)}",
             error_id="beginning_not_noted",
             hint="Run state proposed first, which notes it.",
         )
 
 
-def _signed_by_both(move: Move, mappings: dict[str, t.Any]) -> dict[str, bytes]:
+def _signed_by_both(replication: Replication, mappings: dict[str, t.Any]) -> dict[str, bytes]:
     """The proposals with the signature of the target as well, which it gives while it is off the synchronizer."""
     proposals = {}
     for namespace in {namespace_of(party) for party in mappings}:
-        for item in move.source.signed_proposals(move.store, namespace):
+        for item in replication.source.signed_proposals(replication.store, namespace):
             if item.hosting.party in mappings and set(item.hosting.hosts) == set(
-                move.both_host(mappings[item.hosting.party]).hosts
+                replication.both_host(mappings[item.hosting.party]).hosts
             ):
                 proposals[item.hosting.party] = item.signed
     lacking = [party for party in mappings if party not in proposals]
     if lacking:
         raise CantonError(
-            f"The {move.source.label} lists the proposals of {len(lacking)} parties but does not give them out: {some(lacking)}",
+            f"The {replication.source.label} lists the proposals of {len(lacking)} parties but does not give them out: {some(lacking)}",
             error_id="proposals_missing",
             hint="Run state proposed again.",
         )
-    answers = move.target.sign_transactions(list(proposals.values()))
+    answers = replication.target.sign_transactions(list(proposals.values()))
     return dict(zip(proposals, answers))
 
 
-def _hosted_by_both(move: Move, party: str) -> bool:
+def _hosted_by_both(replication: Replication, party: str) -> bool:
     return any(
-        item.party == party and (item.host(move.target_uid) is not None) and (item.host(move.source_uid) is not None)
-        for item in move.source.hostings(move.store, move.target_uid)
+        item.party == party
+        and (item.host(replication.target_uid) is not None)
+        and (item.host(replication.source_uid) is not None)
+        for item in replication.source.hostings(replication.store, replication.target_uid)
     )
 
 
 # -- 5. export --------------------------------------------------------------------------------------------------------
 
 
-def ensure_exported(move: Move) -> Outcome:
-    stands = move.read()
-    move.refuse_back_too_early(stands)
-    todo = [party for party in move.unproven(stands) if not _exported(move, party)]
-    if todo and not move.check:
-        _refuse_unnoted(move, todo)
-        make_folder(move.journal.folder)
+def ensure_exported(replication: Replication) -> Outcome:
+    stages = replication.read()
+    replication.refuse_back_too_early(stages)
+    todo = [party for party in replication.unproven(stages) if not _exported(replication, party)]
+    if todo and not replication.check:
+        _refuse_unnoted(replication, todo)
+        make_folder(replication.journal.folder)
         for party in todo:
-            _export(move, party)
-    if move.check:
-        todo += stands.at(SOURCE, PROPOSED)
-    return move.outcome(stands, {"not_exported": sorted(todo)}, {"not_exported": []}, exported=sorted(todo))
+            _export(replication, party)
+    if replication.check:
+        todo += stages.at(SOURCE, PROPOSED)
+    return replication.outcome(stages, {"not_exported": sorted(todo)}, {"not_exported": []}, exported=sorted(todo))
 
 
-def _exported(move: Move, party: str) -> bool:
+def _exported(replication: Replication, party: str) -> bool:
     """Whether the party's snapshot is there, whole, and of this very activation."""
-    files, entry = move.journal.files(party), move.journal.parties.get(party)
+    files, entry = replication.journal.files(party), replication.journal.parties.get(party)
     manifest = files.read_manifest()
     if entry is None or manifest is None or manifest.offset != entry.begin or list(manifest.parties) != [party]:
         return False
-    if (manifest.source, manifest.target) != (move.source_uid, move.target_uid):
+    if (manifest.source, manifest.target) != (replication.source_uid, replication.target_uid):
         return False
     try:
-        files.check(manifest, move.source.read_record)
+        files.check(manifest, replication.source.read_record)
     except SnapshotUnusable:
         return False
     return True
 
 
-def _export(move: Move, party: str) -> None:
-    begin, files, counter = move.journal.parties[party].begin, move.journal.files(party), Counter([party])
-    chunks = move.source.export_party_contracts(party, move.store, move.target_uid, begin, ACTIVATION_SECONDS)
-    stream = watch(chunks, move.source.read_record, counter)
+def _export(replication: Replication, party: str) -> None:
+    begin, files, counter = replication.journal.parties[party].begin, replication.journal.files(party), Counter([party])
+    chunks = replication.source.export_party_contracts(
+        party, replication.store, replication.target_uid, begin, ACTIVATION_SECONDS
+    )
+    stream = watch(chunks, replication.source.read_record, counter)
     with private_file(files.data) as handle:
         size, sha256 = follow(stream, handle.write)
         found = counter.tally()
-        if found.parties[party].contracts != found.contracts or set(found.synchronizers) - {move.store}:
+        if found.parties[party].contracts != found.contracts or set(found.synchronizers) - {replication.store}:
             raise CantonError(
                 f"The export of {short(party)} has contracts of other parties or of another synchronizer",
                 error_id="export_of_others",
@@ -297,10 +310,10 @@ def _export(move: Move, party: str) -> None:
             )
     files.write_manifest(
         Manifest(
-            source=move.source_uid,
-            target=move.target_uid,
+            source=replication.source_uid,
+            target=replication.target_uid,
             offset=begin,
-            renames={move.store: move.store},
+            renames={replication.store: replication.store},
             bytes=size,
             sha256=sha256,
             contracts=found.contracts,
@@ -315,104 +328,109 @@ def _export(move: Move, party: str) -> None:
 # -- 6. import, and the proof -----------------------------------------------------------------------------------------
 
 
-def ensure_imported(move: Move) -> Outcome:
-    stands = move.read()
-    move.refuse_back_too_early(stands)
-    todo = move.unproven(stands)
+def ensure_imported(replication: Replication) -> Outcome:
+    stages = replication.read()
+    replication.refuse_back_too_early(stages)
+    todo = replication.unproven(stages)
     shown: dict[str, object] = {}
-    if todo and not move.check:
-        manifests = {party: _checked(move, party) for party in todo}
-        synchronizers.refuse_connected(move.target, "and contracts can only be imported while it is not")
-        _refuse_missing_packages(move, manifests.values())
+    if todo and not replication.check:
+        manifests = {party: _checked(replication, party) for party in todo}
+        synchronizers.refuse_connected(replication.target, "and contracts can only be imported while it is not")
+        _refuse_missing_packages(replication, manifests.values())
         for party in todo:
-            files = move.journal.files(party)
-            move.target.import_party_contracts(files.chunks(), party, move.store, WORKFLOW_PREFIX)
-        shown = _prove(move, todo)
-    if move.check:
-        todo = [*todo, *stands.at(SOURCE, PROPOSED)]
-    outcome = move.outcome(
-        stands, {"not_imported": sorted(todo)}, {"not_imported": []}, imported=sorted(todo), held=False
+            files = replication.journal.files(party)
+            replication.target.import_party_contracts(files.chunks(), party, replication.store, WORKFLOW_PREFIX)
+        shown = _prove(replication, todo)
+    if replication.check:
+        todo = [*todo, *stages.at(SOURCE, PROPOSED)]
+    outcome = replication.outcome(
+        stages, {"not_imported": sorted(todo)}, {"not_imported": []}, imported=sorted(todo), held=False
     )
     outcome.result.update(shown)
     return outcome
 
 
-def _checked(move: Move, party: str) -> Manifest:
-    manifest = move.journal.files(party).read_manifest()
-    if manifest is None or not _exported(move, party):
+def _checked(replication: Replication, party: str) -> Manifest:
+    manifest = replication.journal.files(party).read_manifest()
+    if manifest is None or not _exported(replication, party):
         raise SnapshotMissing(
-            f"There is no whole snapshot of {short(party)} in {move.journal.folder}",
+            f"There is no whole snapshot of {short(party)} in {replication.journal.folder}",
             hint="Run state exported first.",
         )
     return manifest
 
 
-def _refuse_missing_packages(move: Move, manifests: t.Iterable[Manifest]) -> None:
+def _refuse_missing_packages(replication: Replication, manifests: t.Iterable[Manifest]) -> None:
     packages = {package for manifest in manifests for package in manifest.packages}
-    stored, vetted = set(move.target.packages()), move.target.vetted_packages(move.store, move.target_uid)
+    stored, vetted = (
+        set(replication.target.packages()),
+        replication.target.vetted_packages(replication.store, replication.target_uid),
+    )
     for lacking, verb in ((packages - stored, "lacks"), (packages - vetted, "has not vetted")):
         if lacking:
             raise CantonError(
-                f"The {move.target.label} {verb} {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
+                f"The {replication.target.label} {verb} {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
                 error_id="packages_missing",
                 hint="Take the move back (state withdrawn), bring them with ledgerops.canton.participant_package, and begin again.",
             )
 
 
-def _prove(move: Move, parties: t.Sequence[str]) -> dict[str, object]:
+def _prove(replication: Replication, parties: t.Sequence[str]) -> dict[str, object]:
     """Compare all contracts of all these parties at once: a shared one is in the snapshot of one party only."""
-    found = move.compare(parties)
+    found = replication.compare(parties)
     at = stamp()
     for party, numbers in found.target.parties.items():
         proof = Proof(numbers.contracts, numbers.digest, found.source_offset, found.target_offset, at)
-        move.journal.parties[party] = Entry(move.journal.parties[party].begin, proof)
-    move.journal.write()
+        replication.journal.parties[party] = Entry(replication.journal.parties[party].begin, proof)
+    replication.journal.write()
     return {"contracts": found.target.contracts, "digest": found.target.digest, "target_offset": found.target_offset}
 
 
 # -- 7. the target comes back, and the flags are cleared --------------------------------------------------------------
 
 
-def ensure_onboarded(move: Move) -> Outcome:
-    stands = move.read()
-    early = move.unproven(stands)
-    if early and not move.check:
+def ensure_onboarded(replication: Replication) -> Outcome:
+    stages = replication.read()
+    early = replication.unproven(stages)
+    if early and not replication.check:
         raise CantonError(
-            f"The contracts of {len(early)} parties are not proven to be on the {move.target.label}, so it must stay off: {some(early)}",
+            f"The contracts of {len(early)} parties are not proven to be on the {replication.target.label}, so it must stay off: {some(early)}",
             error_id="not_imported",
             hint="Run the states exported and imported first.",
         )
-    todo = stands.at(ONBOARDING)
-    away = sorted(move.journal.target_away)
-    if not move.check and (todo or away):
-        move.bring_back(move.target, move.journal.target_away)
+    todo = stages.at(ONBOARDING)
+    away = sorted(replication.journal.target_away)
+    if not replication.check and (todo or away):
+        replication.bring_back(replication.target, replication.journal.target_away)
         if todo:
-            _clear(move, todo)
-            move.compare(todo)
-    if move.check:
-        todo = [*todo, *stands.at(SOURCE, PROPOSED)]
-    return move.outcome(
-        stands,
-        {"parties": dict(stands.stages), "disconnected": away},
-        {"parties": stands.moved_to(BOTH, todo), "disconnected": []},
+            _clear(replication, todo)
+            replication.compare(todo)
+    if replication.check:
+        todo = [*todo, *stages.at(SOURCE, PROPOSED)]
+    return replication.outcome(
+        stages,
+        {"parties": dict(stages.by_party), "disconnected": away},
+        {"parties": stages.moved_to(BOTH, todo), "disconnected": []},
         onboarded=sorted(todo),
     )
 
 
-def _clear(move: Move, parties: t.Sequence[str]) -> None:
+def _clear(replication: Replication, parties: t.Sequence[str]) -> None:
     """Ask again and again until no flag is listed by either side; the node clears them about a minute after the activation."""
-    deadline = time.monotonic() + move.options.seconds
+    deadline = time.monotonic() + replication.options.seconds
     last: CantonError | None = None
     while True:
-        left = sorted(_flagged(move, move.source, parties) | _flagged(move, move.target, parties))
+        left = sorted(
+            _flagged(replication, replication.source, parties) | _flagged(replication, replication.target, parties)
+        )
         if not left:
             return
         retry: list[float] = []
         for party in left:
-            proof = move.journal.proven(party)
+            proof = replication.journal.proven(party)
             begin = proof.target_offset if proof is not None else 0
             try:
-                answer = move.target.clear_onboarding(party, move.store, begin, CLEARANCE_SECONDS)
+                answer = replication.target.clear_onboarding(party, replication.store, begin, CLEARANCE_SECONDS)
             except CantonError as exc:
                 # A target that has just been connected again may not see the hosting yet.
                 if not isinstance(exc, OnboardingUnknown) and not exc.retryable:
@@ -423,7 +441,7 @@ def _clear(move: Move, parties: t.Sequence[str]) -> None:
                 retry.append(answer.retry_at - time.time())
         if time.monotonic() >= deadline:
             raise CantonError(
-                f"{len(left)} parties are still marked as onboarding on the synchronizer after {move.options.seconds:g} s: {some(left)}"
+                f"{len(left)} parties are still marked as onboarding on the synchronizer after {replication.options.seconds:g} s: {some(left)}"
                 + (f". Last error: {last.message}" if last else ""),
                 error_id="onboarding_not_cleared",
                 hint="Their contracts are all there. Run again, with a greater wait_timeout, and look at the target's log.",
@@ -431,10 +449,10 @@ def _clear(move: Move, parties: t.Sequence[str]) -> None:
         time.sleep(min(LONGEST_PAUSE, max(0.5, min(retry, default=0.5))))
 
 
-def _flagged(move: Move, participant: t.Any, parties: t.Collection[str]) -> set[str]:
+def _flagged(replication: Replication, participant: t.Any, parties: t.Collection[str]) -> set[str]:
     return {
         item.party
-        for item in participant.hostings(move.store, move.target_uid)
+        for item in participant.hostings(replication.store, replication.target_uid)
         if item.party in parties and any(host.onboarding for host in item.hosts)
     }
 
@@ -442,70 +460,74 @@ def _flagged(move: Move, participant: t.Any, parties: t.Collection[str]) -> set[
 # -- 8. the source is out ---------------------------------------------------------------------------------------------
 
 
-def ensure_moved(move: Move) -> Outcome:
+def ensure_moved(replication: Replication) -> Outcome:
     """The point of no return: from here on only the target hosts the parties."""
-    stands = move.read()
-    todo = stands.at(BOTH)
-    waiting, warnings = _late(move, stands) if todo else ([], [])
-    unfinished = [party for party in stands.at(SOURCE, PROPOSED, ONBOARDING) if party not in waiting]
-    if unfinished and not move.check:
+    stages = replication.read()
+    todo = stages.at(BOTH)
+    waiting, warnings = _late(replication, stages) if todo else ([], [])
+    unfinished = [party for party in stages.at(SOURCE, PROPOSED, ONBOARDING) if party not in waiting]
+    if unfinished and not replication.check:
         raise CantonError(
             f"{len(unfinished)} parties are not hosted by both participants yet: {some(unfinished)}",
             error_id="not_onboarded",
             hint="Run the states before this one first; nobody is moved alone.",
         )
-    if todo and not move.check:
-        synchronizers.connected_id(move.target, move.store, "where it has to take the parties over")
-        move.compare(todo)
-        wanted = {party: move.hosted_alone(stands.mappings[party], move.target_uid) for party in todo}
+    if todo and not replication.check:
+        synchronizers.connected_id(replication.target, replication.store, "where it has to take the parties over")
+        replication.compare(todo)
+        wanted = {party: replication.hosted_alone(stages.mappings[party], replication.target_uid) for party in todo}
         authorize_until(
-            lambda unsent: move.target.host_parties(
-                move.store, [wanted[party] for party in unsent], move.options.parallel
+            lambda unsent: replication.target.host_parties(
+                replication.store, [wanted[party] for party in unsent], replication.options.parallel
             ),
-            lambda: _still_on_source(move, todo),
-            move.options.seconds,
+            lambda: _still_on_source(replication, todo),
+            replication.options.seconds,
             "could not be taken off the source",
         )
-    if move.check:
+    if replication.check:
         todo = [*todo, *unfinished]
-    return move.outcome(
-        stands,
-        {"parties": dict(stands.stages)},
-        {"parties": stands.moved_to(TARGET, todo)},
+    return replication.outcome(
+        stages,
+        {"parties": dict(stages.by_party)},
+        {"parties": stages.moved_to(TARGET, todo)},
         warnings,
         moved=sorted(todo),
     )
 
 
-def _still_on_source(move: Move, parties: t.Collection[str]) -> tuple[list[str], list[str]]:
+def _still_on_source(replication: Replication, parties: t.Collection[str]) -> tuple[list[str], list[str]]:
     """Parties that either side still lists on the source, and those of them that the target has not written."""
 
     def listed(participant: t.Any) -> set[str]:
-        return {item.party for item in participant.hostings(move.store, move.source_uid) if item.party in parties}
+        return {
+            item.party
+            for item in participant.hostings(replication.store, replication.source_uid)
+            if item.party in parties
+        }
 
-    there = listed(move.target)
-    return sorted(listed(move.source) | there), sorted(there)
+    there = listed(replication.target)
+    return sorted(listed(replication.source) | there), sorted(there)
 
 
 # -- afterwards -------------------------------------------------------------------------------------------------------
 
 
-def ensure_verified(move: Move) -> Outcome:
+def ensure_verified(replication: Replication) -> Outcome:
     """Compare the target with what was proven before it came back, at the ledger end of that time, and the hosting with now."""
-    stands = move.read()
-    elsewhere = [party for party, stage in stands.stages.items() if stage != TARGET]
+    stages = replication.read()
+    elsewhere = [party for party, stage in stages.by_party.items() if stage != TARGET]
     if elsewhere:
         raise CantonError(
-            f"{len(elsewhere)} parties are not hosted by the {move.target.label} alone: {some(elsewhere)}",
+            f"{len(elsewhere)} parties are not hosted by the {replication.target.label} alone: {some(elsewhere)}",
             error_id="not_moved",
             hint="Run the migration again, to its end.",
-            details={"stages": {party: stands.stages[party] for party in elsewhere}},
+            details={"stages": {party: stages.by_party[party] for party in elsewhere}},
         )
-    proofs = {party: move.journal.proven(party) for party in stands.stages}
+    proofs = {party: replication.journal.proven(party) for party in stages.by_party}
     unproven = [party for party, proof in proofs.items() if proof is None]
     if unproven or not proofs:
         raise CantonError(
-            f"{move.journal.path} has no proof of an import for {some(unproven) or 'any party'}",
+            f"{replication.journal.path} has no proof of an import for {some(unproven) or 'any party'}",
             error_id="receipt_missing",
             hint="Name the path of this move's journal.",
         )
@@ -515,24 +537,24 @@ def ensure_verified(move: Move) -> Outcome:
             groups.setdefault(proof.target_offset, {})[party] = proof
     contracts, digests = 0, []
     for offset, group in groups.items():
-        found = tally(move.target.active_contracts(sorted(group), offset), sorted(group))
+        found = tally(replication.target.active_contracts(sorted(group), offset), sorted(group))
         differing = [
             party for party, proof in group.items() if found.parties[party] != PartyTally(proof.contracts, proof.digest)
         ]
         if differing:
             raise CantonError(
-                f"The {move.target.label} does not show the contracts of {len(differing)} parties at offset {offset} as they were proven: {some(differing)}",
+                f"The {replication.target.label} shows other contracts of {len(differing)} parties than were proven at offset {offset}: {some(differing)}",
                 error_id="contracts_differ",
-                hint="Do not purge or retire the source. Look at the target's log, and whether it was pruned.",
+                hint="Do not purge or retire the source. Check the target's log, and whether the target was pruned.",
                 details={"parties": differing, "offset": offset},
             )
         contracts += found.contracts
         digests.append(found.digest)
-    return move.outcome(
-        stands,
+    return replication.outcome(
+        stages,
         {},
         {},
         contracts=contracts,
         digest=f"{sum(int(item, 16) for item in digests) % 2**256:064x}",
-        namespaces=hosting.PartySelection(stands.mappings, {}).namespaces(),
+        namespaces=hosting.PartySelection(stages.mappings, {}).namespaces(),
     )

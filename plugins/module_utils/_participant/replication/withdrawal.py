@@ -20,8 +20,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.repl
     SOURCE,
     TARGET,
     VISIBLE_SECONDS,
-    Move,
-    Standings,
+    PartyStages,
+    Replication,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.hosting import authorize_until
@@ -34,121 +34,128 @@ if t.TYPE_CHECKING:
 CLEANING_ROUNDS = 3
 
 
-def take_back(move: Move) -> Outcome:
+def take_back(replication: Replication) -> Outcome:
     """Give the parties back to the source alone, purge their contracts on the target, and forget the move.
 
     Works as long as the source hosts them: it then has every contract, also those of the time in which both did. Proposals
     that are left do no harm, since only the target can complete them, and a later move uses them.
     """
-    stands = move.read(begun=True)
-    gone = stands.at(TARGET)
+    stages = replication.read(begun=True)
+    gone = stages.at(TARGET)
     if gone:
         raise CantonError(
-            f"{len(gone)} parties are hosted by the {move.target.label} alone, so the move can't be taken back: {some(gone)}",
+            f"{len(gone)} parties are hosted by the {replication.target.label} alone, so the move can't be taken back: {some(gone)}",
             error_id="point_of_no_return",
             hint="Carry on to the end of the migration. The way back from there is a migration in the other direction.",
         )
-    shared = stands.at(ONBOARDING, BOTH)
-    known = sorted(move.journal.parties)
+    shared = stages.at(ONBOARDING, BOTH)
+    known = sorted(replication.journal.parties)
     theirs = sorted({*shared, *known})
-    brought = _alone(move, move.target, move.target_uid, theirs, leaving=theirs)
-    if not move.check:
-        synchronizers.connected_id(move.source, move.store, "where it has to take the parties back")
-        _host_on_source_alone(move, stands, shared)
-        _clean_target(move, theirs, brought)
+    brought = _alone(replication, replication.target, replication.target_uid, theirs, leaving=theirs)
+    if not replication.check:
+        synchronizers.connected_id(replication.source, replication.store, "where it has to take the parties back")
+        _host_on_source_alone(replication, stages, shared)
+        _clean_target(replication, theirs, brought)
         if theirs:
-            move.journal.forget(theirs)
-    return move.outcome(
-        stands,
-        {"parties": dict(stands.stages), "contracts_on_target": len(brought), "noted": known},
-        {"parties": stands.moved_to(SOURCE, shared), "contracts_on_target": 0, "noted": []},
+            replication.journal.forget(theirs)
+    return replication.outcome(
+        stages,
+        {"parties": dict(stages.by_party), "contracts_on_target": len(brought), "noted": known},
+        {"parties": stages.moved_to(SOURCE, shared), "contracts_on_target": 0, "noted": []},
         withdrawn=shared,
         purged=len(brought),
         held=False,
     )
 
 
-def _clean_target(move: Move, parties: t.Sequence[str], brought: t.Sequence[str]) -> None:
+def _clean_target(replication: Replication, parties: t.Sequence[str], brought: t.Sequence[str]) -> None:
     """Purge what was brought, and connect the target again. It then hears of the time in which both hosted the parties,
     and may get contracts that were made in it: these are purged as well."""
     for _round in range(CLEANING_ROUNDS):
         if brought:
-            _purge(move, move.target, move.journal.target_away, parties, brought)
-        elif not move.journal.target_away:
+            _purge(replication, replication.target, replication.journal.target_away, parties, brought)
+        elif not replication.journal.target_away:
             return
-        move.bring_back(move.target, move.journal.target_away)
-        brought = _alone(move, move.target, move.target_uid, parties)
+        replication.bring_back(replication.target, replication.journal.target_away)
+        brought = _alone(replication, replication.target, replication.target_uid, parties)
     if brought:
         raise CantonError(
-            f"The {move.target.label} got {len(brought)} contracts of these parties again each time that it was connected",
+            f"The {replication.target.label} got {len(brought)} contracts of these parties again each time that it was connected",
             error_id="contracts_not_purged",
             hint="Stop the applications of these parties, then run again.",
         )
 
 
-def _host_on_source_alone(move: Move, stands: Standings, parties: t.Sequence[str]) -> None:
-    wanted = {party: move.hosted_alone(stands.mappings[party], move.source_uid) for party in parties}
+def _host_on_source_alone(replication: Replication, stages: PartyStages, parties: t.Sequence[str]) -> None:
+    wanted = {party: replication.hosted_alone(stages.mappings[party], replication.source_uid) for party in parties}
 
     def left() -> tuple[list[str], list[str]]:
-        listed = {item.party for item in move.source.hostings(move.store, move.target_uid)}
+        listed = {item.party for item in replication.source.hostings(replication.store, replication.target_uid)}
         missing = [party for party in wanted if party in listed]
         return missing, missing
 
     authorize_until(
-        lambda unsent: move.source.host_parties(move.store, [wanted[party] for party in unsent], move.options.parallel),
+        lambda unsent: replication.source.host_parties(
+            replication.store, [wanted[party] for party in unsent], replication.options.parallel
+        ),
         left,
-        move.options.seconds,
+        replication.options.seconds,
         "could not be taken off the target",
     )
 
 
-def ensure_purged(move: Move) -> Outcome:
+def ensure_purged(replication: Replication) -> Outcome:
     """Purge the source's copies of contracts that nobody on it is a stakeholder of any more; it is disconnected for that."""
-    stands = move.read()
-    left = [party for party, stage in stands.stages.items() if stage != TARGET]
-    if left and not move.check:
+    stages = replication.read()
+    left = [party for party, stage in stages.by_party.items() if stage != TARGET]
+    if left and not replication.check:
         raise CantonError(
-            f"{len(left)} parties are not hosted by the {move.target.label} alone, so the copies on the {move.source.label} are needed: {some(left)}",
+            f"{len(left)} parties are not hosted by the {replication.target.label} alone and need their contracts on the "
+            f"{replication.source.label}: {some(left)}",
             error_id="not_moved",
-            hint="Run the migration to its end first.",
+            hint="Complete the migration first.",
         )
-    moved = stands.at(TARGET)
-    copies = _alone(move, move.source, move.source_uid, moved)
-    away = sorted(move.journal.source_away)
-    if not move.check:
+    moved = stages.at(TARGET)
+    copies = _alone(replication, replication.source, replication.source_uid, moved)
+    away = sorted(replication.journal.source_away)
+    if not replication.check:
         if copies:
-            _purge(move, move.source, move.journal.source_away, moved, copies)
-        if move.journal.source_away:
-            move.bring_back(move.source, move.journal.source_away)
-    return move.outcome(
-        stands, {"copies": len(copies), "disconnected": away}, {"copies": 0, "disconnected": []}, purged=len(copies)
+            _purge(replication, replication.source, replication.journal.source_away, moved, copies)
+        if replication.journal.source_away:
+            replication.bring_back(replication.source, replication.journal.source_away)
+    return replication.outcome(
+        stages, {"copies": len(copies), "disconnected": away}, {"copies": 0, "disconnected": []}, purged=len(copies)
     )
 
 
 def _alone(
-    move: Move, participant: V30, uid: str, parties: t.Sequence[str], leaving: t.Collection[str] = ()
+    replication: Replication, participant: V30, uid: str, parties: t.Sequence[str], leaving: t.Collection[str] = ()
 ) -> list[str]:
     """Ids of contracts of ``parties`` on a participant that hosts none of their stakeholders, those ``leaving`` aside."""
-    staying = {item.party for item in move.witness().hostings(move.store, uid)} - set(leaving)
+    staying = {item.party for item in replication.witness().hostings(replication.store, uid)} - set(leaving)
     contracts = participant.active_contracts(parties, participant.ledger_end())
     return sorted(
         item.contract_id
         for item in contracts
-        if item.synchronizer == move.store and not item.incomplete and not item.stakeholders & staying
+        if item.synchronizer == replication.store and not item.incomplete and not item.stakeholders & staying
     )
 
 
 def _purge(
-    move: Move, participant: V30, noted: dict[str, Away], parties: t.Sequence[str], contract_ids: t.Sequence[str]
+    replication: Replication,
+    participant: V30,
+    noted: dict[str, Away],
+    parties: t.Sequence[str],
+    contract_ids: t.Sequence[str],
 ) -> None:
-    move.keep_away(participant, noted)
-    alias = synchronizers.find(participant, move.store).alias
+    replication.keep_away(participant, noted)
+    alias = synchronizers.find(participant, replication.store).alias
     purge_in_batches(participant, alias, contract_ids, list(parties))
     purged = set(contract_ids)
 
     def gone() -> bool:
-        standing = participant.active_contracts(parties, participant.ledger_end())
-        return not any(item.contract_id in purged for item in standing)
+        active = participant.active_contracts(parties, participant.ledger_end())
+        return not any(item.contract_id in purged for item in active)
 
     reached, _last = wait_for(gone, VISIBLE_SECONDS)
     if not reached:

@@ -265,11 +265,11 @@ def host_parties(
     return again
 
 
-def _cannot_host(error: CantonError, failed: int, asked: int) -> CantonError:
+def _cannot_host(error: CantonError, failed: int, total: int) -> CantonError:
     hint = error.hint
     if isinstance(error, UNSIGNED):
         hint = (
             "Most often the delegation of the namespace is missing on this synchronizer, or a KMS key of the target cannot sign "
             "(disabled, or without permission kms:Sign): check both. " + hint
         )
-    return error.restated(f"{failed} of {asked} parties could not be hosted. First error: {error.message}", hint)
+    return error.restated(f"{failed} of {total} parties could not be hosted. First error: {error.message}", hint)

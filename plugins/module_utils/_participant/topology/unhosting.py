@@ -122,7 +122,7 @@ def _send(target: Participant, uid: str, store: str, left: Hosted, parallel: int
     return errors + (target.unhost_parties(store, alone, parallel) if alone else [])
 
 
-def _cannot_unhost(target: Participant, error: CantonError, failed: int, asked: int) -> CantonError:
+def _cannot_unhost(target: Participant, error: CantonError, failed: int, total: int) -> CantonError:
     hint = error.hint
     if isinstance(error, PartyHasContracts):
         hint = (
@@ -135,7 +135,7 @@ def _cannot_unhost(target: Participant, error: CantonError, failed: int, asked: 
             "namespace is missing on this synchronizer. " + hint
         )
     return error.restated(
-        f"The hosting of {failed} of {asked} parties could not be removed. First error: {error.message}", hint
+        f"The hosting of {failed} of {total} parties could not be removed. First error: {error.message}", hint
     )
 
 

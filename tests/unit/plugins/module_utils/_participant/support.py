@@ -27,8 +27,8 @@ class Setting:
         self.folder = folder
         self.parties = [ALICE, BOB]
 
-    def task(self, check: bool = False, pipe: bool = False, source: bool = True) -> transfer.Task:
-        return transfer.Task(
+    def task(self, check: bool = False, pipe: bool = False, source: bool = True) -> transfer.TransferRequest:
+        return transfer.TransferRequest(
             source=self.source if source else None,  # type: ignore[arg-type]
             target=self.target,  # type: ignore[arg-type]
             base=None if pipe else str(self.folder / "node1"),

@@ -37,11 +37,14 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import refuse_unlike
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Finding, Wish
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
+    Finding,
+    MigrationRequest,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting as party_hosting
 
-WISH = Wish("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
+REQUEST = MigrationRequest("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 VERSIONS = {"oldsync": 5, "newsync": 7}
 ALWAYS = ["kms_not_visible", "pruning_not_visible"]
 
@@ -59,8 +62,8 @@ def new(**values: Any) -> Any:
 # -- preflight ----------------------------------------------------------------------------------------------------------
 
 
-def look(source: Fake, target: Fake, **wish: Any) -> list[Finding]:
-    return examine(source, target, replace(WISH, **wish))[0]  # type: ignore[arg-type]
+def look(source: Fake, target: Fake, **options: Any) -> list[Finding]:
+    return examine(source, target, replace(REQUEST, **options))[0]  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_seen_is_said() -> None:
@@ -74,7 +77,7 @@ def test_kms_is_not_asked_about_when_it_is_not_wanted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "wish", "identifier", "text"),
+    ("source", "target", "options", "identifier", "text"),
     [
         ({}, {"versions": {}}, {}, "protocol_version_unknown", "does not tell the protocol version of newsync"),
         (
@@ -95,9 +98,9 @@ def test_kms_is_not_asked_about_when_it_is_not_wanted() -> None:
     ],
 )
 def test_protocol_versions(
-    source: dict[str, Any], target: dict[str, Any], wish: dict[str, Any], identifier: str, text: str
+    source: dict[str, Any], target: dict[str, Any], options: dict[str, Any], identifier: str, text: str
 ) -> None:
-    errors = [item for item in look(old(**source), new(hosted={}, **target), **wish) if item.severity == "error"]
+    errors = [item for item in look(old(**source), new(hosted={}, **target), **options) if item.severity == "error"]
     assert errors and errors[0].id == identifier and text in errors[0].message
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.throughput import (
-    Moved,
     Speed,
+    TransferStats,
     estimate,
     read_speeds,
     remember_speed,
@@ -83,7 +83,7 @@ def test_no_file(tmp_path: Path) -> None:
 def test_speeds_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "throughput.json"
     for number in range(55):
-        remember_speed(str(tmp_path / "node1"), "exported", Moved(1000, number, 2.0))
+        remember_speed(str(tmp_path / "node1"), "exported", TransferStats(1000, number, 2.0))
     values = json.loads(path.read_text())
     assert values["version"] == 1
     assert [run["contracts"] for run in values["runs"]] == list(range(5, 55))
@@ -98,11 +98,11 @@ def test_speeds_are_kept(tmp_path: Path) -> None:
 def test_damaged_speeds_are_begun_anew(tmp_path: Path, left: str) -> None:
     path = tmp_path / "throughput.json"
     path.write_text(left)
-    remember_speed(str(tmp_path / "node1"), "imported", Moved(1, 2, 0.0))
+    remember_speed(str(tmp_path / "node1"), "imported", TransferStats(1, 2, 0.0))
     assert [run["contracts"] for run in json.loads(path.read_text())["runs"]] == [2]
 
 
 def test_speed_that_cannot_be_kept_is_no_failure(tmp_path: Path) -> None:
-    remember_speed(str(tmp_path / "nowhere" / "node1"), "imported", Moved(1, 2, 3.0))
-    assert Moved(1, 3, 2.0).shown() == {"bytes": 1, "contracts": 3, "seconds": 2.0, "contracts_per_second": 1.5}
-    assert Moved(1, 3, 0.0).shown()["contracts_per_second"] == 0.0
+    remember_speed(str(tmp_path / "nowhere" / "node1"), "imported", TransferStats(1, 2, 3.0))
+    assert TransferStats(1, 3, 2.0).shown() == {"bytes": 1, "contracts": 3, "seconds": 2.0, "contracts_per_second": 1.5}
+    assert TransferStats(1, 3, 0.0).shown()["contracts_per_second"] == 0.0

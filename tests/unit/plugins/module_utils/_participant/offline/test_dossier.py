@@ -184,7 +184,7 @@ def test_a_cut_file_is_refused(path: str, cut: int) -> None:
     written(path, old_participant())
     Path(path).write_bytes(Path(path).read_bytes()[:cut])
     assert refused(lambda: RecordedParticipant(path, "source participant")).error_id == "dossier_unreadable"
-    assert dossier.standing(path) is None
+    assert dossier.existing(path) is None
 
 
 def test_every_damaged_byte_is_noticed_or_harmless(path: str) -> None:

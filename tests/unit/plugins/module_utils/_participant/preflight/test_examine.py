@@ -49,19 +49,22 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     User,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Finding, Wish
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
+    Finding,
+    MigrationRequest,
+)
 
-WISH = Wish("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
+REQUEST = MigrationRequest("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 REMOVED = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)
 IN_FORCE = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
 EVE = "Eve::1220" + "e" * 64
 
 
 def look(
-    source: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **wish: Any
+    source: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **options: Any
 ) -> tuple[list[Finding], dict[str, Any]]:
     fresh = {"hosted": {}, **(target or {})}
-    return examine(old_participant(**(source or {})), new_participant(**fresh), replace(WISH, **wish))  # type: ignore[arg-type]
+    return examine(old_participant(**(source or {})), new_participant(**fresh), replace(REQUEST, **options))  # type: ignore[arg-type]
 
 
 def status(uid: str, version: str = "3.5.10", **values: Any) -> Identity:

@@ -15,9 +15,12 @@ from unit.plugins.samples import ALICE, BOB, CAROL, NEW, OLD, OLD_SYNC, contract
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Identity
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Finding, Wish
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
+    Finding,
+    MigrationRequest,
+)
 
-WISH = Wish(
+REQUEST = MigrationRequest(
     "oldsync",
     "newsync",
     None,
@@ -37,11 +40,11 @@ def status(uid: str, version: str) -> Identity:
 
 
 def look(
-    source: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **wish: Any
+    source: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **options: Any
 ) -> tuple[list[tuple[str, str]], dict[str, Any], list[Finding]]:
     fresh = {"hosted": {}, "known": [ONE], **(target or {})}
     known = {"known": [synchronizer("oldsync")], **(source or {})}
-    findings, plan = examine(old_participant(**known), new_participant(**fresh), replace(WISH, **wish))  # type: ignore[arg-type]
+    findings, plan = examine(old_participant(**known), new_participant(**fresh), replace(REQUEST, **options))  # type: ignore[arg-type]
     return [(item.id, item.severity) for item in findings], plan, findings
 
 

@@ -15,9 +15,9 @@ from unit.plugins.samples import ALICE, NEW, OLD, contract
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Wish
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import MigrationRequest
 
-WISH = Wish("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
+REQUEST = MigrationRequest("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 REPLAY, MACROS = ("known_bug_3_4_7_replay", "warning"), ("known_bug_24_028", "warning")
 PRUNING, KEYS = ("known_bug_25_013", "error"), ("known_bug_25_004", "error")
 UNUSABLE, UNKNOWN = ("known_bug_24_003", "error"), ("release_not_visible", "warning")
@@ -32,7 +32,7 @@ def bugs(source: str, target: str, keyed: int = 0) -> list[tuple[str, str]]:
         MAJOR=major, versions=versions, status=Identity(OLD, True, True, source, "", ()), contracts=contracts
     )
     new = new_participant(MAJOR=major, versions=versions, status=Identity(NEW, True, True, target, "", ()))
-    findings, _plan = examine(old, new, WISH)  # type: ignore[arg-type]
+    findings, _plan = examine(old, new, REQUEST)  # type: ignore[arg-type]
     return [(item.id, item.severity) for item in findings if item.id not in NOT_VISIBLE]
 
 
@@ -82,7 +82,7 @@ def test_contracts_with_keys(target: str, found: list[tuple[str, str]]) -> None:
 
 def test_what_is_said() -> None:
     old, new = old_participant(), new_participant(status=Identity(NEW, True, True, "3.4.8", "", ()))
-    (finding,) = examine(old, new, WISH)[0]  # type: ignore[arg-type]
+    (finding,) = examine(old, new, REQUEST)[0]  # type: ignore[arg-type]
     assert "Canton 3.4.8 of the target" in finding.message and "bug 25-013" in finding.message
     assert "3.4.9" in finding.remedy
 

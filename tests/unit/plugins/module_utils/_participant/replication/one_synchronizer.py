@@ -42,7 +42,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Hosting,
     SignedHosting,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Move, Options
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Options, Replication
 from ansible_collections.ledgerops.canton.plugins.modules import participant_party_replication as module
 
 STEPS = ("proposed", "activated", "exported", "imported", "onboarded", "moved")
@@ -247,9 +247,9 @@ class Setting:
         self.folder = folder
         self.options: dict[str, Any] = {"wanted": [ALICE, BOB], "seconds": 1.0, "quiet_seconds": 1.0}
 
-    def move(self, **options: Any) -> Move:
+    def move(self, **options: Any) -> Replication:
         values = {"source_synchronizer": "shared", "target_synchronizer": "shared", "base": str(self.folder / "node1")}
-        return Move(self.source, self.target, Options(**{**values, **self.options, **options}))  # type: ignore[arg-type]
+        return Replication(self.source, self.target, Options(**{**values, **self.options, **options}))  # type: ignore[arg-type]
 
     def run(self, state: str, **options: Any) -> Outcome:
         return module.STATES[state](self.move(**options))
