@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unit.plugins.fakes import Fake
-from unit.plugins.samples import NEW_SYNC, synchronizer
+from unit.plugins.samples import synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
@@ -21,6 +21,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Identity,
     Key,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES
 
 
@@ -89,7 +90,7 @@ class Vault(Fake):
         return self.wrapper
 
     def export_key_pair(self, _fingerprint: str, _protocol_version: int) -> Any:
-        raise self.preview or CantonError("no such key", error_id="key_unknown")
+        raise self.preview or KeyUnknown("no such key")
 
     # -- identity -----------------------------------------------------------------------------------------------------
 
@@ -139,6 +140,5 @@ def running(kms: bool = True, spec: str = "ec_p256", **values: Any) -> Any:
     node.init_id("node", node.keys[0].fingerprint)
     node.authorize_root_certificate(node.keys[0])
     node.authorize_owner_keys(node.uid, node.keys[1:])
-    assert node.owner_keys(NEW_SYNC, node.uid)
     node.changes.clear()
     return node
