@@ -101,6 +101,15 @@ class NotOffered(CantonError):
     ID = "not_offered"
 
 
+class Busy(CantonError):
+    """The node refused for the moment (back pressure, overload) and did nothing: the same call may succeed later.
+
+    ``retry_after``: seconds that the node asks to wait.
+    """
+
+    retry_after: float = 0.0
+
+
 # -- what a node answers ----------------------------------------------------------------------------------------------
 
 

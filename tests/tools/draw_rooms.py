@@ -80,8 +80,8 @@ def drawing(rooms: list[str], pairs: set[tuple[int, int]]) -> str:
         parts.append(f'<rect x="{x}" y="{y}" width="{CELL}" height="{ROW}" fill="#c9c9c9"/>')
         parts.append(f'<path d="M{LABEL} {y}h{size * CELL}M{x} {TOP}v{size * ROW}" stroke="#e4e4e4"/>')
     for here, there in sorted(pairs):
-        x, y = LABEL + there * CELL + CELL / 2, TOP + here * ROW + ROW / 2
-        parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="5" fill="#1f5a92"/>')
+        centre = LABEL + (there + 0.5) * CELL, TOP + (here + 0.5) * ROW
+        parts.append(f'<circle cx="{centre[0]:g}" cy="{centre[1]:g}" r="5" fill="#1f5a92"/>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

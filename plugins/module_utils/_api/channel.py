@@ -23,6 +23,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import translate
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    Busy,
     CantonError,
     DependencyMissing,
     NoReflection,
@@ -95,7 +96,7 @@ class Api:
             if self.endpoint.descriptors_file:
                 self._descriptors = Descriptors.from_file(self.endpoint.descriptors_file, self.endpoint.at_start())
             else:
-                self._descriptors = _retrying(self._reflect)
+                self._descriptors = self._patiently(self._reflect)
         return self._descriptors
 
     @property
@@ -115,11 +116,11 @@ class Api:
     # -- calls ----------------------------------------------------------------------------------------------------
 
     def read(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
-        """A unary call that changes nothing, or that is known to be safe to repeat: UNAVAILABLE is retried.
+        """A unary call that changes nothing, or that is known to be safe to repeat: what passes is waited out.
 
         ``deadline`` is for calls that wait for something: seconds, where the endpoint's own timeout would be too short.
         """
-        return _retrying(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)))
+        return self._patiently(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)))
 
     repeatable = read
 
@@ -128,8 +129,8 @@ class Api:
         return self._unary(rpc, fields)
 
     def write(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
-        """A unary call that is sent once: when the answer is lost, the caller has to look at the node."""
-        return self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline))
+        """A unary call that takes effect once: when the answer is lost, the caller has to read from the node. A busy node did nothing."""
+        return self._patiently(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)), Busy)
 
     def write_many(
         self, rpc: str, requests: t.Sequence[dict[str, t.Any]], parallel: int
@@ -156,11 +157,25 @@ class Api:
         return answers
 
     def stream(self, rpc: str, **fields: t.Any) -> t.Iterator[Message]:
-        """A server stream, without a deadline; it is cancelled when the caller stops reading."""
+        """A server stream, without a deadline; it is cancelled when the caller stops reading.
+
+        A refusal that passes is waited out as long as nothing was received.
+        """
         request_class, start = self._when_ready(rpc, lambda: self._callable(self._channel.unary_stream, rpc))
-        call = start(request_class(**fields), metadata=self._metadata())
+        end = object()
+
+        def begin() -> tuple[t.Any, t.Any]:
+            call = start(request_class(**fields), metadata=self._metadata())
+            try:
+                return call, next(call, end)
+            except grpc.RpcError as exc:
+                raise self._translate(exc, rpc) from exc
+
+        call, item = self._patiently(begin)
         try:
-            yield from call
+            while item is not end:
+                yield item
+                item = next(call, end)
         except grpc.RpcError as exc:
             raise self._translate(exc, rpc) from exc
         finally:
@@ -191,6 +206,9 @@ class Api:
             raise self._translate(exc, rpc) from exc
 
     # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _patiently(self, attempt: t.Callable[[], t.Any], passing: type[CantonError] = CantonError) -> t.Any:
+        return _retrying(attempt, self.endpoint.timeout, passing)
 
     def _callable(self, kind: t.Callable[..., t.Any], rpc: str) -> tuple[type[Message], t.Any]:
         """The request class of an RPC and what calls it; ``kind`` is the channel's method for its cardinality."""
@@ -283,20 +301,30 @@ def _bind(kind: t.Callable[..., t.Any], rpc: str, request: type[Message], respon
     return kind("/" + rpc, request_serializer=request.SerializeToString, response_deserializer=response.FromString)
 
 
-def _retrying(attempt: t.Callable[[], t.Any]) -> t.Any:
-    """Repeat what failed only because the node could not be reached, with growing pauses and a bound."""
-    for pause in BACKOFF_SECONDS:
+def _retrying(attempt: t.Callable[[], t.Any], patience: float, passing: type[CantonError]) -> t.Any:
+    """Repeat what failed only for the moment, if it is of a kind that is ``passing``, with growing pauses.
+
+    A busy node is waited for within ``patience`` seconds, one that cannot be reached for a few attempts.
+    """
+    deadline = time.monotonic() + patience
+    number = 0
+    while True:
         try:
             return attempt()
-        except CantonError as exc:
+        except passing as exc:
             if not exc.retryable:
                 raise
+            pause = BACKOFF_SECONDS[min(number, len(BACKOFF_SECONDS) - 1)]
+            if isinstance(exc, Busy):
+                pause = max(pause, exc.retry_after)
+                is_over = time.monotonic() + pause > deadline
+            else:
+                is_over = number >= len(BACKOFF_SECONDS)
+            if is_over:
+                exc.retryable = False  # it was waited for: whoever called this must not wait again
+                raise
             time.sleep(pause * random.uniform(0.8, 1.2))
-    try:
-        return attempt()
-    except CantonError as exc:
-        exc.retryable = False  # it was waited for: whoever called this must not wait again
-        raise
+        number += 1
 
 
 def _open(endpoint: Endpoint) -> t.Any:

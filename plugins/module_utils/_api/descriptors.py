@@ -34,13 +34,18 @@ def offered_by(name: str) -> str:
 def declare(package: str, messages: dict[str, Fields]) -> t.Callable[[str], t.Any]:
     """Declare small messages by hand; returns a function from message name to class.
 
-    A field is ``name: (number, type)``; a type is ``string``, ``bytes``, ``int32``, the name of a message of the same
+    A field is ``name: (number, type)``; a type is ``string``, ``bytes``, ``int32``, ``int64``, the name of a message of the same
     declaration, or ``map`` (string to string); ``*`` in front means repeated.
     """
     if PROTOBUF_IMPORT_ERROR is not None:
         return lambda name: None
     kinds = descriptor_pb2.FieldDescriptorProto
-    scalars = {"string": kinds.TYPE_STRING, "bytes": kinds.TYPE_BYTES, "int32": kinds.TYPE_INT32}
+    scalars = {
+        "string": kinds.TYPE_STRING,
+        "bytes": kinds.TYPE_BYTES,
+        "int32": kinds.TYPE_INT32,
+        "int64": kinds.TYPE_INT64,
+    }
     file = descriptor_pb2.FileDescriptorProto(name=package + ".declared.proto", package=package, syntax="proto3")
     for name, fields in messages.items():
         message = file.message_type.add(name=name)

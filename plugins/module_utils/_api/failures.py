@@ -9,10 +9,12 @@ from __future__ import annotations
 import socket
 import ssl
 import typing as t
+from dataclasses import dataclass, field
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import declare, missing
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    Busy,
     CantonError,
     MappingExists,
     MappingGone,
@@ -28,6 +30,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     Unreachable,
 )
 
+# Canton's categories of refusals that pass (docs/canton/errors.md#refusals-that-pass)
+PASSING_CATEGORIES = ("1", "2")
+BUSY_CODES = ("ABORTED", "RESOURCE_EXHAUSTED")
+BUSY_HINT = "It was waited for within timeout. Reduce the load of the node, or raise timeout, and run again."
 REDACTED = "An error occurred. Please contact the operator"
 
 # The error ids of nodes that code distinguishes; Canton 2 has other ids for some (docs/canton/canton-2.md#answers-that-mean-done).
@@ -54,6 +60,8 @@ _rpc = declare(
         "Any": {"type_url": (1, "string"), "value": (2, "bytes")},
         "ErrorInfo": {"reason": (1, "string"), "domain": (2, "string"), "metadata": (3, "map")},
         "RequestInfo": {"request_id": (1, "string")},
+        "RetryInfo": {"retry_delay": (1, "Duration")},
+        "Duration": {"seconds": (1, "int64"), "nanos": (2, "int32")},
     },
 )
 
@@ -66,11 +74,12 @@ def answer_error(message: str, error_id: str, hint: str = "", **more: t.Any) -> 
 def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endpoint: Endpoint) -> CantonError:
     """A gRPC status as one sentence that names the node, Canton's own error id and what to do (docs/canton/errors.md#form-of-an-error)."""
     name = code.name if code is not None else "UNKNOWN"
-    reason, metadata, request_id = _status_details(trailers.get("grpc-status-details-bin"))
-    error_id = reason or _id_from_text(text)
+    status = _status_details(trailers.get("grpc-status-details-bin"))
+    metadata = status.metadata
+    error_id = status.reason or _id_from_text(text)
     short_rpc = rpc.rpartition(".")[2]
     details: dict[str, object] = {"grpc_code": name, "rpc": rpc, "address": endpoint.address}
-    trace = metadata.get("tid") or request_id
+    trace = metadata.get("tid") or status.request_id
     if trace:
         details["trace_id"] = trace
     if name == "UNAVAILABLE" and not error_id:
@@ -109,25 +118,41 @@ def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endp
     cause = _cause(text, error_id)
     if metadata.get("reason") and metadata["reason"] not in cause:
         cause = f"{cause} ({metadata['reason']})"
-    retryable = name == "UNAVAILABLE"
     if trace:
         cause = f"{cause}, trace id {trace}"
-    return answer_error(
-        f"{endpoint.at_start()} refused {short_rpc}: {cause}", error_id or name, retryable=retryable, details=details
-    )
+    message = f"{endpoint.at_start()} refused {short_rpc}: {cause}"
+    passing = status.retry_after is not None or metadata.get("category") in PASSING_CATEGORIES
+    if passing and name in BUSY_CODES:
+        busy = Busy(message, error_id or name, BUSY_HINT, retryable=True, details=details)
+        busy.retry_after = status.retry_after or 0.0
+        return busy
+    return answer_error(message, error_id or name, retryable=passing or name == "UNAVAILABLE", details=details)
 
 
-def _status_details(raw: bytes | None) -> tuple[str, dict[str, str], str]:
-    reason, metadata, request_id = "", {}, ""
+@dataclass
+class StatusDetails:
+    """What Canton adds to a gRPC status (docs/canton/errors.md#form-of-an-error). ``retry_after``: seconds; None: not retryable by its word."""
+
+    reason: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    request_id: str = ""
+    retry_after: float | None = None
+
+
+def _status_details(raw: bytes | None) -> StatusDetails:
+    found = StatusDetails()
     if raw:
         for item in _rpc("Status").FromString(raw).details:
             kind = item.type_url.rpartition("/")[2]
             if kind == "google.rpc.ErrorInfo":
                 info = _rpc("ErrorInfo").FromString(item.value)
-                reason, metadata = info.reason, dict(info.metadata)
+                found.reason, found.metadata = info.reason, dict(info.metadata)
             elif kind == "google.rpc.RequestInfo":
-                request_id = _rpc("RequestInfo").FromString(item.value).request_id
-    return reason, metadata, request_id
+                found.request_id = _rpc("RequestInfo").FromString(item.value).request_id
+            elif kind == "google.rpc.RetryInfo":
+                delay = _rpc("RetryInfo").FromString(item.value).retry_delay
+                found.retry_after = delay.seconds + delay.nanos / 1e9
+    return found
 
 
 def _id_from_text(text: str) -> str:

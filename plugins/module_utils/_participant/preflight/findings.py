@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, ConnectionFailed
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Busy, CantonError, ConnectionFailed
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
@@ -117,10 +117,10 @@ class Findings:
         self.all.append(Finding(identifier, "warning", message, remedy))
 
     def as_finding(self, check: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
-        """Run a check; a refusal inside it becomes a finding, trouble with the connection ends the examination."""
+        """Run a check; a refusal inside it becomes a finding, trouble with the connection, or a busy node, ends the examination."""
         try:
             return check(*arguments)
-        except ConnectionFailed:
+        except (Busy, ConnectionFailed):
             raise
         except CantonError as exc:
             self.error(exc.error_id or "refused", exc.message, exc.hint)

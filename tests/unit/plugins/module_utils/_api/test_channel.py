@@ -14,7 +14,8 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2
+from google.protobuf import descriptor_pb2, duration_pb2
+from google.rpc import error_details_pb2
 from unit.plugins.module_utils._api.server import (
     FILES,
     LISTEN,
@@ -26,11 +27,13 @@ from unit.plugins.module_utils._api.server import (
     Node,
     StatusResponse,
     Word,
+    error_info,
+    rich_error,
 )
 from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Busy, CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
 ATTEMPTS = 6
@@ -153,6 +156,59 @@ def test_a_refusal_is_not_retried(node: Node) -> None:
     node.behaviours[SAY] = lambda _word, context: context.abort(grpc.StatusCode.NOT_FOUND, "none")
     assert refused(lambda: node.api().read(SAY)).error_id == "NOT_FOUND"
     assert node.called(SAY) == 1
+
+
+def overloaded(context: grpc.ServicerContext, delay: float | None = 0.0, category: str = "2") -> None:
+    """Push back as a busy node does: ABORTED with category and, unless ``delay`` is None, the seconds to wait."""
+    details: list[Any] = [error_info("SERVER_OVERLOADED", category=category)]
+    if delay is not None:
+        details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(nanos=int(delay * 1e9))))
+    text = "SERVER_OVERLOADED(2,0): too many requests"
+    context.set_trailing_metadata(rich_error(grpc.StatusCode.ABORTED, text, *details))
+    context.abort(grpc.StatusCode.ABORTED, text)
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+@pytest.mark.parametrize("delay", [0.0, None])
+def test_a_busy_node_is_waited_for(node: Node, kind: str, delay: float | None) -> None:
+    def say(word: Any, context: grpc.ServicerContext) -> Any:
+        if node.called(SAY) <= ATTEMPTS + 2:
+            overloaded(context, delay)
+        return word
+
+    node.behaviours[SAY] = say
+    assert getattr(node.api(), kind)(SAY, text="at last").text == "at last"
+
+
+def test_a_busy_node_is_waited_for_no_longer_than_the_timeout(node: Node) -> None:
+    node.behaviours[SAY] = lambda _word, context: overloaded(context, 0.2)
+    error = refused(lambda: node.api(timeout=0.5).read(SAY))
+    assert isinstance(error, Busy) and error.error_id == "SERVER_OVERLOADED" and "timeout" in error.hint
+    assert not error.retryable and 1 < node.called(SAY) < 5
+
+
+def test_aborted_for_another_reason_is_not_repeated(node: Node) -> None:
+    node.behaviours[SAY] = lambda _word, context: overloaded(context, None, "9")
+    assert refused(lambda: node.api().read(SAY)).error_id == "SERVER_OVERLOADED"
+    assert node.called(SAY) == 1
+
+
+def test_a_stream_is_begun_again_only_while_nothing_was_received(node: Node) -> None:
+    sent = [0]
+
+    def listen(_word: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        if node.called(LISTEN) < 3:
+            overloaded(context)
+        for number in range(2):
+            sent[0] += 1
+            yield Word(text=str(number))
+        overloaded(context)
+
+    node.behaviours[LISTEN] = listen
+    got: list[str] = []
+    error = refused(lambda: got.extend(item.text for item in node.api().stream(LISTEN)))
+    assert isinstance(error, Busy) and got == ["0", "1"] and sent == [2]
+    assert node.called(LISTEN) == 3
 
 
 # -- many at a time, streams ------------------------------------------------------------------------------------------
