@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -110,10 +109,3 @@ def test_usages_and_spec() -> None:
     assert (pair.purpose, pair.usage, pair.spec) == ("signing", ("protocol", "proof_of_ownership"), "ec_p384")
     pair = export("2.10", exported("2.10", scheme="EcDsaP384"))
     assert (pair.purpose, pair.usage, pair.spec) == ("signing", (), "ec_p384")
-
-
-def test_a_pair_is_not_copied() -> None:
-    pair = export("3.5", exported("3.5"))
-    with pytest.raises(TypeError):
-        copy.deepcopy(pair)
-    assert "secret" not in repr(vars(pair))

@@ -26,9 +26,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     AUTHORIZED,
     ActiveContract,
     Dar,
-    LocalParty,
-    Right,
-    User,
 )
 
 # -- packages ---------------------------------------------------------------------------------------------------------
@@ -223,31 +220,6 @@ def test_ping(answer: Any, success: bool, millis: int) -> None:
 
 
 # -- the ledger API's own ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("line", ["2.10", "2.8"])
-def test_users_and_their_rights(line: str) -> None:
-    pages = {"": {"users": [{"id": "one"}], "next_page_token": "more"}, "more": {"users": [{"id": "two"}]}}
-    rights = [{"can_act_as": {"party": ALICE}}, {"participant_admin": {}}]
-    node = Node(line, ListUsers=lambda request: pages[request.page_token], ListUserRights={"rights": rights})
-    expected = frozenset({Right("can_act_as", ALICE), Right("participant_admin")})
-    assert node.speaker.users("") == [User("one", rights=expected), User("two", rights=expected)]
-    node.speaker.create_user(User("three", primary_party=ALICE, rights=expected, primary_party_authentication=True))
-    sent = node.api.requests("CreateUser")[0]
-    assert sent.user.primary_party == ALICE and len(sent.rights) == 2
-    node.speaker.update_user(User("three"))
-    assert "primary_party_authentication" not in node.api.requests("UpdateUser")[0].update_mask.paths
-
-
-def test_parties_with_display_names() -> None:
-    details = {
-        "party": ALICE,
-        "is_local": True,
-        "display_name": "Alice & Sons",
-        "local_metadata": {"annotations": {"a": "b"}},
-    }
-    node = Node(ListKnownParties={"party_details": [details]})
-    assert node.speaker.local_parties() == [LocalParty(ALICE, True, (("a", "b"),), "", "Alice & Sons")]
 
 
 @pytest.mark.parametrize(("line", "parties"), [("2.10", [ALICE]), ("2.8", None)])
