@@ -150,19 +150,6 @@ def test_no_export_from_a_dossier(participants: Participants, path: str, tmp_pat
     assert [item.name for item in tmp_path.iterdir()] == ["old.dossier"]
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ({}, "endpoint, dossier"),
-        ({"endpoint": SOURCE, "dossier": "/x"}, "mutually exclusive"),
-        ({"dossier": "/does/not/exist"}, "There is no dossier"),
-    ],
-)
-def test_wrong_options(participants: Participants, source: dict[str, Any], message: str) -> None:
-    values = participants.run(participant_party, source=source, target={"endpoint": TARGET}, **PAIR)
-    assert values["failed"] and message in values["msg"]
-
-
 def test_an_import_is_taken_back_by_a_dossier_of_the_source_and_nothing_else_is_purged_by_one(
     participants: Participants, path: str, tmp_path: Path
 ) -> None:

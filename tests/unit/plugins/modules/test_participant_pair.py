@@ -23,6 +23,7 @@ from unit.plugins.samples import (
     OLD_NAMESPACE,
     OLD_SYNC,
     PACKAGE,
+    contract,
     hosting,
     synchronizer,
 )
@@ -221,3 +222,30 @@ def test_transfer_without_what_it_needs(
 ) -> None:
     values = transfer(participants, state, None, **options)
     assert values["failed"] and "missing" in values["msg"] and missing in values["msg"]
+
+
+def test_hosting_is_taken_back(participants: Participants) -> None:
+    participants.target = new_participant(known=[synchronizer("newsync")])
+    done = participants.thrice(participant_party, state="absent", **BOTH)
+    assert done["unhosted"] == sorted([ALICE, BOB, CAROL])
+    assert done["diff"] == {"before": {"hosted": done["unhosted"]}, "after": {"hosted": []}}
+
+
+def test_contracts_that_the_source_no_longer_has(participants: Participants) -> None:
+    participants.target.contracts = [contract("00a1", ALICE, on=NEW_SYNC), contract("00e1", ALICE, on=NEW_SYNC)]
+    done = participants.thrice(participant_acs_transfer, state="purged", parties=[ALICE], **BOTH)
+    assert (done["contracts"], done["left"]) == (1, 1)
+
+
+def test_purge_of_nothing_in_particular_is_refused(participants: Participants) -> None:
+    refused = participants.between(participant_acs_transfer, state="purged", **BOTH)
+    assert refused["failed"]
+    assert "path, contract_ids, parties" in refused["msg"]
+
+
+def test_delegation_is_given_up(connected: Participants) -> None:
+    connected.between(participant_namespace_delegation, synchronizer="newsync")
+    values = connected.thrice(
+        participant_namespace_delegation, state="absent", synchronizer="newsync", give_up_key=True
+    )
+    assert values["delegation"] == {"source": False, "target": False, "synchronizer": False}

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from unit.plugins.fakes import old_participant
 from unit.plugins.samples import (
-    ALICE,
     BOB,
     NEW,
     NEW_NAMESPACE,
@@ -30,7 +29,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant impo
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Delegation,
-    Right,
     User,
 )
 
@@ -78,12 +76,6 @@ def test_delegations_are_those_of_the_parties_that_it_hosts_too() -> None:
         {"party": guest, "permission": "observation", "threshold": 2, "participants": [OLD, NEW]}
     ]
     assert info.namespaces(node)["oldsync"] == [OLD_NAMESPACE, NEW_NAMESPACE]
-
-
-def test_users_without_the_built_in_one() -> None:
-    people = [User("participant_admin"), User("app", ALICE, rights=frozenset({Right("z"), Right("can_act_as", ALICE)}))]
-    (found,) = info.users(participant(people=people))
-    assert (found["id"], found["rights"]) == ("app", [f"can_act_as({ALICE})", "z"])
 
 
 def test_contracts_are_counted_for_local_parties() -> None:

@@ -94,9 +94,6 @@ def test_the_mapping_of_another_participant_is_not_taken_for_its_own() -> None:
     assert api.requests("ListOwnerToKeyMapping")[0].filter_key_owner_uid == UID
 
 
-# -- what another node has to load ------------------------------------------------------------------------------------
-
-
 def stored(mapping: dict[str, Any], serial: int = 1, proposal: bool = False) -> dict[str, bytes]:
     messages = wire.messages(release("3.5"))
     inner = messages.cls("protocol.v30.TopologyTransaction")(serial=serial, mapping=mapping).SerializeToString()
