@@ -20,7 +20,7 @@ from unit.plugins.refusals import refused
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, OLD_SYNC, PACKAGE, contract, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import load, transfer
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
 
 # -- it works, and again changes nothing ------------------------------------------------------------------------------
@@ -208,10 +208,10 @@ def test_reported_phases(at: Setting, pipe: bool) -> None:
     phases = list(dict.fromkeys(phase for phase, _number, _total in told))
     counting = ["counting the contracts of the source", "exporting", "counting the contracts of the target"]
     if pipe:
-        assert phases == [counting[0], counting[2], counting[1], transfer.AT_WORK]
+        assert phases == [counting[0], counting[2], counting[1], load.AT_WORK]
     else:
-        assert phases == [*counting, "checking the snapshot", "importing", transfer.AT_WORK]
-    assert (transfer.AT_WORK, 3, 3) in told and ("exporting", 3, 3) in told
+        assert phases == [*counting, "checking the snapshot", "importing", load.AT_WORK]
+    assert (load.AT_WORK, 3, 3) in told and ("exporting", 3, 3) in told
     assert "transfer" not in transfer.ensure_transferred(at.task(pipe=pipe)).result
 
 

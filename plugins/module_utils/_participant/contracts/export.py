@@ -1,0 +1,211 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Export of active contracts: what moves, a snapshot that is still correct, and a new one that is compared with the ledger API."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file, stamp
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
+    LOOK_EVERY,
+    Report,
+    counted,
+    silent,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import (
+    elsewhere,
+    refuse_difference,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
+    Manifest,
+    SnapshotFiles,
+    SnapshotUnusable,
+    follow,
+    watch,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, Tally, tally
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferSpec:
+    """What is to be moved: between whom, which parties, and which synchronizer becomes which (logical ids).
+
+    ``protocol_version`` is that of the synchronizer that contracts move to, as far as it is known.
+    """
+
+    source: str
+    target: str
+    parties: tuple[str, ...]
+    renames: dict[str, str]
+    protocol_version: int | None = None
+
+
+# -- export -----------------------------------------------------------------------------------------------------------
+
+
+def reference(source: Participant, spec: TransferSpec, offset: Offset, report: Report = silent) -> Tally:
+    """The contracts of the parties as the source's ledger API shows them: what an export has to contain
+    (docs/canton/contracts.md#only-the-ledger-api-counts-contracts)."""
+    shown = counted(source.active_contracts(spec.parties, offset), report, "counting the contracts of the source")
+    found = tally(shown, spec.parties)
+    listed = elsewhere(found, spec.renames)
+    if listed:
+        raise CantonError(
+            f"Contracts of these parties live on synchronizers that the move does not rename: {listed}",
+            error_id="contracts_on_other_synchronizers",
+            hint="Move each of these synchronizers as well, or reassign the contracts to the one that moves first.",
+        )
+    return found
+
+
+def current_export(
+    source: Participant, spec: TransferSpec, files: SnapshotFiles, report: Report = silent
+) -> Manifest | None:
+    """The manifest of an export that is still right: same pair, parties and renames, and the source's contracts unchanged since."""
+    manifest = files.read_manifest()
+    if manifest is None:
+        return None
+    refuse_other_pair(manifest, spec.source, spec.target)
+    desired = (set(spec.parties), spec.renames, spec.protocol_version)
+    if (set(manifest.parties), manifest.renames, manifest.protocol_version) != desired:
+        return None
+    try:
+        check_snapshot(files, manifest, source, report)
+    except SnapshotUnusable:
+        return None
+    end = source.ledger_end()
+    if end != manifest.offset and not reference(source, spec, end, report).same_contracts(manifest.tally()):
+        return None
+    return manifest
+
+
+def check_snapshot(files: SnapshotFiles, manifest: Manifest, reader: Participant, report: Report) -> None:
+    """Compare the whole file with its manifest; ``reader`` tells what its records say."""
+    number = 0
+
+    def read(record: bytes) -> ActiveContract:
+        nonlocal number
+        number += 1
+        if number % LOOK_EVERY == 0:
+            report("checking the snapshot", number, 0, manifest.contracts)
+        return reader.read_record(record)
+
+    report("checking the snapshot", 0, 0, manifest.contracts)
+    files.check(manifest, read)
+
+
+def refuse_other_pair(manifest: Manifest, source: str | None, target: str) -> None:
+    if (source is not None and manifest.source != source) or manifest.target != target:
+        raise CantonError(
+            f"The snapshot belongs to another pair of participants: it was exported from {short(manifest.source)} for {short(manifest.target)}",
+            error_id="snapshot_of_another_pair",
+            hint="Name the path of this pair's own snapshot; every migration needs a path of its own.",
+        )
+
+
+def export(source: Participant, spec: TransferSpec, files: SnapshotFiles, report: Report = silent) -> Manifest:
+    """Export to ``files`` and compare with the ledger API before the file gets its name. The source must be disconnected."""
+    offset = source.ledger_end()
+    expected = reference(source, spec, offset, report)
+    with private_file(files.data) as handle:
+        measured = follow(checked_export(source, spec, offset, expected, report), handle.write)
+    manifest = manifest_of(spec, offset, expected, *measured)
+    files.write_manifest(manifest)
+    return manifest
+
+
+def checked_export(
+    source: Participant, spec: TransferSpec, offset: Offset, expected: Tally, report: Report = silent
+) -> t.Generator[bytes, None, tuple[int, str]]:
+    """The export's chunks as they come; raises after the last one unless stream and contracts are what they must be."""
+    counter = Counter(spec.parties)
+    size = 0
+
+    def arriving() -> t.Iterator[bytes]:
+        nonlocal size
+        report("exporting", 0, 0, expected.contracts)
+        for chunk in source.export_contracts(spec.parties, offset, spec.renames, spec.protocol_version):
+            yield chunk
+            size += len(chunk)
+            report("exporting", counter.contracts, size, expected.contracts)
+
+    size_and_hash = yield from watch(arriving(), source.read_record, counter)
+    refuse_difference(expected, counter.tally(), spec.renames, "the export", "the source's ledger API")
+    return size_and_hash
+
+
+def manifest_of(spec: TransferSpec, offset: Offset, found: Tally, size: int, sha256: str) -> Manifest:
+    return Manifest(
+        source=spec.source,
+        target=spec.target,
+        offset=offset,
+        renames=spec.renames,
+        bytes=size,
+        sha256=sha256,
+        contracts=found.contracts,
+        digest=found.digest,
+        parties=found.parties,
+        packages=found.packages,
+        exported_at=stamp(),
+        protocol_version=spec.protocol_version,
+        counterparties=found.counterparties,
+    )
+
+
+def spec_between(
+    source: Participant,
+    target_uid: str,
+    parties: t.Sequence[str],
+    source_synchronizer: str,
+    target_synchronizer: str,
+    protocol_version: int | None = None,
+) -> TransferSpec:
+    """A move of parties that the source really hosts: of an unknown party a node exports nothing and answers OK
+    (docs/canton/contracts.md#an-unknown-party-exports-nothing)."""
+    uid = source.identity().uid
+    source_id = synchronizers.known_id(source, source_synchronizer)
+    hosted = {item.party for item in source.hostings(source_id, uid)}
+    if target_uid == uid:
+        # No mapping names the admin party. It stays behind everywhere but where the identity itself moves.
+        hosted.add(uid)
+    unknown = [party for party in parties if party not in hosted]
+    if unknown:
+        raise CantonError(
+            f"The {source.label} does not host {len(unknown)} of the parties: {some(unknown)}",
+            error_id="unknown_parties",
+            hint="Correct the list: of a party that it does not host a node exports nothing and answers OK.",
+        )
+    if not parties:
+        raise CantonError(
+            "No party was given to move", error_id="no_parties", hint="List the parties whose contracts move."
+        )
+    return TransferSpec(
+        uid, target_uid, tuple(sorted(set(parties))), {source_id: target_synchronizer}, protocol_version
+    )
+
+
+def refuse_busy_source(source: Participant, synchronizer: str) -> None:
+    """Whatever is created after the export is lost to the target (docs/canton/contracts.md#what-comes-after-the-export-is-lost)."""
+    item = synchronizers.find(source, synchronizer)
+    if item.connected:
+        raise CantonError(
+            f"The {source.label} is still connected to {item.alias}: contracts created after the export would be lost",
+            error_id="still_connected",
+            hint="Disconnect it with ledgerops.canton.participant_synchronizer (state disconnected, quiet_timeout), then run again.",
+        )
+    in_flight = source.in_flight(item.id)
+    if in_flight:
+        raise CantonError(
+            f"The {source.label} was disconnected from {item.alias} with {in_flight} submissions or transactions in flight",
+            error_id="in_flight",
+            hint="Connect it again, stop the applications, disconnect it with quiet_timeout, and run again.",
+        )

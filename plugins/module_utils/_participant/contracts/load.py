@@ -1,0 +1,155 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Import of active contracts: what the target needs, the upload, and the pipe that sends an export straight into it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import stamp
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.export import (
+    TransferSpec,
+    checked_export,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report, silent
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import holds_all, prove
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
+    Manifest,
+    Receipt,
+    SnapshotFiles,
+    SnapshotReader,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+
+CONTRACT_ID = re.compile(r"\b(?:ContractId\(|id )([0-9a-f]{8,})")
+REFUSED_CONTRACTS = {
+    "previously archived contract": (
+        "The target has had this contract and archived it, so it has already worked with contracts of this source: a node never takes an "
+        "archived contract back. Do not go on with this target before you know what ran on it. A target that has not yet transacted can "
+        "import; else set up a fresh one, or keep the source and exclude the stakeholders of this contract."
+    ),
+    "differs from this one": (
+        "The target holds another contract under this id. Do not go on; find out where it came from. A fresh target can import."
+    ),
+}
+AT_WORK = "all is sent, the target is at work"
+
+
+# -- import -----------------------------------------------------------------------------------------------------------
+
+
+def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -> None:
+    """What the node itself would not notice, or would notice too late (docs/canton/contracts.md#what-an-import-does-not-check)."""
+    if store not in manifest.renames.values():
+        raise CantonError(
+            f"The snapshot was exported for another synchronizer than {short(store)}: a node would answer OK and import nothing",
+            error_id="synchronizer_not_renamed",
+            hint="Export again with target_synchronizer set to the synchronizer that is meant.",
+        )
+    # The same participant on other keys: hosting and vetting are its own already, and it sees them when it connects.
+    is_itself = manifest.source == manifest.target
+    proof = target.proof_store(store)
+    hosted = set(manifest.parties) if is_itself else {each.party for each in target.hostings(proof, manifest.target)}
+    unhosted = [party for party in manifest.parties if party not in hosted]
+    if unhosted:
+        raise CantonError(
+            f"The {target.label} does not host {len(unhosted)} of the parties on this synchronizer: {some(unhosted)}",
+            error_id="parties_not_hosted",
+            hint="Host them first with ledgerops.canton.participant_party: a node imports their contracts all the same, and nobody sees them.",
+        )
+    lacking = set(manifest.packages) - set(target.packages())
+    if lacking:
+        raise CantonError(
+            f"The {target.label} lacks {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
+            error_id="packages_missing",
+            hint="Copy the DARs first with ledgerops.canton.participant_package.",
+        )
+    unvetted = set() if is_itself else set(manifest.packages) - target.vetted_packages(proof, manifest.target)
+    if unvetted:
+        raise CantonError(
+            f"The {target.label} has not vetted {len(unvetted)} packages of the contracts on this synchronizer: {', '.join(sorted(unvetted)[:3])}",
+            error_id="packages_not_vetted",
+            hint="Vet them first with ledgerops.canton.participant_package.",
+        )
+
+
+def already_imported(
+    target: Participant, manifest: Manifest, files: SnapshotFiles, report: Report = silent
+) -> Receipt | None:
+    """The receipt of this very snapshot, re-proven at its offset; or a new one when the contracts are all there without it."""
+    receipt = files.read_receipt()
+    if receipt is not None and receipt.sha256 == manifest.sha256 and receipt.target == manifest.target:
+        return receipt if holds_all(target, manifest, receipt.offset, report) else None
+    end = target.ledger_end()
+    if manifest.contracts and holds_all(target, manifest, end, report):
+        return Receipt(manifest.target, manifest.sha256, end, stamp())
+    return None
+
+
+def send(target: Participant, manifest: Manifest, files: SnapshotFiles, store: str, report: Report = silent) -> Receipt:
+    """Send a checked snapshot and prove by the target's ledger API that every contract is there."""
+    load(target, manifest, _leaving(files.chunks(), manifest.contracts, report), store)
+    return prove(target, manifest, files, report)
+
+
+def _leaving(chunks: t.Iterable[bytes], total: int, report: Report) -> t.Iterator[bytes]:
+    """Let chunks pass and report what was handed over; 3.5 takes no more of them than it has stored
+    (docs/canton/performance.md#uploads-are-as-fast-as-the-database)."""
+    number = 0
+
+    def count(_record: bytes) -> None:
+        nonlocal number
+        number += 1
+
+    reader = SnapshotReader(count)
+    report("importing", 0, 0, total)
+    for chunk in chunks:
+        yield chunk
+        reader.feed(chunk)
+        report("importing", number, reader.bytes, total)
+    report(AT_WORK, number, reader.bytes, total)
+
+
+def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], store: str) -> None:
+    """Hand chunks to the target. What it says of single contracts is answered with what can be done about it
+    (docs/canton/contracts.md#contracts-that-an-import-refuses)."""
+    try:
+        target.import_contracts(chunks, store, workflow_prefix(manifest), sorted(manifest.parties))
+    except CantonError as exc:
+        named = CONTRACT_ID.search(exc.message)
+        for said, hint in REFUSED_CONTRACTS.items():
+            if said in exc.message:
+                raise exc.restated(hint=hint, **({"contract": named[1]} if named else {})) from exc
+        raise
+
+
+def workflow_prefix(manifest: Manifest) -> str:
+    """The same at every repetition of one migration, so that its transactions can be recognised."""
+    return "kms-migration-" + manifest.digest[:12]
+
+
+# -- pipe -------------------------------------------------------------------------------------------------------------
+
+
+def pipe(
+    source: Participant, target: Participant, spec: TransferSpec, store: str, draft: Manifest, report: Report = silent
+) -> Manifest:
+    """Send the export straight into the import; ``draft`` is the expectation, without size and hash.
+
+    A source that fails or differs aborts the upload instead of ending it.
+    """
+    measured: list[tuple[int, str]] = []
+
+    def chunks() -> t.Iterator[bytes]:
+        measured.append((yield from checked_export(source, spec, draft.offset, draft.tally(), report)))
+        report(AT_WORK, draft.contracts, measured[0][0], draft.contracts)
+
+    load(target, draft, chunks(), store)
+    size, sha256 = measured[0]
+    return dataclasses.replace(draft, bytes=size, sha256=sha256)
