@@ -47,6 +47,8 @@ from ansible_collections.ledgerops.canton.plugins.modules import participant_par
 
 STEPS = ("proposed", "activated", "exported", "imported", "onboarded", "moved")
 ZOE = f"Zoe::{NEW_NAMESPACE}"
+# contracts of Alice and Bob
+THEIRS = {"00a1", "00a2", "00b1", "00c2", "00z1"}
 
 
 class Killed(BaseException):
@@ -86,6 +88,10 @@ class Node(Fake):
 
     def online(self) -> bool:
         return any(item.connected and item.id == OLD_SYNC for item in self.known)
+
+    def links(self) -> list[tuple[bool, bool]]:
+        """Of each synchronizer: whether it is connected, and by hand only."""
+        return [(item.connected, item.manual_connect) for item in self.known]
 
     def view(self) -> Synchronizer:
         if self.online():

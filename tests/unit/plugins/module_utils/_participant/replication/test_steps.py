@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.replication.one_synchronizer import STEPS, ZOE, Killed, Node, Setting
+from unit.plugins.module_utils._participant.replication.one_synchronizer import (
+    STEPS,
+    THEIRS,
+    ZOE,
+    Killed,
+    Node,
+    Setting,
+)
 from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     ALICE,
@@ -18,7 +25,6 @@ from unit.plugins.samples import (
     NEW,
     OLD,
     OLD_NAMESPACE,
-    OLD_SYNC,
     contract,
     hosting,
     synchronizer,
@@ -26,31 +32,7 @@ from unit.plugins.samples import (
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, OnboardingUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Hosting
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import move as replication_move
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps, withdrawal
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting as party_hosting
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
-
-THEIRS = {"00a1", "00a2", "00b1", "00c2", "00z1"}
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replication_move, "VISIBLE_SECONDS", 0.0)
-    monkeypatch.setattr(withdrawal, "VISIBLE_SECONDS", 0.0)
-    monkeypatch.setattr(steps, "LONGEST_PAUSE", 0.0)
-    monkeypatch.setattr(synchronizers, "QUIET_POLLS", 1)
-    monkeypatch.setattr(party_hosting, "LOST_AFTER_SECONDS", 0.1)
-
-
-@pytest.fixture
-def setting(tmp_path: Path) -> Setting:
-    return Setting(tmp_path)
-
-
-def connected(node: Node) -> list[tuple[bool, bool]]:
-    return [(item.connected, item.manual_connect) for item in node.known]
-
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps
 
 # -- the whole way ----------------------------------------------------------------------------------------------------
 
@@ -77,7 +59,7 @@ def test_a_whole_move_in_the_recorded_order(setting: Setting) -> None:
     assert setting.net.mappings[BOB] == hosting(BOB, NEW, permission="confirmation")
     assert setting.net.mappings[CAROL] == hosting(CAROL, OLD)
     assert setting.ids(setting.target, ALICE, BOB) == THEIRS == setting.ids(setting.source, ALICE, BOB)
-    assert connected(setting.target) == [(True, False)]
+    assert setting.target.links() == [(True, False)]
 
 
 def test_a_shared_contract_is_exported_with_the_first_party_alone(setting: Setting) -> None:
@@ -118,12 +100,6 @@ def test_check_mode_changes_nothing_and_foretells_every_step(setting: Setting) -
     assert not setting.source.changes and not setting.target.changes and not list(setting.folder.iterdir())
 
 
-def test_files_are_private(setting: Setting) -> None:
-    setting.up_to("imported")
-    assert {path.stat().st_mode & 0o777 for path in setting.folder.rglob("*") if path.is_file()} == {0o600}
-    assert (setting.folder / "node1.parties").stat().st_mode & 0o777 == 0o700
-
-
 # -- interruptions ----------------------------------------------------------------------------------------------------
 
 CALLS = [
@@ -144,7 +120,7 @@ def test_killed_and_started_again(setting: Setting, side: str, call: str, after:
     assert setting.net.mappings[ALICE] == hosting(ALICE, NEW)
     assert setting.ids(setting.target, ALICE, BOB) == THEIRS
     assert setting.run("verified").result["contracts"] == len(THEIRS)
-    assert connected(setting.target) == [(True, False)] and setting.journal()["target_away"] == {}
+    assert setting.target.links() == [(True, False)] and setting.journal()["target_away"] == {}
 
 
 def test_the_target_is_held_from_the_activation_to_the_proof(setting: Setting) -> None:
@@ -154,15 +130,8 @@ def test_the_target_is_held_from_the_activation_to_the_proof(setting: Setting) -
 def test_the_target_stays_away_until_the_contracts_are_proven(setting: Setting) -> None:
     setting.up_to("exported")
     assert refused(lambda: setting.run("onboarded")).error_id == "not_imported"
-    assert connected(setting.target) == [(False, True)]
+    assert setting.target.links() == [(False, True)]
     assert setting.run("proposed", check=True).result["held"] is True
-
-
-def test_a_target_that_was_connected_by_hand_meanwhile(setting: Setting) -> None:
-    setting.up_to("activated")
-    setting.target.connect("shared")
-    for state in ("proposed", "activated", "exported", "imported"):
-        assert refused(lambda state=state: setting.run(state)).error_id == "connected_too_early"
 
 
 def test_a_party_that_comes_while_the_target_is_held_waits(setting: Setting) -> None:
@@ -175,15 +144,6 @@ def test_a_party_that_comes_while_the_target_is_held_waits(setting: Setting) -> 
     setting.all(wanted=[ALICE, BOB, late])
     assert setting.net.mappings[late] == hosting(late, NEW)
     assert setting.run("verified", wanted=None, excluded=[CAROL]).result["contracts"] == len(THEIRS)
-
-
-def test_other_synchronizers_of_the_target_are_left_and_joined_again(setting: Setting) -> None:
-    others = [synchronizer("other"), replace(synchronizer("off", connected=False), manual_connect=True)]
-    setting.target.known += others
-    setting.up_to("imported")
-    assert connected(setting.target) == [(False, True), (False, True), (False, True)]
-    setting.all("onboarded")
-    assert connected(setting.target) == [(True, False), (True, False), (False, True)]
 
 
 def test_a_damaged_snapshot_is_exported_again(setting: Setting) -> None:
@@ -207,17 +167,6 @@ def test_a_proposal_that_never_comes(setting: Setting) -> None:
     assert refused(lambda: setting.run("proposed")).error_id == "not_effective"
 
 
-def test_the_beginning_is_noted_anew_unless_the_proposal_is_still_open(setting: Setting) -> None:
-    setting.run("proposed")
-    begin = setting.journal()["parties"][ALICE]["begin"]
-    setting.source.end = 50
-    setting.run("proposed")
-    assert setting.journal()["parties"][ALICE]["begin"] == begin
-    setting.net.proposals.clear()
-    setting.run("proposed")
-    assert setting.journal()["parties"][ALICE]["begin"] == 50
-
-
 def test_clearing_waits_for_a_target_that_knows_nothing_yet(setting: Setting) -> None:
     setting.target.refuses["clear"] = OnboardingUnknown("no mapping")
     setting.options["seconds"] = 5.0
@@ -233,52 +182,6 @@ def test_clearing_that_takes_too_long(setting: Setting, monkeypatch: pytest.Monk
 
 
 # -- proofs -----------------------------------------------------------------------------------------------------------
-
-
-def test_two_parties_at_the_same_moment_would_lose_what_they_share(setting: Setting) -> None:
-    """Why they become effective one after the other; and the proof is the net below."""
-    setting.up_to("activated")
-    moment = setting.net.since[ALICE, NEW]
-    setting.net.since[BOB, NEW] = moment
-    setting.all("exported")
-    error = refused(lambda: setting.run("imported"))
-    assert error.error_id == "contracts_differ" and error.details["missing"] == ["00a2"]
-    assert connected(setting.target) == [(False, True)]
-
-
-@pytest.mark.parametrize(
-    ("stale", "missing", "unexpected"),
-    [
-        (None, ["00a9"], []),
-        (contract("00f0", BOB), ["00a9"], ["00f0"]),
-    ],
-)
-def test_a_difference_before_the_reconnect(
-    setting: Setting, stale: Any, missing: list[str], unexpected: list[str]
-) -> None:
-    setting.up_to("exported")
-    setting.source.contracts.append(contract("00a9", ALICE))
-    if stale:
-        setting.target.contracts.append(stale)
-    error = refused(lambda: setting.run("imported"))
-    assert (error.details["missing"], error.details["unexpected"]) == (missing, unexpected)
-    assert missing[0] in error.message and "withdrawn" in error.hint
-    assert refused(lambda: setting.run("onboarded")).error_id == "not_imported"
-
-
-def test_a_contract_on_the_wrong_synchronizer_is_no_proof(setting: Setting) -> None:
-    setting.up_to("exported")
-    setting.target.contracts.append(contract("00a1", ALICE, on="x::1220"))
-    setting.source.contracts.remove(contract("00a1", ALICE))
-    setting.source.contracts.append(contract("00a1", ALICE, on="x::1220"))
-    assert "on another synchronizer" in refused(lambda: setting.run("imported")).message
-
-
-def test_a_difference_once_both_host(setting: Setting) -> None:
-    setting.up_to("onboarded")
-    setting.target.contracts.remove(contract("00a1", ALICE))
-    assert refused(lambda: setting.run("moved")).details["missing"] == ["00a1"]
-    assert setting.net.mappings[ALICE].host(OLD)
 
 
 def test_verified_compares_with_the_proof(setting: Setting) -> None:
@@ -357,105 +260,4 @@ def test_proposals_that_the_target_has_not_seen(setting: Setting) -> None:
 def test_a_busy_source_keeps_its_target_connected(setting: Setting) -> None:
     setting.source.flying = [1]
     assert refused(setting.all).error_id == "in_flight"
-    assert connected(setting.target) == [(True, False)]
-
-
-def test_excluding_a_party_whose_move_has_begun(setting: Setting) -> None:
-    setting.run("proposed")
-    assert refused(lambda: setting.run("proposed", excluded=[BOB])).error_id == "excluded_while_moving"
-
-
-@pytest.mark.parametrize(
-    ("text", "error_id"),
-    [
-        ("[", "journal_unreadable"),
-        ("[]", "journal_unreadable"),
-        ('{"version": 2}', "journal_unreadable"),
-        (
-            '{"version": 1, "source": "a", "target": "b", "synchronizer": "c", "parties": {}, "target_away": {}, "source_away": {}}',
-            "journal_of_another_pair",
-        ),
-    ],
-)
-def test_a_journal_that_cannot_be_used(setting: Setting, text: str, error_id: str) -> None:
-    (setting.folder / "node1.parties.json").write_text(text)
-    assert refused(lambda: setting.run("proposed")).error_id == error_id
-
-
-def test_a_journal_that_was_lost_after_the_activation(setting: Setting) -> None:
-    setting.up_to("activated")
-    (setting.folder / "node1.parties.json").unlink()
-    assert "withdrawn" in str(refused(lambda: setting.run("proposed")))
-
-
-# -- taking it back, and cleaning up ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("last", STEPS[:-1])
-def test_taking_it_back_and_moving_again(setting: Setting, last: str) -> None:
-    setting.up_to(last)
-    setting.run("withdrawn")
-    assert setting.net.mappings[ALICE] == hosting(ALICE, OLD)
-    assert setting.net.mappings[BOB] == hosting(BOB, OLD, permission="confirmation")
-    # that with Zoe is the target's own
-    assert setting.ids(setting.target, ALICE, BOB) == {"00z1"}
-    assert connected(setting.target) == [(True, False)]
-    assert setting.journal()["parties"] == {} and not list((setting.folder).glob("node1.parties/*"))
-    assert not setting.run("withdrawn").changed
-    setting.target.clearing = 2
-    setting.all()
-    assert setting.ids(setting.target, ALICE, BOB) == THEIRS and setting.net.mappings[BOB].host(NEW)
-
-
-@pytest.mark.parametrize("call", [("source", "host"), ("target", "purge")])
-def test_taking_it_back_is_killed(setting: Setting, call: tuple[str, str]) -> None:
-    setting.up_to("imported")
-    node: Node = getattr(setting, call[0])
-    for after in (False, True):
-        node.dies_at, node.dies_after = call[1], after
-        with pytest.raises(Killed):
-            setting.run("withdrawn")
-    node.dies_at = ""
-    setting.run("withdrawn")
-    assert setting.ids(setting.target, ALICE, BOB) == {"00z1"} and connected(setting.target) == [(True, False)]
-
-
-def test_what_the_target_hears_of_when_it_comes_back_is_purged_as_well(setting: Setting) -> None:
-    setting.up_to("imported")
-    setting.target.arriving = [contract("00a9", ALICE)]
-    setting.run("withdrawn")
-    assert setting.ids(setting.target, ALICE, BOB) == {"00z1"} and connected(setting.target) == [(True, False)]
-
-
-def test_there_is_no_way_back_from_the_end(setting: Setting) -> None:
-    setting.all()
-    assert refused(lambda: setting.run("withdrawn")).error_id == "point_of_no_return"
-
-
-def test_taking_back_in_check_mode(setting: Setting) -> None:
-    setting.up_to("imported")
-    outcome = setting.run("withdrawn", check=True)
-    assert outcome.changed and outcome.before["contracts_on_target"] == 4
-    assert setting.net.mappings[ALICE].host(NEW)
-
-
-def test_a_lost_journal_is_taken_back_with_the_parties_by_name(setting: Setting) -> None:
-    setting.up_to("imported")
-    (setting.folder / "node1.parties.json").unlink()
-    setting.run("withdrawn")
-    assert setting.ids(setting.target, ALICE, BOB) == {"00z1"}
-
-
-def test_purging_the_copies_of_the_source(setting: Setting) -> None:
-    setting.all()
-    assert setting.run("purged", check=True).result["purged"] == 4
-    setting.source.dies_at, setting.source.dies_after = "purge", True
-    with pytest.raises(Killed):
-        setting.run("purged")
-    setting.source.dies_at = ""
-    setting.run("purged")
-    # that with Carol, who stays, is needed there
-    assert setting.ids(setting.source, ALICE, BOB) == {"00c2"}
-    assert setting.ids(setting.source, CAROL) == {"00c1", "00c2"}
-    assert connected(setting.source) == [(True, False)] and not setting.run("purged").changed
-    assert setting.source.hostings(OLD_SYNC, OLD)
+    assert setting.target.links() == [(True, False)]
