@@ -18,6 +18,7 @@ from playbook.harness import Ansible, Run, Sandbox
 from playbook.observe import ROOT, Node
 from playbook.releases import Pair
 
+from sandbox.dars import make_dar
 from sandbox.requests import namespace
 
 PLAYBOOK = "ledgerops.canton.migrate_to_kms"
@@ -280,3 +281,17 @@ def assert_migrated(migration: Migration, serial: int = 1) -> None:
         assert target.party_notes(sorted(before)) == source.party_notes(sorted(before))
         assert source.connections() == {OLD_ALIAS: {"connected": False, "manual_connect": True}}
         assert target.connections() == {NEW_ALIAS: {"connected": True, "manual_connect": False}}
+
+
+def retire(migration: Migration, succeeds: bool = True) -> Run:
+    """The entry point that no run of the playbook reaches."""
+    arguments = ["-i", str(migration.inventory()), "ledgerops.canton.retire"]
+    return migration.ansible.playbook(arguments, succeeds=succeeds)
+
+
+def live_on(source: Node) -> str:
+    """What an operator may do on the source between prepare and cutover; the id of the new party."""
+    party = source.allocate_party("Latecomer", since="prepare")
+    source.upload_dar(make_dar("notes", "1.0.0", 2), "notes")
+    source.create_user("late-app", party, team="late")
+    return party

@@ -24,8 +24,8 @@ from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run, eventually
 from playbook.leaks import Processes, files_below, private_keys, secret_number, shows
 from playbook.migration import OLD_ALIAS, SOURCE, TARGET, Migration
+from playbook.playing import Playing
 from playbook.releases import MATRIX, Pair
-from playbook.test_kill import Playing
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import connection_spec, participant_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED

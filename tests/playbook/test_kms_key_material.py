@@ -12,8 +12,8 @@ from typing import Any
 
 from playbook.conftest import StartNetwork
 from playbook.harness import Sandbox
+from playbook.kms_playbook import Playbook
 from playbook.leaks import Processes, files_below, private_keys, secret_number, shows
-from playbook.test_kms_modules import Playbook
 
 TOPOLOGY: dict[str, Any] = {
     "synchronizers": {"old": {"protocol_version": 35}},

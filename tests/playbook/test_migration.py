@@ -24,14 +24,15 @@ from playbook.migration import (
     Migration,
     assert_migrated,
     both,
+    live_on,
+    retire,
     state,
     summary,
     topology,
 )
-from playbook.observe import CONFIRMATION, DELEGATION, OBSERVATION, SUBMISSION, Node
+from playbook.observe import CONFIRMATION, DELEGATION, OBSERVATION, SUBMISSION
 from playbook.releases import DIALECTS, MATRIX, Pair
 
-from sandbox.dars import make_dar
 from sandbox.requests import namespace
 
 TOKEN = "operator-token-that-nobody-may-see"
@@ -159,12 +160,6 @@ def assert_private(migration: Migration) -> None:
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def retire(migration: Migration, succeeds: bool = True) -> Run:
-    """The entry point that no run of the playbook reaches."""
-    arguments = ["-i", str(migration.inventory()), "ledgerops.canton.retire"]
-    return migration.ansible.playbook(arguments, succeeds=succeeds)
-
-
 def assert_told_what_is_left(migration: Migration, run: Run) -> None:
     told = run.result("ledgerops.canton.kms_migration : Retire | Keep the result")["ansible_facts"][
         "kms_migration_retired"
@@ -176,14 +171,6 @@ def assert_told_what_is_left(migration: Migration, run: Run) -> None:
     assert held == {root: (True, True, False), namespace(migration.net.uid(TARGET)): (False, False, True)}
     commands = [line for line in told["by_hand"] if line.startswith("participant.keys.secret.")]
     assert [line.split(".")[3].partition("(")[0] for line in commands] == ["download_to", "delete", "list"]
-
-
-def live_on(source: Node) -> str:
-    """What an operator may do on the source between prepare and cutover; the id of the new party."""
-    party = source.allocate_party("Latecomer", since="prepare")
-    source.upload_dar(make_dar("notes", "1.0.0", 2), "notes")
-    source.create_user("late-app", party, team="late")
-    return party
 
 
 @pytest.mark.pairs(DIALECTS)

@@ -11,15 +11,7 @@ from typing import Any
 import pytest
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run, task
-from playbook.migration import (
-    NEW_ALIAS,
-    OLD_ALIAS,
-    SOURCE,
-    TARGET,
-    Migration,
-    both,
-    summary,
-)
+from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, both, summary
 from playbook.observe_v30 import V30
 from playbook.releases import DIALECTS, LINES, Pair
 

@@ -12,20 +12,10 @@ from typing import Any
 import pytest
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run
-from playbook.migration import (
-    NEW_ALIAS,
-    OLD_ALIAS,
-    SOURCE,
-    TARGET,
-    Migration,
-    assert_migrated,
-    both,
-    state,
-    topology,
-)
+from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, assert_migrated, both, state, topology
 from playbook.observe import DELEGATION
+from playbook.playing import Playing
 from playbook.releases import DIALECTS, Pair
-from playbook.test_kill import Playing
 
 ROLLBACK = "ledgerops.canton.rollback"
 

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Sandbox
-from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, both, summary
+from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, both, retire, summary
 from playbook.observe import CONFIRMATION, SUBMISSION
+from playbook.playing import Playing
 from playbook.releases import MATRIX, Pair
-from playbook.test_kill import Playing
-from playbook.test_migration import retire
 
 THIRD = "exchange-c"
 ROLLBACK = "ledgerops.canton.rollback"

@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run
-from playbook.migration import NEW_ALIAS, Migration, assert_migrated, both, summary, topology
+from playbook.migration import NEW_ALIAS, Migration, assert_migrated, both, live_on, summary, topology
 from playbook.releases import MATRIX, Pair
-from playbook.test_migration import live_on
 
 OLD_HOST, NEW_HOST = "old-host", "new-host"
 
