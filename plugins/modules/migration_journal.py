@@ -170,6 +170,11 @@ data:
   sample:
     cutover:
       served: true
+name:
+  description:
+    - Name of the migration's files. It differs from O(name) when this pair of participants was begun under another name.
+  returned: success, unless O(state=unlocked)
+  type: str
 imported:
   description: Whether the import of this migration's snapshot has a receipt.
   returned: success, unless O(state=unlocked)
@@ -223,6 +228,7 @@ def result(found: journal.Journal, files: journal.JournalFiles) -> dict[str, obj
         "events": [dataclasses.asdict(item) for item in found.events],
         "times": {item.event: item.at for item in found.events},
         "data": {item.event: item.data for item in found.events},
+        "name": files.name,
         "imported": files.imported(found.target),
         "files": journal.archivable(files),
     }
@@ -231,7 +237,7 @@ def result(found: journal.Journal, files: journal.JournalFiles) -> dict[str, obj
 def ensure(params: Params, check: bool) -> Outcome:
     if params["state"] == "unlocked":
         return ensure_unlocked(params, check)
-    files = journal.JournalFiles(params["path"], params["name"])
+    files = journal.JournalFiles.of_pair(params["path"], params["name"], params["source"], params["target"])
     found = files.read(params["source"], params["target"])
     states = {"noted": ensure_noted, "locked": ensure_locked, "archived": ensure_archived}
     if params["state"] == "read":

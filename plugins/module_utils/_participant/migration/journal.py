@@ -29,6 +29,21 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
 
 JOURNAL_VERSION = 1
+# What a migration keeps under its name, the journal last: it is what a run begins with.
+ENDINGS = (
+    ".acs.gz.part",
+    ".acs.gz",
+    ".manifest.json",
+    ".receipt.json",
+    ".purge.json",
+    ".parties.json",
+    ".parties",
+    ".identity.json",
+    ".retired.json",
+    ".journal.json",
+)
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+ -]{0,199}")
+_ASIDE = re.compile(r"\.[a-z-]+-\d{8}T\d{6}Z")
 
 
 # -- events -----------------------------------------------------------------------------------------------------------
@@ -74,6 +89,42 @@ class JournalFiles:
     def journal(self) -> str:
         return self.base + ".journal.json"
 
+    @classmethod
+    def of_pair(cls, folder: str, name: str, source: str, target: str) -> JournalFiles:
+        """The files of a pair of participants: those under ``name``, or under the name that this migration was begun with.
+
+        A pair has one journal. Under another name it would look as if nothing had been done, with the target serving.
+        """
+        check_name(name)
+        own = cls(folder, name)
+        if os.path.exists(own.journal):
+            return own
+        others = [each for each in cls._all(folder) if each.belongs_to(source, target)]
+        if len(others) > 1:
+            raise CantonError(
+                f"The folder {folder} holds {len(others)} journals of this pair of participants: {', '.join(each.name for each in others)}",
+                error_id="journals_of_one_pair",
+                hint="Nothing was changed. Find out which of them is right, and move the others away.",
+            )
+        return others[0] if others else own
+
+    @classmethod
+    def _all(cls, folder: str) -> list[JournalFiles]:
+        """All migrations in a folder but those that were moved aside."""
+        ending = ".journal.json"
+        try:
+            names = sorted(os.listdir(folder))
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise file_error(folder, "read", exc) from exc
+        found = [name[: -len(ending)] for name in names if name.endswith(ending)]
+        return [cls(folder, name) for name in found if not _ASIDE.search(name)]
+
+    def belongs_to(self, source: str, target: str) -> bool:
+        values = read_json(self.journal) or {}
+        return (values.get("source"), values.get("target")) == (source, target)
+
     def read(self, source: str, target: str) -> Journal:
         """The journal of this pair, an empty one when nothing was noted yet; refuses another pair's and a damaged one."""
         values = read_json(self.journal, self._damaged)
@@ -109,6 +160,16 @@ class JournalFiles:
         return receipt is not None and receipt.target == target
 
 
+def check_name(name: str) -> None:
+    """Raise unless this can be the beginning of a file's name."""
+    if not _NAME.fullmatch(name):
+        raise CantonError(
+            f"{name!r} cannot be the name of a migration: its files are called so",
+            error_id="name_invalid",
+            hint="Nothing was changed. Use letters, digits and . _ @ + - only, at most 200 characters, and no dot at the beginning.",
+        )
+
+
 def _journal(values: dict[str, t.Any]) -> Journal:
     if values["version"] != JOURNAL_VERSION:
         raise CantonError(
@@ -135,7 +196,7 @@ def archive(files: JournalFiles, found: Journal, label: str, keep_snapshot: bool
     for name in archivable(files):
         old, ending = os.path.join(files.folder, name), name[len(files.name) :]
         try:
-            if ending.endswith(".acs.gz") and not keep_snapshot:
+            if ending == ".acs.gz.part" or (ending == ".acs.gz" and not keep_snapshot):
                 os.unlink(old)
                 continue
             new = f"{files.name}.{label}-{moment}{ending}"
@@ -147,14 +208,5 @@ def archive(files: JournalFiles, found: Journal, label: str, keep_snapshot: bool
 
 
 def archivable(files: JournalFiles) -> list[str]:
-    """The files of the attempt that is under way, the journal last. What was moved aside before is not among them."""
-    if not os.path.isdir(files.folder):
-        return []
-    aside = re.compile(re.escape(files.name) + r"\.[a-z-]+-\d{8}T\d{6}Z\.")
-    names = [
-        name
-        for name in os.listdir(files.folder)
-        if name.startswith(files.name + ".") and not aside.match(name) and not name.endswith(".lock")
-    ]
-    own = os.path.basename(files.journal)
-    return sorted(names, key=lambda name: (name == own, name))
+    """The files of this attempt, the journal last. Other migrations in the folder may have names that begin alike."""
+    return [files.name + ending for ending in ENDINGS if os.path.exists(files.base + ending)]

@@ -96,3 +96,44 @@ def test_contracts_can_be_deleted_instead(files: JournalFiles) -> None:
     (moved,) = journal.archive(files, files.read(OLD, NEW), "rolled-back", keep_snapshot=False)
     assert moved.endswith(".manifest.json")
     assert [path.name for path in Path(files.folder).iterdir()] == [moved]
+
+
+def test_files_of_migrations_with_similar_names_are_left_alone(files: JournalFiles) -> None:
+    files.write(files.read(OLD, NEW).with_event("cutover"))
+    others = [
+        "bank.1.acs.gz",
+        "bank.1.journal.json",
+        "bank.two.receipt.json",
+        "bank.rolled-back-20261125T080000Z.acs.gz",
+    ]
+    for name in others:
+        Path(files.folder, name).touch()
+    Path(files.base + ".acs.gz.part").touch()
+    (moved,) = journal.archive(files, files.read(OLD, NEW), "rolled-back", keep_snapshot=True)
+    assert sorted([*others, moved]) == sorted(path.name for path in Path(files.folder).iterdir())
+
+
+# -- one journal a pair -----------------------------------------------------------------------------------------------
+
+
+def test_a_pair_has_one_journal_whatever_its_name(files: JournalFiles) -> None:
+    files.write(files.read(OLD, NEW).with_event("connected"))
+    assert JournalFiles.of_pair(files.folder, "another", OLD, NEW) == files
+    assert JournalFiles.of_pair(files.folder, "another", NEW, OLD).name == "another"
+    journal.archive(files, files.read(OLD, NEW), "rolled-back", keep_snapshot=True)
+    assert JournalFiles.of_pair(files.folder, "another", OLD, NEW).name == "another"
+
+
+def test_two_journals_of_one_pair_are_refused(files: JournalFiles) -> None:
+    for name in ("one", "two"):
+        each = JournalFiles(files.folder, name)
+        each.write(each.read(OLD, NEW).with_event("cutover"))
+    error = refused(lambda: JournalFiles.of_pair(files.folder, "three", OLD, NEW))
+    assert error.error_id == "journals_of_one_pair" and "one, two" in error.message
+    assert JournalFiles.of_pair(files.folder, "two", OLD, NEW).name == "two"
+
+
+@pytest.mark.parametrize("name", ["", ".", "../bank", "a/b", ".hidden", "a\n", "a\0b", "x" * 201])
+def test_names_that_no_file_can_have(files: JournalFiles, name: str) -> None:
+    assert refused(lambda: JournalFiles.of_pair(files.folder, name, OLD, NEW)).error_id == "name_invalid"
+    assert not Path(files.folder).exists()
