@@ -249,3 +249,15 @@ def test_delegation_is_given_up(connected: Participants) -> None:
         participant_namespace_delegation, state="absent", synchronizer="newsync", give_up_key=True
     )
     assert values["delegation"] == {"source": False, "target": False, "synchronizer": False}
+
+
+def test_ends_that_a_state_of_a_delegation_needs(participants: Participants) -> None:
+    target_end: dict[str, Any] = {"target": {"endpoint": TARGET}, "synchronizer": "newsync"}
+    source_end: dict[str, Any] = {"source": {"endpoint": SOURCE}}
+
+    def run(**options: Any) -> dict[str, Any]:
+        return participants.run(participant_namespace_delegation, **options)
+
+    assert "signed_file" in run(**target_end)["msg"]
+    assert "target_key_file" in run(state="signed", signed_file="x", **source_end)["msg"]
+    assert run(signed_file="x", **source_end, **target_end)["error_id"] == "source_or_file"

@@ -16,43 +16,47 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import new_participant, old_participant
-from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import NEW_NAMESPACE, NEW_SYNC, OLD_NAMESPACE, key, synchronizer
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Delegation
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.delegation_file import digest
 from ansible_collections.ledgerops.canton.plugins.modules import participant_namespace_delegation as module
 
-TARGET_END: dict[str, Any] = {"target": {"endpoint": TARGET}, "synchronizer": "newsync"}
-SOURCE_END: dict[str, Any] = {"source": {"endpoint": SOURCE}}
 FURTHER = "1220" + "f" * 64
 
 
 class Post:
-    """The steps of a delegation that travels in files."""
+    """The steps of a delegation that travels in files; a refusal is what the module would fail with."""
 
-    def __init__(self, participants: Participants, folder: Path) -> None:
-        self.participants = participants
+    def __init__(self, folder: Path) -> None:
         self.key, self.signed = folder / "new.key.json", folder / "old.signed.json"
-        participants.target = new_participant(known=[synchronizer("newsync")])
-        participants.target.keys[0] = replace(participants.target.keys[0], public_key=NEW_NAMESPACE.encode())
+        self.source: Any = old_participant()
+        self.target: Any = new_participant(known=[synchronizer("newsync")])
+        self.target.keys[0] = replace(self.target.keys[0], public_key=NEW_NAMESPACE.encode())
 
     def export_key(self, check: bool = False) -> dict[str, Any]:
-        return self._run(check, state="key_exported", target_key_file=str(self.key), **TARGET_END)
+        return self.run(check, None, self.target, state="key_exported", target_key_file=str(self.key))
 
     def sign(self, check: bool = False, **options: Any) -> dict[str, Any]:
         files = {"target_key_file": str(self.key), "signed_file": str(self.signed)}
-        return self._run(check, state="signed", **SOURCE_END, **{**files, **options})
+        return self.run(check, self.source, None, state="signed", **{**files, "synchronizer": None, **options})
 
     def load(self, check: bool = False, **options: Any) -> dict[str, Any]:
-        return self._run(check, signed_file=str(self.signed), **TARGET_END, **options)
+        return self.run(check, None, self.target, signed_file=str(self.signed), **options)
 
-    def _run(self, check: bool, **options: Any) -> dict[str, Any]:
-        return self.participants.run(module, check, **options)
+    def run(self, check: bool, source: Any, target: Any, **options: Any) -> dict[str, Any]:
+        defaults = {"state": "present", "synchronizer": "newsync", "wait_timeout": 1.0}
+        try:
+            outcome = module.ensure({**dict.fromkeys(module.SPEC), **defaults, **options}, source, target, check)
+        except CantonError as exc:
+            return {"failed": True, "error_id": exc.error_id, "msg": str(exc), "hint": exc.hint}
+        return outcome.exit_values(True)
 
 
 @pytest.fixture
-def post(participants: Participants, tmp_path: Path) -> Post:
-    return Post(participants, tmp_path)
+def post(tmp_path: Path) -> Post:
+    return Post(tmp_path)
 
 
 def thrice(step: Callable[..., dict[str, Any]]) -> dict[str, Any]:
@@ -68,12 +72,12 @@ def test_key_signature_and_delegation_travel(post: Post) -> None:
     made = thrice(post.sign)
     assert (made["namespace"], made["target_key"]) == (OLD_NAMESPACE, NEW_NAMESPACE)
     assert made["content"] == json.loads(post.signed.read_text())
-    assert post.participants.source.changes == [("authorize", NEW_NAMESPACE)]
-    assert post.participants.target.changes == []
+    assert post.source.changes == [("authorize", NEW_NAMESPACE)]
+    assert post.target.changes == []
     loaded = thrice(post.load)
     assert loaded["delegation"] == {"source": True, "target": True, "synchronizer": True}
     assert (loaded["namespace"], loaded["target_key"]) == (OLD_NAMESPACE, NEW_NAMESPACE)
-    assert post.participants.target.changes == [("load", [OLD_NAMESPACE, NEW_NAMESPACE])]
+    assert post.target.changes == [("load", [OLD_NAMESPACE, NEW_NAMESPACE])]
     assert {stat.S_IMODE(file.stat().st_mode) for file in (post.key, post.signed)} == {0o600}
 
 
@@ -81,12 +85,11 @@ def test_check_mode_writes_no_file(post: Post) -> None:
     assert post.export_key(check=True)["changed"] and not post.key.exists()
     post.export_key()
     assert "content" not in post.sign(check=True)
-    assert not post.signed.exists() and post.participants.source.changes == []
+    assert not post.signed.exists() and post.source.changes == []
 
 
 def test_signing_for_a_target_that_is_reached(post: Post) -> None:
-    options = {"state": "signed", "signed_file": str(post.signed), **SOURCE_END}
-    made = post.participants.run(module, target=TARGET_END["target"], **options)
+    made = post.run(False, post.source, post.target, state="signed", signed_file=str(post.signed))
     assert made["changed"] and post.load()["changed"]
 
 
@@ -94,9 +97,9 @@ def test_root_key_of_another_namespace_in_the_vault(post: Post) -> None:
     """The source may be any node that the root key was brought into."""
     post.export_key()
     assert post.sign(namespace=FURTHER)["error_id"] == "namespace_key_missing"
-    post.participants.source.keys.append(key(FURTHER))
+    post.source.keys.append(key(FURTHER))
     assert post.sign(namespace=FURTHER)["error_id"] == "certificate_missing"
-    post.participants.source.delegated[AUTHORIZED].append(Delegation(FURTHER, FURTHER, "all", 1))
+    post.source.delegated[AUTHORIZED].append(Delegation(FURTHER, FURTHER, "all", 1))
     assert post.sign(namespace=FURTHER)["namespace"] == FURTHER
     assert post.load(namespace=OLD_NAMESPACE)["error_id"] == "signed_for_another_namespace"
     assert post.load(namespace=FURTHER)["changed"]
@@ -105,8 +108,8 @@ def test_root_key_of_another_namespace_in_the_vault(post: Post) -> None:
 def test_file_of_another_delegation_is_written_anew(post: Post) -> None:
     post.export_key()
     post.sign()
-    post.participants.source.keys.append(key(FURTHER))
-    post.participants.source.delegated[AUTHORIZED].append(Delegation(FURTHER, FURTHER, "all", 1))
+    post.source.keys.append(key(FURTHER))
+    post.source.delegated[AUTHORIZED].append(Delegation(FURTHER, FURTHER, "all", 1))
     assert post.sign(namespace=FURTHER)["changed"]
     assert json.loads(post.signed.read_text())["namespace"] == FURTHER
     post.signed.write_text("{")
@@ -137,7 +140,7 @@ def test_signed_file_that_is_damaged_or_foreign(post: Post, change: dict[str, An
     refused = post.load()
     assert refused["failed"] and refused["error_id"] == error_id and why in refused["msg"]
     assert str(post.signed) in refused["msg"] and refused["hint"]
-    assert post.participants.target.changes == []
+    assert post.target.changes == []
 
 
 @pytest.mark.parametrize(
@@ -151,8 +154,6 @@ def test_signed_file_that_is_damaged_or_foreign(post: Post, change: dict[str, An
 def test_signed_file_with_the_wrong_parts(
     post: Post, root: tuple[str, str], delegation: tuple[str, str], why: str
 ) -> None:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.delegation_file import digest
-
     post.export_key()
     parts = [" ".join(words).encode() for words in (root, delegation)]
     values = {"root_certificate": encoded(*root), "delegation": encoded(*delegation), "sha256": digest(*parts)}
@@ -164,8 +165,8 @@ def test_signed_file_with_the_wrong_parts(
 def test_signed_file_for_another_target(post: Post) -> None:
     post.export_key()
     post.sign()
-    post.participants.target.status = replace(post.participants.target.identity(), uid=f"new::{FURTHER}")
-    post.participants.target.keys.append(key(FURTHER))
+    post.target.status = replace(post.target.identity(), uid=f"new::{FURTHER}")
+    post.target.keys.append(key(FURTHER))
     refused = post.load()
     assert refused["error_id"] == "signed_for_another_key" and "key_exported" in refused["hint"]
 
@@ -174,10 +175,10 @@ def test_canton_2_signs_for_the_form_of_a_domain(post: Post) -> None:
     source, target = old_participant(MAJOR=2), new_participant(MAJOR=2, known=[synchronizer("newsync")])
     target.keys[0] = replace(target.keys[0], public_key=NEW_NAMESPACE.encode())
     target.versions = {"newsync": 5}
-    post.participants.source, post.participants.target = source, target
+    post.source, post.target = source, target
     post.export_key()
     assert post.sign()["content"]["written_for"] == source.delegations_written_for == 5
-    without = post.participants.run(module, state="signed", signed_file="x", target=TARGET_END["target"], **SOURCE_END)
+    without = post.run(False, source, target, state="signed", signed_file="x", synchronizer=None)
     assert without["error_id"] == "synchronizer_missing"
     target.versions = {"newsync": 7}
     refused = post.load()
@@ -199,7 +200,7 @@ def test_key_file_that_is_damaged(post: Post, change: dict[str, str], why: str) 
     post.key.write_text(json.dumps({**values, **change}))
     refused = post.sign()
     assert refused["error_id"] == "delegation_file_damaged" and why in refused["msg"]
-    assert post.participants.source.changes == []
+    assert post.source.changes == []
 
 
 def test_files_that_are_no_json_or_missing(post: Post) -> None:
@@ -210,13 +211,5 @@ def test_files_that_are_no_json_or_missing(post: Post) -> None:
 
 def test_removed_delegation_is_not_signed_again(post: Post) -> None:
     post.export_key()
-    post.participants.source.removed = {AUTHORIZED: [Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)]}
+    post.source.removed = {AUTHORIZED: [Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)]}
     assert post.sign()["error_id"] == "delegation_was_removed" and not post.signed.exists()
-
-
-def test_ends_that_a_state_needs(post: Post) -> None:
-    run = post.participants.run
-    assert "signed_file" in run(module, **TARGET_END)["msg"]
-    assert "target_key_file" in run(module, state="signed", signed_file="x", **SOURCE_END)["msg"]
-    both = run(module, signed_file="x", **SOURCE_END, **TARGET_END)
-    assert both["error_id"] == "source_or_file"
