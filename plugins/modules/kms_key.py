@@ -63,7 +63,7 @@ options:
       - Spec of the key in Canton's terms. Not needed with O(purpose).
       - V(ec_curve25519) is for GCP only, with Canton 3.4.4 and later. Canton cannot use Ed25519 keys of AWS KMS.
     type: str
-    choices: [ec_p256, ec_p384, ec_secp256k1, rsa_2048, symmetric, ec_curve25519]
+    choices: [ec_p256, ec_p384, ec_secp256k1, ec_curve25519, rsa_2048, symmetric]
   usage:
     description: Usage of the key. Derived from O(spec) or O(purpose); if set, it must match them.
     type: str
@@ -434,65 +434,40 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import side_spec
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.ensure import ensure as ensure_aws
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.grants import SPEC as GRANT_SPEC
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import CONNECTION_RULES, CONNECTION_SPEC
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import session as gcp_session
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.ensure import ensure as ensure_gcp
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import ED25519
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import SPECS_OF_PURPOSE, USAGE_OF_SPEC
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import KMS_PURPOSES
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KMS_KEYS
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
 
 SPEC: dict[str, dict[str, t.Any]] = {
-    **provider.SPEC,
-    **CONNECTION_SPEC,
-    **gcp_session.CONNECTION_SPEC,
-    **gcp_keys.KEY_SPEC,
-    **gcp_keys.KEEPING_SPEC,
+    **provider.CONNECTION_SPEC,
+    **provider.KEY_SPEC,
+    **provider.KEEPING_SPEC,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "alias": {"type": "str"},
-    "alias_state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "alias_move": {"type": "bool", "default": False},
-    "key_id": {"type": "str"},
-    "purpose": {"type": "str", "choices": list(SPECS_OF_PURPOSE)},
-    "spec": {"type": "str", "choices": [*USAGE_OF_SPEC, ED25519]},
+    "purpose": {"type": "str", "choices": list(KMS_PURPOSES)},
+    "spec": {"type": "str", "choices": list(KMS_KEYS)},
     "usage": {"type": "str", "choices": ["sign_verify", "encrypt_decrypt"]},
-    "description": {"type": "str"},
-    "tags": {"type": "dict"},
-    "purge_tags": {"type": "bool", "default": True},
     "enabled": {"type": "bool"},
     "cancel_deletion": {"type": "bool", "default": False},
-    "pending_window": {"type": "int", "default": 30},
     "policy": {"type": "json"},
     "node_principals": {"type": "list", "elements": "str"},
-    "admin_principals": {"type": "list", "elements": "str"},
-    "policy_lockout": {"type": "bool", "default": False},
-    "grants": {"type": "list", "elements": "dict", "options": GRANT_SPEC},
-    "purge_grants": {"type": "bool", "default": False},
     "rotation": {"type": "bool"},
     "rotation_period": {"type": "int"},
-    "multi_region": {"type": "bool"},
-    "replicas": {"type": "list", "elements": "str"},
-    "purge_replicas": {"type": "bool", "default": False},
-    "replica_endpoint_urls": {"type": "dict"},
     "in_use_by": {**side_spec(required=False), "type": "list", "elements": "dict"},
     "force": {"type": "bool", "default": False},
     "probe": {"type": "bool", "default": False},
     "wait_timeout": {"type": "float", "default": 60.0},
 }
-RULES: dict[str, t.Any] = {
-    **CONNECTION_RULES,
-    "required_if": [("provider", "aws", ("alias", "key_id"), True), gcp_keys.REQUIRED],
-    "required_by": {**CONNECTION_RULES["required_by"], "admin_principals": ("node_principals",)},
-    "mutually_exclusive": [*CONNECTION_RULES["mutually_exclusive"], ("policy", "node_principals")],
-}
+RULES = provider.rules(
+    ("provider", "aws", ("alias", "key_id"), True),
+    provider.KEY_REQUIRED,
+    mutually_exclusive=[("policy", "node_principals")],
+    admin_principals=("node_principals",),
+)
 
 
 def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
-    provider.refuse_foreign(params, SPEC)
-    return ensure_gcp(params, check) if provider.of(params) == provider.GCP else ensure_aws(params, check)
+    return provider.of(params, SPEC).ensure(params, check)
 
 
 def main() -> None:

@@ -263,80 +263,23 @@ hint:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.errors import ACCESS_DENIED
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import (
-    CONNECTION_RULES,
-    CONNECTION_SPEC,
-    AwsKeys,
-    connect,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import session as gcp_session
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.ensure import info as info_gcp
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
 
 SPEC: dict[str, dict[str, t.Any]] = {
-    **provider.SPEC,
-    **CONNECTION_SPEC,
-    **gcp_session.CONNECTION_SPEC,
-    "labels": gcp_keys.KEY_SPEC["labels"],
+    **provider.CONNECTION_SPEC,
+    **{name: provider.KEY_SPEC[name] for name in ("tags", "labels")},
     "names": {"type": "list", "elements": "str"},
-    "tags": {"type": "dict"},
 }
-
-PARTS = ("policy", "grants", "rotation")
-
-
-def read_all(keys: AwsKeys, warnings: list[str]) -> list[Key]:
-    """Every customer's key of the region; those that these credentials may not see are told in ``warnings``."""
-    found = []
-    for arn in keys.names():
-        try:
-            key = keys.find(arn, *PARTS)
-        except CantonError as exc:
-            if exc.error_id != ACCESS_DENIED:
-                raise
-            warnings.append(f"{arn} is left out. {exc}")
-            continue
-        if key is not None and not key.managed_by_provider:
-            found.append(key)
-    return found
-
-
-def told(found: list[Key]) -> list[str]:
-    """The notes on the keys, each once: what one key doesn't show for want of a permission, most others don't either."""
-    arns: dict[str, list[str]] = {}
-    for key in found:
-        for note in key.notes:
-            arns.setdefault(note.replace(str(key.arn), "{}"), []).append(str(key.arn))
-    return [text.format(each[0] if len(each) == 1 else f"{len(each)} keys") for text, each in arns.items()]
 
 
 def ensure(params: dict[str, t.Any], check: bool) -> Outcome:
-    provider.refuse_foreign(params, SPEC)
-    if provider.of(params) == provider.GCP:
-        return info_gcp(params)
-    keys = connect(params)
-    warnings: list[str] = []
-    missing: list[str] = []
-    if params["names"] is None:
-        found = read_all(keys, warnings)
-    else:
-        answers = [(name, keys.find(name, *PARTS)) for name in params["names"]]
-        missing = [name for name, key in answers if key is None]
-        found = [key for name, key in answers if key is not None]
-    tags = {str(name): str(value) for name, value in (params["tags"] or {}).items()}
-    chosen = [key for key in found if tags.items() <= (key.tags or {}).items()]
-    warnings += told(found)
-    return Outcome(result={"keys": [key.as_result() for key in chosen], "missing": missing}, warnings=warnings)
+    return provider.of(params, SPEC).info(params)
 
 
 def main() -> None:
-    run_plain(SPEC, ensure, provider.check_later, required_if=[gcp_keys.PLACE_REQUIRED], **CONNECTION_RULES)
+    run_plain(SPEC, ensure, provider.check_later, **provider.rules(provider.RING_REQUIRED))
 
 
 if __name__ == "__main__":

@@ -270,66 +270,43 @@ hint:
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider, wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import importer as aws_importer
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import importer as gcp_importer
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import session as gcp_session
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import ED25519, ED25519_NOTE
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, bring
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import choose, export, wanted
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import import_key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import choose, desired_key, export
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_source
 
 SPEC: dict[str, dict[str, t.Any]] = {
-    **provider.SPEC,
-    **aws_keys.CONNECTION_SPEC,
-    **gcp_session.CONNECTION_SPEC,
-    **gcp_keys.KEY_SPEC,
+    **provider.CONNECTION_SPEC,
+    **provider.KEY_SPEC,
     "fingerprint": {"type": "str"},
     "purpose": {"type": "str", "choices": list(PURPOSES)},
-    "alias": {"type": "str"},
-    "description": {"type": "str"},
-    "tags": {"type": "dict"},
     "wait_timeout": {"type": "float", "default": 60.0},
 }
 
 
 def ensure(params: dict[str, t.Any], source: Participant, check: bool) -> Outcome:
-    provider.refuse_foreign(params, SPEC)
-    opened = gcp_importer.open_importer if provider.of(params) == provider.GCP else aws_importer.open_importer
-    importer: Importer = opened(params)
-    theirs = choose(source, params["fingerprint"], params["purpose"])
-    goal = wanted(source, theirs, importer)
-    brought = bring(importer, goal, export(source, theirs), params["wait_timeout"], check)
+    importer = provider.of(params, SPEC).importer(params)
+    key = choose(source, params["fingerprint"], params["purpose"])
+    desired = desired_key(source, key, importer)
+    done = import_key(importer, desired, export(source, key), timeout=params["wait_timeout"], check=check)
     source_key = {
-        "fingerprint": theirs.fingerprint,
-        "name": theirs.name,
-        "purpose": theirs.purpose,
-        "usage": list(theirs.usage),
-        "spec": theirs.spec,
+        "fingerprint": key.fingerprint,
+        "name": key.name,
+        "purpose": key.purpose,
+        "usage": list(key.usage),
+        "spec": key.spec,
     }
-    result: dict[str, t.Any] = {
-        "key": brought.key.as_result(),
-        "source_key": source_key,
-        "imported": brought.imported,
-    }
-    notes = [ED25519_NOTE] if brought.imported and goal.spec == ED25519 else []
-    return Outcome(brought.before, brought.after, result, [*brought.key.notes, *notes])
+    result: dict[str, t.Any] = {"key": done.key.as_result(), "source_key": source_key, "imported": done.imported}
+    return Outcome(done.before, done.after, result, list(done.warnings))
 
 
 def main() -> None:
     wrapping.keep_secrets_in_memory()
     choice = ("fingerprint", "purpose")
-    rules = {
-        **aws_keys.CONNECTION_RULES,
-        "required_one_of": [choice],
-        "required_if": [("provider", "aws", ("alias",)), gcp_keys.REQUIRED],
-        "mutually_exclusive": [*aws_keys.CONNECTION_RULES["mutually_exclusive"], choice],
-    }
-    run_source(SPEC, ensure, wrapping.check_dependencies, **rules)
+    rules = provider.rules(("provider", "aws", ("alias",)), provider.KEY_REQUIRED, mutually_exclusive=[choice])
+    run_source(SPEC, ensure, wrapping.check_dependencies, required_one_of=[choice], **rules)
 
 
 if __name__ == "__main__":

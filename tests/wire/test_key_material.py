@@ -189,7 +189,7 @@ def test_an_interrupted_run_carries_on_with_its_key(network: Any, served: Served
     assert done.result["key"]["arn"] == left["KeyArn"]  # type: ignore[index]
     assert len(served.client.list_keys()["Keys"]) == 1
     assert source.exports == (1 if action == "CreateAlias" else 2)
-    assert action == "CreateAlias" or "carries on" in error.hint
+    assert action == "CreateAlias" or "resumes" in error.hint
 
 
 def test_lost_answers_make_no_second_key(network: Any, served: Served) -> None:
@@ -228,7 +228,7 @@ def test_a_run_that_ended_before_it_compared(network: Any, served: Served) -> No
     source: Any = Counting(participant(network, "old"))
     importer = aws_importer.open_importer(params(served))
     theirs = material_source.choose(source, None, "namespace")
-    goal = material_source.wanted(source, theirs, importer)
+    goal = material_source.desired_key(source, theirs, importer)
     importer.send(importer.create(goal), source.export_key_pair(theirs.fingerprint, 35).private_key())
     served.set("wrong_public_key", True)
     assert refused(served, source, check=True, purpose="namespace").error_id == "key_differs"
@@ -309,5 +309,5 @@ def test_expired_tokens(network: Any, served: Served) -> None:
     served.set("expired_tokens", True)
     error = refused(served, participant(network, "old"), purpose="namespace")
     assert error.error_id == "ExpiredImportTokenException"
-    assert "carries on" in error.hint
+    assert "resumes" in error.hint
     assert [served.state(key["KeyId"]) for key in served.client.list_keys()["Keys"]] == ["PendingImport"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a participant lists a key of a KMS: asked before the key is deleted, or loses a name by which a node may know it."""
+"""Whether a participant uses a key of a KMS: asked before the key is deleted, or loses an alias by which a node may know it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,18 @@ from functools import partial
 
 from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, Params
 
 if t.TYPE_CHECKING:
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key as NodeKey
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 
-
-class Keys(t.Protocol):
-    def identify(self, name: str) -> str | None: ...
-
-
 Open = t.Callable[[], "Participant"]
+NamesKey = t.Callable[[str], bool]
 
 
-def asked(params: t.Mapping[str, t.Any]) -> list[Open]:
-    """The participants of ``in_use_by``, opened when they are asked; none with ``force``. gRPC is wanted only if there are some."""
+def participants_of(params: Params) -> list[Open]:
+    """The participants of ``in_use_by``, opened when they are asked; none with ``force``. gRPC is needed only if there are some."""
     if not params["in_use_by"] or params["force"]:
         return []
     _connection.check_dependencies()
@@ -36,74 +32,58 @@ def asked(params: t.Mapping[str, t.Any]) -> list[Open]:
     ]
 
 
-def refuse_while_listed(keys: Keys, key: Key, participants: t.Iterable[Open], what: str) -> None:
-    """Raise CantonError when one of the participants lists the key, or can't be asked. ``what`` ends "Key X ..."."""
-    users = [user for user in (_user(keys, key, each) for each in participants) if user]
+def refuse_while_listed(key: Key, participants: t.Iterable[Open], names_key: NamesKey, what: str) -> None:
+    """Raise CantonError when one of the participants lists the key, or can't be asked.
+
+    It does when it has the public key, or knows a key by a name that ``names_key`` accepts. ``what`` ends "Key X ...".
+    """
+
+    def is_same(listed: NodeKey) -> bool:
+        return bool(key.public_key_der and listed.der == key.public_key_der) or any(map(names_key, _names(listed)))
+
+    users = _users(participants, is_same, f"lists key {key.full_name}")
     if users:
         raise CantonError(
-            f"Key {key.arn} {what}, since it is in use by {', '.join(users)}",
+            f"Key {key.full_name} {what}, since it is in use by {', '.join(users)}",
             error_id="key_in_use",
             hint="Give these participants other keys first, or retire them. Set force to true only if they never run "
             "again: what only this key signs or decrypts is lost with it.",
-            details={"arn": key.arn, "participants": users},
+            details={"arn": key.full_name, "participants": users},
         )
 
 
-def refuse_while_named(participants: t.Iterable[Open], alias: str) -> None:
+def refuse_while_named(participants: t.Iterable[Open], alias: str, names_alias: NamesKey) -> None:
     """Raise CantonError when one of the participants has registered a key under this alias."""
-    users = []
-    for each in participants:
-        uid, listed = _ask(each, f"has registered {alias}")
-        if any(_own_name(name) == alias for item in listed for name in _names(item)):
-            users.append(uid)
+    users = _users(participants, lambda listed: any(map(names_alias, _names(listed))), f"has registered {alias}")
     if users:
         raise CantonError(
-            f"{alias} can't be moved or removed: {', '.join(users)} knows a key by it",
+            f"{alias} can't be moved or removed: {', '.join(users)} has registered a key by it",
             error_id="alias_in_use",
             hint="Such a node doesn't notice: it keeps the old public key and fails at its next signature. Register the "
-            "key's ARN with it first; force does it all the same.",
+            "key's ARN with it first, or set force to true to do it all the same.",
             details={"participants": users},
         )
 
 
-def _user(keys: Keys, key: Key, open_participant: Open) -> str | None:
-    uid, listed = _ask(open_participant, f"lists key {key.arn}")
-    return uid if any(_is_same(keys, key, item) for item in listed) else None
-
-
-def _ask(open_participant: Open, whether: str) -> tuple[str, list[NodeKey]]:
-    try:
-        participant = open_participant()
-        return participant.identity().uid, participant.own_keys()
-    except CantonError as exc:
-        raise CantonError(
-            f"Whether a participant {whether} can't be known: {exc.message}",
-            error_id="in_use_unknown",
-            hint=f"{exc.hint} Or take the participant out of in_use_by, or set force to true, if it is no more.".strip(),
-            retryable=exc.retryable,
-            details=exc.details,
-        ) from exc
-
-
-def _is_same(keys: Keys, key: Key, listed: NodeKey) -> bool:
-    """By the public key, whatever name the node has for it; else by id, ARN or alias, in every region of the key."""
-    if key.public_key_der and listed.der == key.public_key_der:
-        return True
-    return any(_names_it(keys, key, name) for name in _names(listed))
-
-
-def _names_it(keys: Keys, key: Key, name: str) -> bool:
-    own = _own_name(name)
-    if own == key.key_id or own in (key.aliases or ()):
-        return True
-    # aliases may not be listed to everybody, but each leads to its key
-    return own.startswith("alias/") and own == name and keys.identify(name) == key.arn
+def _users(participants: t.Iterable[Open], uses: t.Callable[[NodeKey], bool], fact: str) -> list[str]:
+    """The ids of the participants that have a key for which ``uses`` is true."""
+    found = []
+    for each in participants:
+        try:
+            participant = each()
+            uid, listed = participant.identity().uid, participant.own_keys()
+        except CantonError as exc:
+            raise CantonError(
+                f"Cannot determine whether a participant {fact}: {exc.message}",
+                error_id="in_use_unknown",
+                hint=f"{exc.hint} Or remove the participant from in_use_by, or set force to true, if it no longer exists.".strip(),
+                retryable=exc.retryable,
+                details=exc.details,
+            ) from exc
+        if any(map(uses, listed)):
+            found.append(uid)
+    return found
 
 
 def _names(listed: NodeKey) -> list[str]:
     return [name for name in (listed.kms_key_id, listed.wrapper_key_id) if name]
-
-
-def _own_name(name: str) -> str:
-    """An id or alias without what an ARN has in front."""
-    return name.split(":", 5)[-1].removeprefix("key/") if name.startswith("arn:") else name

@@ -11,14 +11,14 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Importer, Wanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, SIGN
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.interface import Importer
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, SIGN, DesiredKey
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import serves
 
-# What every node of a major release supports, for nodes that don't tell (Canton 2.8).
+# What every node of a major release supports, for nodes that do not return it (Canton 2.8).
 _ANY_VERSION = {2: 5, 3: 34}
 
 
@@ -36,13 +36,13 @@ def choose(participant: Participant, fingerprint: str | None, purpose: str | Non
         raise CantonError(
             f"The {participant.label} has no {what} of its own",
             error_id="key_unknown",
-            hint=f"Name one of its keys by the whole fingerprint. It has: {_listed(keys)}.",
+            hint=f"Set fingerprint to the whole fingerprint of one of its keys. It has: {_listed(keys)}.",
         )
     if len(found) > 1:
         raise CantonError(
-            f"The {participant.label} has {len(found)} keys that can be its {what}",
+            f"The {participant.label} has {len(found)} keys that serve as {what}",
             error_id="key_ambiguous",
-            hint=f"Say which one by its fingerprint: {_listed(found)}.",
+            hint=f"Set fingerprint to one of: {_listed(found)}.",
         )
     return found[0]
 
@@ -57,14 +57,14 @@ def _listed(keys: t.Sequence[Key]) -> str:
     return ", ".join(f"{key.fingerprint} ({key.name or key.purpose}, {key.spec})" for key in keys) or "none"
 
 
-def wanted(participant: Participant, key: Key, importer: Importer) -> Wanted:
-    """What the KMS is to have for this key. CantonError with the way out when Canton could not use it there."""
+def desired_key(participant: Participant, key: Key, importer: Importer[t.Any]) -> DesiredKey:
+    """What the KMS is to have for this key. CantonError that says what to do when Canton could not use it there."""
     label = f"{key.purpose} key {key.fingerprint} of the {participant.label}"
     if key.kms_key_id:
         raise CantonError(
-            f"The {label} is in a KMS already, under the id {key.kms_key_id}",
+            f"The {label} is already in a KMS, with the id {key.kms_key_id}",
             error_id="keys_in_kms",
-            hint="No KMS gives a private key back. Register this id with the new node, or migrate by delegation.",
+            hint="A KMS never exports a private key. Register this id with the new node, or migrate to a new participant by namespace delegation.",
         )
     if key.purpose == "encryption":
         _refuse_ecies(key, label, importer)
@@ -77,25 +77,25 @@ def wanted(participant: Participant, key: Key, importer: Importer) -> Wanted:
             error_id="key_format_unfit",
             hint="It comes from an old key store. Rotate it to a new key on the old node first, and import that.",
         )
-    return Wanted(key.fingerprint, spec, ENCRYPT if key.purpose == "encryption" else SIGN, key.der, label)
+    return DesiredKey(key.fingerprint, spec, ENCRYPT if key.purpose == "encryption" else SIGN, key.der, label)
 
 
-def _refuse_ecies(key: Key, label: str, importer: Importer) -> None:
+def _refuse_ecies(key: Key, label: str, importer: Importer[t.Any]) -> None:
     if key.spec == "rsa_2048":
         return
     raise CantonError(
         f"The {label} is an ECIES key, and Canton decrypts with RSA-2048 only in {importer.provider}",
         error_id="key_algorithm_unfit",
         hint="On the old node, generate an RSA-2048 encryption key, add it to the node's owner-to-key mapping, wait until it is in "
-        "force on every synchronizer, and take the old one out (ledgerops.canton.participant_key_rotation). Then import that key.",
+        "force on every synchronizer, and remove the old one (ledgerops.canton.participant_key_rotation). Then import that key.",
         details={"spec": key.spec},
     )
 
 
-def _unfit(key: Key, label: str, importer: Importer) -> CantonError:
+def _unfit(key: Key, label: str, importer: Importer[t.Any]) -> CantonError:
     if key.spec != "ec_curve25519":
         return CantonError(
-            f"The {label} is of the kind {key.spec}, which Canton can't use in {importer.provider}",
+            f"The {label} has spec {key.spec}, which Canton can't use in {importer.provider}",
             error_id="key_algorithm_unfit",
             hint=f"These can be imported there: {', '.join(sorted(importer.specs))}.",
             details={"spec": key.spec},
@@ -103,13 +103,13 @@ def _unfit(key: Key, label: str, importer: Importer) -> CantonError:
     return CantonError(
         f"The {label} is an Ed25519 key, which Canton can't use in {importer.provider}, imported or not",
         error_id="key_algorithm_unfit",
-        hint=_ED25519_WAY_OUT,
+        hint=_ED25519_HINT,
         details={"spec": key.spec},
     )
 
 
-_ED25519_WAY_OUT = (
-    "A namespace key can't be rotated: migrate by delegation (kms_migration_method: delegation), which needs no import, or import it "
+_ED25519_HINT = (
+    "A namespace key can't be rotated: migrate to a new participant by namespace delegation, which needs no import, or import it "
     "into GCP KMS, where Canton 3.4.4 and later sign with Ed25519. Any other signing key: rotate it on the old node to a P-256 "
     "key first (ledgerops.canton.participant_key_rotation), and import that."
 )

@@ -2,69 +2,67 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which KMS a task is about, and which options belong to it. Loads no library of either."""
+"""The only place that knows all providers: which one a task is about, and the options of their connections.
+
+Loads no library of any of them.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.keys import KEEPING_SPEC, KEY_SPEC
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.session import CONNECTION_SPEC
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import options as aws_options
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.provider import AwsProvider
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import options as gcp_options
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.provider import GcpProvider
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.interface import Provider
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params
 
-AWS, GCP = "aws", "gcp"
-SPEC: dict[str, dict[str, t.Any]] = {"provider": {"type": "str", "choices": [AWS, GCP], "default": AWS}}
-LABELS = {AWS: "AWS", GCP: "GCP"}
+PROVIDERS: dict[str, Provider] = {each.name: each for each in (AwsProvider(), GcpProvider())}
+DEFAULT = AwsProvider.name
 
-_ONLY_GCP = {*CONNECTION_SPEC, *KEY_SPEC, *KEEPING_SPEC}
-# What means the same for both, in every module that has it; all others are of AWS only.
-_SHARED = {
-    "provider",
-    "endpoint_url",
-    "names",
-    "state",
-    "purpose",
-    "spec",
-    "usage",
-    "enabled",
-    "cancel_deletion",
-    "policy",
-    "node_principals",
-    "rotation",
-    "rotation_period",
-    "in_use_by",
-    "force",
-    "probe",
-    "wait_timeout",
-    "source",
-    "fingerprint",
+CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
+    "provider": {"type": "str", "choices": list(PROVIDERS), "default": DEFAULT},
+    "endpoint_url": {"type": "str"},
+    **aws_options.CONNECTION_SPEC,
+    **gcp_options.CONNECTION_SPEC,
 }
+RING_REQUIRED = ("provider", "gcp", gcp_options.RING)
+KEY_REQUIRED = ("provider", "gcp", (*gcp_options.RING, "name"))
+KEY_SPEC: dict[str, dict[str, t.Any]] = {**aws_options.KEY_SPEC, **gcp_options.KEY_SPEC}
+KEEPING_SPEC: dict[str, dict[str, t.Any]] = {**aws_options.KEEPING_SPEC, **gcp_options.KEEPING_SPEC}
 
 
-def of(params: t.Mapping[str, t.Any]) -> str:
-    return params.get("provider") or AWS
+def rules(
+    *required_if: tuple[t.Any, ...],
+    mutually_exclusive: t.Sequence[tuple[str, ...]] = (),
+    **required_by: tuple[str, ...],
+) -> dict[str, t.Any]:
+    """The rules on the options of a connection, and those that a module adds."""
+    return {
+        "required_together": aws_options.REQUIRED_TOGETHER,
+        "required_by": {**aws_options.REQUIRED_BY, **required_by},
+        "required_if": list(required_if),
+        "mutually_exclusive": [*aws_options.MUTUALLY_EXCLUSIVE, *mutually_exclusive],
+    }
 
 
-def refuse_foreign(params: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
-    """Raise CantonError when options of the other provider are set, which would have no effect."""
-    provider = of(params)
-    theirs = _ONLY_GCP if provider == AWS else set(spec) - _ONLY_GCP - _SHARED
-    given = sorted(name for name in theirs & set(spec) if params.get(name) not in (None, spec[name].get("default")))
-    if provider == AWS and params.get("spec") == "ec_curve25519":
-        raise CantonError(
-            "Canton can't use Ed25519 keys of AWS KMS",
-            error_id="key_spec_unfit",
-            hint="Leave spec out, or choose ec_p256. In GCP KMS, Canton signs with Ed25519 from 3.4.4 on.",
-        )
-    if given:
-        other = AWS if provider == GCP else GCP
-        raise CantonError(
-            f"{', '.join(given)} {'is an option' if len(given) == 1 else 'are options'} of {LABELS[other]}, but the provider is "
-            f"{provider}",
-            error_id="option_unfit",
-            hint=f"Leave {'it' if len(given) == 1 else 'them'} out, or set provider to {other}.",
-        )
+def of(params: Params, spec: t.Mapping[str, t.Mapping[str, t.Any]]) -> Provider:
+    """The provider that the options name. Raises CantonError when options of another one are set, which would have no effect."""
+    provider = PROVIDERS[params.get("provider") or DEFAULT]
+    for other in PROVIDERS.values():
+        theirs = set(other.options) & set(spec) if other is not provider else ()
+        given = sorted(name for name in theirs if params.get(name) not in (None, spec[name].get("default")))
+        if given:
+            raise CantonError(
+                f"{', '.join(given)} {'is an option' if len(given) == 1 else 'are options'} of {other.name.upper()}, but the "
+                f"provider is {provider.name}",
+                error_id="option_unfit",
+                hint=f"Leave {'it' if len(given) == 1 else 'them'} out, or set provider to {other.name}.",
+            )
+    return provider
 
 
 def check_later() -> None:
-    """For ``run_plain``: which libraries are needed is known only with the options, and ``connect`` of each provider checks them."""
+    """For ``run_plain``: which libraries are needed depends on the options, so each provider checks when it connects."""

@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import errors as aws_errors
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant, Replica
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.session import guarded
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Rotation, snake
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import NotFound
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import NO_ROTATION, Rotation
 
-DEFAULT_PERIOD_DAYS = 365  # of a rotation that nobody gave a period
+DEFAULT_PERIOD_DAYS = 365  # of a rotation without a period of its own
 _CONSTRAINTS = {
     "EncryptionContextEquals": "encryption_context_equals",
     "EncryptionContextSubset": "encryption_context_subset",
@@ -42,7 +42,7 @@ class AwsCalls:
 
 
 class AwsAttributes(AwsCalls):
-    """The part of ``aws.AwsKeys`` that speaks of policies, grants, rotation and replicas."""
+    """The part of ``AwsKeys`` for policies, grants, rotation and replicas."""
 
     # -- policy ---------------------------------------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ class AwsAttributes(AwsCalls):
         answer = self._call("get_key_policy", KeyId=arn, PolicyName="default")
         return t.cast("dict[str, t.Any]", json.loads(answer["Policy"] or "{}"))
 
-    def put_policy(self, arn: str, text: str, lockout: bool) -> None:
+    def put_policy(self, arn: str, text: str, *, lockout: bool) -> None:
         """``lockout``: without AWS's own check that the caller can change the policy again."""
         self._call("put_key_policy", KeyId=arn, PolicyName="default", Policy=text, **(_BYPASS if lockout else {}))
 
@@ -83,11 +83,11 @@ class AwsAttributes(AwsCalls):
     def rotation(self, arn: str) -> Rotation:
         answer = self._call("get_key_rotation_status", KeyId=arn)
         if not answer["KeyRotationEnabled"]:
-            return Rotation(False)
-        return Rotation(True, int(answer.get("RotationPeriodInDays") or DEFAULT_PERIOD_DAYS))
+            return NO_ROTATION
+        return Rotation(int(answer.get("RotationPeriodInDays") or DEFAULT_PERIOD_DAYS))
 
     def rotate(self, arn: str, rotation: Rotation) -> None:
-        if rotation.enabled:
+        if rotation.period is not None:
             self._call("enable_key_rotation", KeyId=own_id(arn), RotationPeriodInDays=rotation.period)
         else:
             self._call("disable_key_rotation", KeyId=own_id(arn))
@@ -103,14 +103,12 @@ class AwsAttributes(AwsCalls):
         there = self.in_region(region)
         try:
             metadata = there._call("describe_key", KeyId=own_id(arn))["KeyMetadata"]
-        except CantonError as exc:
-            if exc.error_id == aws_errors.NOT_FOUND:
-                return None
-            raise
+        except NotFound:
+            return None
         return snake(metadata["KeyState"])
 
     def replicate(
-        self, arn: str, region: str, description: str, tags: t.Mapping[str, str], policy: str | None, lockout: bool
+        self, arn: str, region: str, description: str, tags: t.Mapping[str, str], policy: str | None, *, lockout: bool
     ) -> None:
         optional: dict[str, t.Any] = {"Tags": tag_list(tags)} if tags else {}
         if policy is not None:
@@ -122,7 +120,7 @@ class AwsAttributes(AwsCalls):
 
 
 def replicas_of(metadata: t.Mapping[str, t.Any]) -> tuple[str | None, tuple[Replica, ...]]:
-    """The region of the primary key and the replicas, of what DescribeKey tells; None and () for a key of one region."""
+    """The region of the primary key and the replicas, from DescribeKey; None and () for a key of one region."""
     found = metadata.get("MultiRegionConfiguration")
     if not found:
         return None, ()
@@ -148,3 +146,8 @@ def own_id(arn: str) -> str:
 
 def tag_list(tags: t.Mapping[str, str]) -> list[dict[str, str]]:
     return [{"TagKey": name, "TagValue": value} for name, value in sorted(tags.items())]
+
+
+def snake(word: str) -> str:
+    """AWS's ``PendingDeletion`` as ``pending_deletion``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()

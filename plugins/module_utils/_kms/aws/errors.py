@@ -2,20 +2,43 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWS and its SDK say when they refuse, turned into one error with a remedy. Imports no SDK."""
+"""Refusals of AWS and failures of its SDK, as one error with a remedy. Imports no SDK."""
 
 from __future__ import annotations
 
 import re
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
+    AlreadyExists,
+    InvalidState,
+    NotFound,
+    PermissionDenied,
+)
 
-NOT_FOUND = "NotFoundException"
 ACCESS_DENIED = "AccessDeniedException"
-DISABLED = "DisabledException"
-INVALID_STATE = "KMSInvalidStateException"
-ALREADY_EXISTS = "AlreadyExistsException"
-UNSUPPORTED = "UnsupportedOperationException"
+
+
+class Disabled(CantonError):
+    """The key is disabled."""
+
+
+class Unsupported(CantonError):
+    """AWS KMS can't do this with a key of this kind."""
+
+
+class ImportTokenExpired(CantonError):
+    """The import token is too old, by the clock of AWS."""
+
+
+_CLASSES: dict[str, type[CantonError]] = {
+    "NotFoundException": NotFound,
+    "AlreadyExistsException": AlreadyExists,
+    "KMSInvalidStateException": InvalidState,
+    "DisabledException": Disabled,
+    "UnsupportedOperationException": Unsupported,
+    "ExpiredImportTokenException": ImportTokenExpired,
+}
 
 _CREDENTIALS_WRONG = (
     "The access key, its secret or the session token is wrong, or of another AWS partition; check the credentials."
@@ -26,7 +49,7 @@ _CREDENTIALS_EXPIRED = (
 _SLOW_DOWN = (
     "AWS limits the rate of these calls in this account and region; run again, with lower forks, serial or throttle."
 )
-_TRY_AGAIN = "This is a passing failure on AWS's side: run again."
+_TRY_AGAIN = "This is a temporary failure of AWS: run again."
 _REACH = "Check region and endpoint_url, and from the host that runs the module its DNS, proxy and firewall."
 
 HINTS: dict[str, str] = {
@@ -44,17 +67,17 @@ HINTS: dict[str, str] = {
     "TooManyRequestsException": _SLOW_DOWN,
     "RequestLimitExceeded": _SLOW_DOWN,
     "LimitExceededException": "A quota is used up (keys, aliases or tags); raise it, or delete what isn't needed.",
-    NOT_FOUND: "Check the name or id, the region, and whether the credentials are of the account that holds the key.",
-    DISABLED: "Enable the key first: ledgerops.canton.kms_key with enabled=true.",
-    INVALID_STATE: "The key's state doesn't allow this; look at it with ledgerops.canton.kms_key_info.",
-    ALREADY_EXISTS: "Something else has just taken the name: run again.",
+    "NotFoundException": "Check the name or id, the region, and whether the credentials are of the account that holds the key.",
+    "DisabledException": "Enable the key first: ledgerops.canton.kms_key with enabled=true.",
+    "KMSInvalidStateException": "The key's state doesn't allow this; read it with ledgerops.canton.kms_key_info.",
+    "AlreadyExistsException": "Something else has just taken the name: run again.",
     "ExpiredImportTokenException": "An import token lives 24 hours; check the clocks, and run again.",
     "InvalidImportTokenException": "The import token is of another key; run again.",
     "InvalidCiphertextException": "AWS could not unwrap the key material; check that endpoint_url leads to AWS KMS, and run again.",
     "IncorrectKeyMaterialException": "The key once had other key material, which can never be replaced; choose another alias.",
-    UNSUPPORTED: "AWS KMS can't do this with a key of this kind; look at it with ledgerops.canton.kms_key_info.",
+    "UnsupportedOperationException": "AWS KMS can't do this with a key of this kind; read it with ledgerops.canton.kms_key_info.",
     "MalformedPolicyDocumentException": "Check the policy: each principal has to exist, and the caller has to keep the "
-    "permission to change the policy (policy_lockout gives that up). AWS may know a new role only after a minute.",
+    "permission to change the policy (unless policy_lockout is true). AWS may know a new role only after a minute.",
     "InvalidGrantIdException": "Something else has just revoked the grant: run again.",
     "InvalidArnException": "Check the ARN: arn:aws:kms:REGION:ACCOUNT:key/ID.",
     "InvalidAliasNameException": "Use letters, digits, and the signs / _ - only.",
@@ -65,7 +88,7 @@ HINTS: dict[str, str] = {
     "InternalFailure": _TRY_AGAIN,
     "ServiceUnavailable": _TRY_AGAIN,
 }
-_PASSING = (_SLOW_DOWN, _TRY_AGAIN)
+_TEMPORARY = (_SLOW_DOWN, _TRY_AGAIN)
 
 # Class names of botocore's own exceptions; a subclass is found under its parent's name.
 SDK_HINTS: dict[str, str] = {
@@ -89,11 +112,11 @@ def refused(operation: str, code: str, text: str, region: str | None, service: s
     if code.removeprefix("Client.") in (ACCESS_DENIED, "AccessDenied", "UnauthorizedOperation"):
         return _denied(f"{service}:{operation}", operation, text)
     hint = HINTS.get(code, "")
-    return CantonError(
+    return _CLASSES.get(code, CantonError)(
         f"AWS {service.upper()} in {region} refused {operation}: {text or code}",
         error_id=code,
         hint=hint,
-        retryable=hint in _PASSING,
+        retryable=hint in _TEMPORARY,
         details={"operation": operation},
     )
 
@@ -106,7 +129,7 @@ def _denied(action: str, operation: str, text: str) -> CantonError:
     other = "neither the key's policy nor an organisation's policy denies it"
     if action == "sts:AssumeRole":
         other = "the role exists and that its trust policy lets them (with the external_id, if it asks for one)"
-    return CantonError(
+    return PermissionDenied(
         f"These AWS credentials lack the permission {action}: {text or 'access denied'}",
         error_id=ACCESS_DENIED,
         hint=f"Allow {action} to them in an IAM policy, and check that {other}.",
@@ -119,7 +142,7 @@ def failed(operation: str, exc: Exception, service: str = "kms") -> CantonError:
     names = [cls.__name__ for cls in type(exc).__mro__]
     hint = next((SDK_HINTS[name] for name in names if name in SDK_HINTS), "")
     return CantonError(
-        f"{operation} did not get to AWS {service.upper()}: {exc}",
+        f"{operation} did not reach AWS {service.upper()}: {exc}",
         error_id=names[0],
         hint=hint,
         retryable=hint == _REACH,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Grants of a key: what is asked, and the way there from what is there. Speaks to no KMS."""
+"""Grants of a key: which are desired, and which have to be given or revoked. Speaks to no KMS."""
 
 from __future__ import annotations
 
@@ -26,20 +26,8 @@ _ENCRYPTION = ("GetPublicKey", *_SEALING, *_ALWAYS)
 _SYMMETRIC = (*_SEALING, *_DATA_KEYS, *_ALWAYS)
 OPERATIONS = sorted({*_SIGNING, *_ENCRYPTION, *_SYMMETRIC})
 
-SPEC: dict[str, dict[str, t.Any]] = {
-    "name": {"type": "str", "required": True},
-    "grantee_principal": {"type": "str", "required": True},
-    "operations": {"type": "list", "elements": "str", "choices": OPERATIONS, "required": True},
-    "retiring_principal": {"type": "str"},
-    "constraints": {
-        "type": "dict",
-        "options": {"encryption_context_equals": {"type": "dict"}, "encryption_context_subset": {"type": "dict"}},
-        "mutually_exclusive": [("encryption_context_equals", "encryption_context_subset")],
-    },
-}
 
-
-def asked(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Grant, ...]:
+def desired_grants(options: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Grant, ...]:
     """The grants that the option ``grants`` describes. Raises CantonError for a name that is there twice."""
     found = []
     for option in options:
@@ -76,20 +64,20 @@ def check_fit(grants: t.Iterable[Grant], spec: str, usage: str) -> None:
             raise CantonError(
                 f"Grant {grant.name} can't give {', '.join(unfit)} for a key of spec {spec} and usage {usage}",
                 error_id="grant_unfit",
-                hint=f"Such a key knows {', '.join(sorted(fit))}.",
+                hint=f"Such a key supports {', '.join(sorted(fit))}.",
             )
         if grant.constraints and spec != "symmetric":
             raise CantonError(
-                f"Grant {grant.name} has constraints, which AWS KMS knows for symmetric keys only",
+                f"Grant {grant.name} has constraints, which AWS KMS supports for symmetric keys only",
                 error_id="grant_unfit",
                 hint="Leave its constraints out.",
             )
 
 
-def planned(there: t.Sequence[Grant], wanted: t.Sequence[Grant], purge: bool) -> tuple[Grant, ...]:
+def planned(there: t.Sequence[Grant], desired: t.Sequence[Grant], *, purge: bool) -> tuple[Grant, ...]:
     """The grants as they should be: those of other names stay unless they are purged. A grant itself never changes."""
-    names = {grant.name for grant in wanted}
-    return (*wanted, *(() if purge else (grant for grant in there if grant.name not in names)))
+    names = {grant.name for grant in desired}
+    return (*desired, *(() if purge else (grant for grant in there if grant.name not in names)))
 
 
 def unwanted(there: t.Sequence[Grant], plan: t.Sequence[Grant]) -> list[Grant]:

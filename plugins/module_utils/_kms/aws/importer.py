@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Key material into AWS KMS: keys of origin EXTERNAL. The order is ``material``'s, the calls are these
+"""Key material into AWS KMS: keys of origin EXTERNAL. ``material`` has the order, this file the calls
 (docs/canton/kms-aws.md#importing-key-material)."""
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ from dataclasses import replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import errors as aws_errors
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, View, Wanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.errors import ImportTokenExpired
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
+    AlreadyExists,
+    InvalidState,
+    PermissionDenied,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey, Params, View
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import imported_specs
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
-EXPIRED_TOKEN = "ExpiredImportTokenException"
 DELETION_DAYS = 7
 _WRAPPING = {"WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256", "WrappingKeySpec": "RSA_4096"}
 
@@ -43,15 +47,13 @@ class ImportCalls:
     def find_marked(self, name: str, value: str) -> list[str]:
         """ARNs of the keys of origin EXTERNAL that have this tag and are not waiting for their deletion.
 
-        AWS has no search: every key of the region is looked at. Keys that these credentials may not see are none of ours.
+        AWS has no search: every key of the region is read. Keys that these credentials may not read are none of ours.
         """
         found = []
         for arn in self.keys.names():
             try:
                 metadata = self.keys._metadata(arn) or {}
-            except CantonError as exc:
-                if exc.error_id != aws_errors.ACCESS_DENIED:
-                    raise
+            except PermissionDenied:
                 continue
             if metadata.get("Origin") != "EXTERNAL" or metadata["KeyState"] == "PendingDeletion":
                 continue
@@ -73,7 +75,7 @@ class ImportCalls:
 
 
 class AwsImporter:
-    """``material.Importer`` for AWS KMS. ``alias``, ``description`` and ``tags`` are the key's when it is finished."""
+    """An ``Importer`` for AWS KMS. ``alias``, ``description`` and ``tags`` are the key's when it is finished."""
 
     provider = "AWS KMS"
     specs: t.Collection[str] = imported_specs("aws")
@@ -94,66 +96,62 @@ class AwsImporter:
         self._tags = dict(tags or {})
         self._wait_timeout = wait_timeout
 
-    def find(self, wanted: Wanted) -> Key | None:
+    def find(self, desired: DesiredKey) -> AwsKey | None:
         named = self._keys.find(self._alias)
         if named is not None:
             return named
-        marked = [key for key in map(self._keys.find, self._calls.find_marked(MARK, wanted.fingerprint)) if key]
-        # the one that is furthest, and of several the oldest: always the same
-        marked.sort(key=lambda key: (key.state != "enabled", key.created or "", key.arn or ""))
+        marked = [key for key in map(self._keys.find, self._calls.find_marked(MARK, desired.fingerprint)) if key]
+        # the one that is enabled, else the oldest: always the same
+        marked.sort(key=lambda key: (key.state != "enabled", key.created or "", key.full_name or ""))
         return marked[0] if marked else None
 
-    def mark(self, key: Key, wanted: Wanted) -> str | None:
+    def mark(self, key: AwsKey, desired: DesiredKey) -> str | None:
         return (key.tags or {}).get(MARK)
 
-    def create(self, wanted: Wanted) -> Key:
-        tags = self._with_mark(wanted)
-        arn = self._keys.create(wanted.spec, wanted.usage, self._description or "", tags, origin="external")
+    def create(self, desired: DesiredKey) -> AwsKey:
+        tags = self._with_mark(desired)
+        arn = self._keys.create(desired.spec, desired.usage, self._description or "", tags, origin="external")
         if self._calls.create_was_repeated:
-            self._remove_twins(arn, wanted)
-        return self._patiently(arn)
+            self._remove_duplicates(arn, desired)
+        return self._await(arn)
 
-    def _remove_twins(self, arn: str, wanted: Wanted) -> None:
+    def _remove_duplicates(self, arn: str, desired: DesiredKey) -> None:
         """Empty keys with the mark that are not the one whose ARN was answered: there was none before."""
-        for other in self._calls.find_marked(MARK, wanted.fingerprint):
+        for other in self._calls.find_marked(MARK, desired.fingerprint):
             if other != arn:
                 self._keys.schedule_deletion(other, DELETION_DAYS)
 
-    def _patiently(self, arn: str) -> Key:
-        """The key as it is read; a new one, or the public key of one that has just been filled, may not show at once."""
+    def _await(self, arn: str) -> AwsKey:
+        """The key as it is read; a new one, or the public key of one that has just been imported, may not be visible at once."""
 
-        def look() -> Key | None:
+        def look() -> AwsKey | None:
             try:
                 return self._keys.find(arn)
-            except CantonError as exc:
-                if exc.error_id != aws_errors.INVALID_STATE:
-                    raise
+            except InvalidState:
                 return None
 
-        _reached, key = wait_for(look, self._wait_timeout)
+        _visible, key = wait_for(look, self._wait_timeout)
         if key is None:
             raise CantonError(
-                f"AWS KMS doesn't show key {arn} after {self._wait_timeout:g} seconds",
+                f"AWS KMS does not show key {arn} after {self._wait_timeout:g} seconds",
                 error_id="change_not_visible",
-                hint="Run again, it carries on with this key; a larger wait_timeout waits longer.",
+                hint="Run again to resume with this key; a larger wait_timeout waits longer.",
                 retryable=True,
                 details={"arn": arn},
             )
         return key
 
-    def send(self, key: Key, private_key: bytearray) -> None:
+    def send(self, key: AwsKey, private_key: bytearray) -> None:
         try:
-            self._calls.import_material(str(key.arn), private_key)
-        except CantonError as exc:
-            if exc.error_id != EXPIRED_TOKEN:
-                raise
-            self._calls.import_material(str(key.arn), private_key)
+            self._calls.import_material(str(key.full_name), private_key)
+        except ImportTokenExpired:
+            self._calls.import_material(str(key.full_name), private_key)
 
-    def read(self, key: Key) -> Key:
-        return self._patiently(str(key.arn))
+    def read(self, key: AwsKey) -> AwsKey:
+        return self._await(str(key.full_name))
 
-    def discard(self, key: Key) -> str:
-        arn = str(key.arn)
+    def discard(self, key: AwsKey) -> str:
+        arn = str(key.full_name)
         try:
             self._keys.schedule_deletion(arn, DELETION_DAYS)
             return f"The key can't be used any more and is deleted in {DELETION_DAYS} days."
@@ -161,21 +159,23 @@ class AwsImporter:
             refused = exc.message
         try:
             self._keys.disable(arn)
-            return f"The key is disabled; delete it, which was refused ({refused})."
+            return f"The key is disabled, but could not be deleted ({refused}): delete it."
         except CantonError:
-            return f"The key is still there, for it could be neither deleted nor disabled ({refused}): delete it, and give it to no node."
+            return (
+                f"The key could be neither deleted nor disabled ({refused}): delete it, and do not give it to a node."
+            )
 
-    def view(self, key: Key) -> View:
+    def view(self, key: AwsKey) -> View:
         return {
-            "alias": self._alias if self._keys.identify(self._alias) == key.arn else None,
+            "alias": self._alias if self._keys.identify(self._alias) == key.full_name else None,
             "description": key.description,
             "tags": key.tags,
         }
 
-    def aim(self, key: Key | None, wanted: Wanted) -> View:
+    def plan(self, key: AwsKey | None, desired: DesiredKey) -> View:
         if key is not None and key.tags is None:
             raise CantonError(
-                "The key's tags can't be compared with what it should have. " + " ".join(key.notes),
+                "The tags of the key can't be compared with the desired ones. " + " ".join(key.notes),
                 error_id="tags_unreadable",
                 hint="Allow these credentials to read them.",
             )
@@ -184,11 +184,11 @@ class AwsImporter:
         return {
             "alias": self._alias,
             "description": described if self._description is None else self._description,
-            "tags": {**had, **self._with_mark(wanted)},
+            "tags": {**had, **self._with_mark(desired)},
         }
 
-    def finish(self, key: Key, now: View, after: View) -> Key:
-        arn = str(key.arn)
+    def finish(self, key: AwsKey, now: View, after: View) -> AwsKey:
+        arn = str(key.full_name)
         if now["description"] != after["description"]:
             self._keys.describe(arn, after["description"])
         missing = {name: value for name, value in after["tags"].items() if (now["tags"] or {}).get(name) != value}
@@ -201,28 +201,31 @@ class AwsImporter:
     def _add_alias(self, arn: str, alias: str) -> None:
         try:
             self._keys.add_alias(arn, alias)
-        except CantonError as exc:
+        except AlreadyExists:
             # the SDK sent it again after an answer that was lost
-            if exc.error_id != aws_errors.ALREADY_EXISTS or self._keys.identify(alias) != arn:
+            if self._keys.identify(alias) != arn:
                 raise
 
-    def predict(self, key: Key | None, wanted: Wanted, after: View) -> Key:
-        base = key or Key(state="", spec=wanted.spec, usage=wanted.usage, aliases=(), origin="external")
+    def predict(self, key: AwsKey | None, desired: DesiredKey, after: View) -> AwsKey:
+        base = key or AwsKey(state="", spec=desired.spec, usage=desired.usage, aliases=(), origin="external")
         return replace(
             base,
             state="enabled",
             description=after["description"],
             tags=after["tags"],
             aliases=None if base.aliases is None else tuple({*base.aliases, after["alias"]}),
-            public_key_der=wanted.der,
+            public_key_der=desired.der,
         )
 
-    def _with_mark(self, wanted: Wanted) -> dict[str, str]:
-        return {**self._tags, MARK: wanted.fingerprint}
+    def warnings(self, desired: DesiredKey) -> list[str]:
+        return []
+
+    def _with_mark(self, desired: DesiredKey) -> dict[str, str]:
+        return {**self._tags, MARK: desired.fingerprint}
 
 
-def open_importer(params: t.Mapping[str, t.Any]) -> AwsImporter:
-    """The importer that the options of the module lead to. Sends nothing yet."""
+def open_importer(params: Params) -> AwsImporter:
+    """The importer for the key that the options describe. Sends nothing yet."""
     tags = {str(name): str(value) for name, value in (params["tags"] or {}).items()}
     alias = aws_keys.alias_name(params["alias"])
     calls = ImportCalls(aws_keys.connect(params))

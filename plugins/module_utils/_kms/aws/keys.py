@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys in AWS KMS: find, create, change, prove. The only file here that needs cryptography; aws_session needs boto3.
+"""Keys in AWS KMS: find, create, change, probe. Needs cryptography; ``session`` needs boto3.
 
 It knows AWS's calls and words; what should happen to a key is decided elsewhere.
 """
@@ -11,23 +11,29 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import errors as aws_errors
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.calls import (
     AwsAttributes,
     own_id,
     replicas_of,
+    snake,
     tag_list,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.errors import Disabled, Unsupported
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.session import (
     BOTO3_IMPORT_ERROR,
-    CONNECTION_RULES,
-    CONNECTION_SPEC,
     Clients,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, Key, proven, snake
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
+    InvalidState,
+    NotFound,
+    PermissionDenied,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, Params, probed_usage
 
 try:
     from cryptography.exceptions import InvalidSignature
@@ -37,8 +43,6 @@ except ImportError as exc:
     CRYPTOGRAPHY_IMPORT_ERROR: ImportError | None = exc
 else:
     CRYPTOGRAPHY_IMPORT_ERROR = None
-
-__all__ = ["CONNECTION_RULES", "CONNECTION_SPEC", "AwsKeys", "alias_name", "check_dependencies", "connect"]
 
 AWS_SPECS = {
     "ec_p256": "ECC_NIST_P256",
@@ -82,8 +86,8 @@ def alias_name(text: str) -> str:
     return name
 
 
-def connect(params: t.Mapping[str, t.Any]) -> AwsKeys:
-    """Keys of the account and region that ``params`` (see CONNECTION_SPEC) lead to. Only an assumed role sends something."""
+def connect(params: Params) -> AwsKeys:
+    """Keys of the account and region that ``params`` (see ``options``) name. Only an assumed role sends something."""
     check_dependencies()
     clients = Clients(params)
     return AwsKeys(clients.client("kms"), clients, params.get("replica_endpoint_urls"))
@@ -104,16 +108,16 @@ class AwsKeys(AwsAttributes):
         clients = self._known_clients()
         return AwsKeys(clients.client("kms", region, self._endpoints.get(region)), clients)
 
-    def account(self, key: Key | None) -> tuple[str, str]:
+    def account(self, key: AwsKey | None) -> tuple[str, str]:
         """Account and partition of a key, or those of the credentials where there is no key yet."""
-        if key is not None and key.arn:
-            _arn, partition, _kms, _region, account, _rest = key.arn.split(":", 5)
+        if key is not None and key.full_name:
+            _arn, partition, _kms, _region, account, _rest = key.full_name.split(":", 5)
             return account, partition
         return self._known_clients().caller()
 
     def _known_clients(self) -> Clients:
         if self._clients is None:
-            raise AssertionError("keys that are not of connect() lead nowhere else")
+            raise AssertionError("only keys of connect() have clients of other regions and services")
         return self._clients
 
     # -- reading --------------------------------------------------------------------------------------------------
@@ -123,7 +127,7 @@ class AwsKeys(AwsAttributes):
         metadata = self._metadata(name)
         return None if metadata is None else str(metadata["Arn"])
 
-    def find(self, name: str, *parts: str) -> Key | None:
+    def find(self, name: str, *parts: str) -> AwsKey | None:
         """What can be read of the key with this id, ARN, alias or alias ARN; None when there is none.
 
         Of ``policy``, ``grants`` and ``rotation`` those that are named in ``parts``: each needs a permission of its own.
@@ -135,7 +139,7 @@ class AwsKeys(AwsAttributes):
         aliases = self._list_if_allowed("list_aliases", "Aliases", metadata["Arn"], notes)
         tags = self._list_if_allowed("list_resource_tags", "Tags", metadata["Arn"], notes)
         primary, replicas = replicas_of(metadata)
-        return Key(
+        key = AwsKey(
             state=snake(metadata["KeyState"]),
             spec=_OUR_SPECS.get(metadata["KeySpec"], metadata["KeySpec"].lower()),
             usage=metadata["KeyUsage"].lower(),
@@ -143,7 +147,7 @@ class AwsKeys(AwsAttributes):
             tags=None if tags is None else {tag["TagKey"]: tag["TagValue"] for tag in tags},
             aliases=None if aliases is None else tuple(alias["AliasName"] for alias in aliases),
             key_id=metadata["KeyId"],
-            arn=metadata["Arn"],
+            full_name=metadata["Arn"],
             origin=metadata.get("Origin", "").lower(),
             multi_region=bool(metadata.get("MultiRegion")),
             created=_utc(metadata.get("CreationDate")),
@@ -152,29 +156,36 @@ class AwsKeys(AwsAttributes):
             managed_by_provider=metadata.get("KeyManager") == "AWS",
             primary_region=primary,
             replicas=replicas,
-            **self._parts(metadata, parts, notes),
             notes=tuple(notes),
         )
+        return self._with_parts(key, parts)
 
-    def _parts(self, metadata: dict[str, t.Any], parts: t.Collection[str], notes: list[str]) -> dict[str, t.Any]:
-        """Policy, grants and rotation, as far as they are asked for, exist, and may be read."""
+    def with_details(self, key: AwsKey) -> AwsKey:
+        return self._with_parts(key, ("policy", "grants", "rotation"))
+
+    def _with_parts(self, key: AwsKey, parts: t.Collection[str]) -> AwsKey:
+        """The key with those of these parts that exist and may be read."""
+        arn = str(key.full_name)
         readers: dict[str, t.Callable[[str], t.Any]] = {
             "policy": self.policy,
             "grants": self.grants,
             "rotation": self.rotation,
         }
-        found = {}
-        for part in readers:
-            if part not in parts or (part == "rotation" and metadata["KeySpec"] != AWS_SPECS["symmetric"]):
+        found: dict[str, t.Any] = {}
+        notes = list(key.notes)
+        for part, read in readers.items():
+            if part not in parts or (part == "rotation" and key.spec != "symmetric"):
                 continue
             try:
-                found[part] = readers[part](metadata["Arn"])
-            except CantonError as exc:
-                if exc.error_id == aws_errors.ACCESS_DENIED:
-                    notes.append(_unreadable(part, metadata["Arn"], exc))
-                elif exc.error_id not in (aws_errors.INVALID_STATE, aws_errors.UNSUPPORTED):
-                    raise
-        return found
+                found[part] = read(arn)
+            except PermissionDenied as exc:
+                notes.append(_unreadable(part, arn, exc))
+            except (InvalidState, Unsupported):
+                continue
+        return replace(key, **found, notes=tuple(notes))
+
+    def full_name(self, name: str) -> str:
+        return name
 
     def names(self) -> list[str]:
         """The ARNs of all keys of the account in this region."""
@@ -184,19 +195,17 @@ class AwsKeys(AwsAttributes):
         arn = _ARN.match(name)
         if arn and arn.group(1) != self.region:
             raise CantonError(
-                f"{name} is in the region {arn.group(1)}, but {self.region} was asked for",
+                f"{name} is in the region {arn.group(1)}, but region is {self.region}",
                 error_id="region_mismatch",
                 hint=f"Set region to {arn.group(1)}, or name a key of {self.region}.",
             )
         try:
             answer = self._call("describe_key", KeyId=name)
-        except CantonError as exc:
-            if exc.error_id == aws_errors.NOT_FOUND:
-                return None
-            raise
+        except NotFound:
+            return None
         if "KeyMetadata" not in answer:
             raise CantonError(
-                f"{self._client.meta.endpoint_url} does not answer like AWS KMS",
+                f"{self._client.meta.endpoint_url} is not an address of AWS KMS",
                 "endpoint_invalid",
                 "Check endpoint_url.",
             )
@@ -207,9 +216,9 @@ class AwsKeys(AwsAttributes):
             return None
         try:
             return bytes(self._call("get_public_key", KeyId=metadata["Arn"])["PublicKey"])
-        except CantonError as exc:
-            # a key that can't be used at the moment may keep its public key to itself
-            if metadata["KeyState"] != "Enabled" and exc.error_id in (aws_errors.DISABLED, aws_errors.INVALID_STATE):
+        except (Disabled, InvalidState):
+            # AWS may not return the public key of a key that can't be used at the moment
+            if metadata["KeyState"] != "Enabled":
                 return None
             raise
 
@@ -217,9 +226,7 @@ class AwsKeys(AwsAttributes):
         """Aliases and tags help people but no node needs them, and of another account's key AWS never shows them."""
         try:
             return self._pages(method, part, KeyId=arn)
-        except CantonError as exc:
-            if exc.error_id != aws_errors.ACCESS_DENIED:
-                raise
+        except PermissionDenied as exc:
             notes.append(_unreadable(part, arn, exc))
             return None
 
@@ -287,16 +294,16 @@ class AwsKeys(AwsAttributes):
         """Afterwards the key is disabled."""
         self._call("cancel_key_deletion", KeyId=own_id(arn))
 
-    # -- proving --------------------------------------------------------------------------------------------------
+    # -- probing --------------------------------------------------------------------------------------------------
 
-    def probe(self, key: Key) -> str:
-        """Use the key as Canton would, check the result, and say which use that was. CantonError: it doesn't work."""
-        good = self._probe_encryption(key) if key.usage == ENCRYPT else self._probe_signing(key)
-        return proven(key, good)
+    def probe(self, key: AwsKey) -> str:
+        """Use the key as Canton would, check the result, and return its usage. CantonError when it does not work."""
+        works = self._probe_encryption(key) if key.usage == ENCRYPT else self._probe_signing(key)
+        return probed_usage(key, works=works)
 
-    def _probe_signing(self, key: Key) -> bool:
+    def _probe_signing(self, key: AwsKey) -> bool:
         algorithm = _algorithm(SIGNING_ALGORITHMS, key)
-        answer = self._call("sign", KeyId=key.arn, Message=_PROBE, MessageType="RAW", SigningAlgorithm=algorithm)
+        answer = self._call("sign", KeyId=key.full_name, Message=_PROBE, MessageType="RAW", SigningAlgorithm=algorithm)
         public = serialization.load_der_public_key(key.public_key_der or b"")
         digest = hashes.SHA384() if algorithm.endswith("384") else hashes.SHA256()
         try:
@@ -305,26 +312,26 @@ class AwsKeys(AwsAttributes):
             return False
         return True
 
-    def _probe_encryption(self, key: Key) -> bool:
+    def _probe_encryption(self, key: AwsKey) -> bool:
         algorithm = _algorithm(ENCRYPTION_ALGORITHMS, key)
-        sealed = self._call("encrypt", KeyId=key.arn, Plaintext=_PROBE, EncryptionAlgorithm=algorithm)
+        sealed = self._call("encrypt", KeyId=key.full_name, Plaintext=_PROBE, EncryptionAlgorithm=algorithm)
         opened = self._call(
-            "decrypt", KeyId=key.arn, CiphertextBlob=sealed["CiphertextBlob"], EncryptionAlgorithm=algorithm
+            "decrypt", KeyId=key.full_name, CiphertextBlob=sealed["CiphertextBlob"], EncryptionAlgorithm=algorithm
         )
         return bool(opened["Plaintext"] == _PROBE)
 
 
-def _algorithm(algorithms: t.Mapping[str, str], key: Key) -> str:
+def _algorithm(algorithms: t.Mapping[str, str], key: AwsKey) -> str:
     if key.spec not in algorithms:
         raise CantonError(
-            f"Key {key.arn} has spec {key.spec}, which Canton has no use for in AWS KMS, so it can't be probed",
+            f"Key {key.full_name} has spec {key.spec}, which Canton can't use in AWS KMS, so it can't be probed",
             error_id="key_spec_unfit",
             hint="Name a key of a spec that Canton uses, or set probe to false.",
         )
     return algorithms[key.spec]
 
 
-def _unreadable(part: str, arn: str, exc: CantonError) -> str:
+def _unreadable(part: str, arn: str, exc: PermissionDenied) -> str:
     return f"{part.capitalize()} of {arn} can't be read: the permission {exc.details['action']} is missing."
 
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the key that is there to the key that is asked for: find, aim, carry out, see that it shows. Knows no provider.
+"""From the existing key to the desired one: find, plan, apply, wait until AWS shows it.
 
-Aiming is pure, so that check mode predicts with the very code that the real run follows.
+Planning is pure, so that check mode predicts with the very code that the real run follows.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from dataclasses import replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import attributes
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.attributes import DYING, Wishes
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.attributes import DesiredAttributes
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import (
+    PENDING_REPLICA_DELETION,
+    PENDING_STATES,
+    AwsKey,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.policy import as_text
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, Requirement
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
+    PENDING_DELETION,
+    Params,
+    Requirement,
+    View,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
-View = dict[str, t.Any]
-Params = t.Mapping[str, t.Any]
 ABSENT: View = {"state": "absent"}
-NOTHING = Wishes()
+NOTHING = DesiredAttributes()
 
 _STATE_HINTS = {
     "pending_import": "Import its key material first, or choose another key.",
@@ -32,43 +41,12 @@ _STATE_HINTS = {
 }
 
 
-class Keys(attributes.Keys, t.Protocol):
-    """What a provider has to offer; ``aws.AwsKeys`` is one."""
-
-    region: str | None
-
-    def identify(self, name: str) -> str | None: ...
-    def find(self, name: str, *parts: str) -> Key | None: ...
-
-    def create(
-        self,
-        spec: str,
-        usage: str,
-        description: str,
-        tags: t.Mapping[str, str],
-        *,
-        multi_region: bool = False,
-        policy: str | None = None,
-        lockout: bool = False,
-    ) -> str: ...
-    def add_alias(self, arn: str, alias: str) -> None: ...
-    def move_alias(self, arn: str, alias: str) -> None: ...
-    def remove_alias(self, alias: str) -> None: ...
-    def describe(self, arn: str, description: str) -> None: ...
-    def tag(self, arn: str, tags: t.Mapping[str, str]) -> None: ...
-    def untag(self, arn: str, names: t.Iterable[str]) -> None: ...
-    def enable(self, arn: str) -> None: ...
-    def disable(self, arn: str) -> None: ...
-    def schedule_deletion(self, arn: str, days: int) -> None: ...
-    def cancel_deletion(self, arn: str) -> None: ...
-
-
 # -- finding ----------------------------------------------------------------------------------------------------------
 
 
 def locate(
-    keys: Keys, key_id: str | None, alias: str | None, must_exist: bool, parts: t.Collection[str] = ()
-) -> Key | None:
+    keys: AwsKeys, key_id: str | None, alias: str | None, *, must_exist: bool, parts: t.Collection[str] = ()
+) -> AwsKey | None:
     """The key that ``key_id`` or ``alias`` names. ``must_exist``: a ``key_id`` that names none is an error."""
     key = keys.find(key_id or alias or "", *parts)
     if key is None and key_id and must_exist:
@@ -79,28 +57,43 @@ def locate(
         )
     if key is not None and key.managed_by_provider:
         raise CantonError(
-            f"Key {key.arn} is managed by the provider itself", "key_not_ours", "Name a key of your own account."
+            f"Key {key.full_name} is managed by AWS itself", "key_not_ours", "Name a key of your own account."
         )
     return key
 
 
-def former_owner(keys: Keys, key: Key, alias: str, move: bool) -> str | None:
+def check_fits(required: Requirement | None, key: AwsKey) -> None:
+    """Raise CantonError when the existing key isn't what the options require: spec and usage of a key never change."""
+    if required is None or required.is_met_by(key):
+        return
+    reason = " Canton can't use Ed25519 keys of AWS KMS at all." if key.spec == "ec_curve25519" else ""
+    raise CantonError(
+        f"Key {key.full_name} has spec {key.spec} and usage {key.usage}, but {required.label} needs "
+        f"{' or '.join(required.specs)} with {required.usage}",
+        error_id="key_spec_mismatch",
+        hint=f"Spec and usage of a key never change.{reason} Choose another alias or key_id, or set purpose, spec and usage to "
+        "what the key is.",
+        details={"arn": key.full_name, "spec": key.spec, "usage": key.usage},
+    )
+
+
+def former_owner(keys: AwsKeys, key: AwsKey, alias: str, *, move: bool) -> str | None:
     """The ARN of another key that has the alias now; None when there is none. Raises CantonError unless ``move``."""
     owner = keys.identify(alias)
-    if owner in (None, key.arn):
+    if owner in (None, key.full_name):
         return None
     if not move:
         raise CantonError(
-            f"The alias {alias} belongs to another key, {owner}, not to {key.arn}",
+            f"The alias {alias} is that of another key, {owner}, not of {key.full_name}",
             error_id="alias_taken",
             hint="Choose another alias, or leave key_id out to work with the alias's key. alias_move moves it, but a node "
             "that uses the alias doesn't notice.",
-            details={"arn": key.arn, "alias": alias, "alias_of": owner},
+            details={"arn": key.full_name, "alias": alias, "alias_of": owner},
         )
     other = keys.find(str(owner))
     if other is not None and (other.usage, other.spec == "symmetric") != (key.usage, key.spec == "symmetric"):
         raise CantonError(
-            f"The alias {alias} can't be moved from {owner} ({other.spec}, {other.usage}) to {key.arn} ({key.spec}, "
+            f"The alias {alias} can't be moved from {owner} ({other.spec}, {other.usage}) to {key.full_name} ({key.spec}, "
             f"{key.usage}): AWS KMS moves aliases between keys of one type and usage only",
             error_id="alias_type_mismatch",
             hint="Choose another alias.",
@@ -108,122 +101,122 @@ def former_owner(keys: Keys, key: Key, alias: str, move: bool) -> str | None:
     return owner
 
 
-def view(keys: Keys, key: Key | None, alias: str | None, asked: Wishes = NOTHING) -> View:
-    """The facts that decide about a change, as they are; the same in real and in check mode, hence without ids."""
+def view(keys: AwsKeys, key: AwsKey | None, alias: str | None, desired: DesiredAttributes = NOTHING) -> View:
+    """The facts that a change is about, as they are; the same in real and in check mode, hence without ids."""
     if key is None:
         return dict(ABSENT)
     return {
         "state": key.state,
         "spec": key.spec,
         "usage": key.usage,
-        "alias": alias if alias and keys.identify(alias) == key.arn else None,
+        "alias": alias if alias and keys.identify(alias) == key.full_name else None,
         "description": key.description,
         "tags": key.tags,
-        **attributes.view(keys, key, asked),
+        **attributes.view(keys, key, desired),
     }
 
 
-# -- aiming -----------------------------------------------------------------------------------------------------------
+# -- planning ---------------------------------------------------------------------------------------------------------
 
 
-def aim(
+def plan(
     before: View,
-    key: Key | None,
-    wanted: Requirement | None,
+    key: AwsKey | None,
+    required: Requirement | None,
     alias: str | None,
     params: Params,
-    asked: Wishes = NOTHING,
+    desired: DesiredAttributes = NOTHING,
     region: str | None = None,
 ) -> View:
-    """The facts as they should be. Raises CantonError where no change can lead there."""
+    """The facts as they should be. Raises CantonError for what can't be changed to that."""
     if params["state"] == "absent":
         if key is None:
             return dict(before)
-        extras = attributes.aim(key, before, asked, key.spec, region)
-        # AWS begins to count when the last replica is gone
+        extras = attributes.plan(key, before, desired, key.spec, region)
+        # AWS starts the waiting period when the last replica is deleted
         waits = bool(key.replicas) and key.primary_region == region
-        state = "pending_replica_deletion" if waits else "pending_deletion"
-        return {**before, **extras, "state": key.state if key.state in DYING else state}
+        state = PENDING_REPLICA_DELETION if waits else PENDING_DELETION
+        return {**before, **extras, "state": key.state if key.state in PENDING_STATES else state}
     if key is None:
-        after = _new(require_kind(wanted, alias), alias, params)
+        after = _new(require_kind(required, alias), alias, params)
     else:
         after = {
             **before,
-            "state": _aim_state(key, params),
+            "state": _plan_state(key, params),
             "alias": alias if params.get("alias_state", "present") == "present" else None,
             "description": before["description"] if params["description"] is None else params["description"],
-            "tags": _aim_tags(key, params),
+            "tags": _plan_tags(key, params),
         }
-    after.update(attributes.aim(key, before, asked, after["spec"], region))
+    after.update(attributes.plan(key, before, desired, after["spec"], region))
     if key is not None and after["state"] == "disabled" and key.state != "enabled":
         _refuse_while_disabled(key, attributes.needs_enabled(before, after))
     return after
 
 
-def _refuse_while_disabled(key: Key, names: list[str]) -> None:
+def _refuse_while_disabled(key: AwsKey, names: list[str]) -> None:
     if names:
         raise CantonError(
-            f"{' and '.join(names)} of key {key.arn} can't be changed while it is disabled",
+            f"{' and '.join(names)} of key {key.full_name} can't be changed while it is disabled",
             error_id="key_disabled",
             hint="Set enabled to true for this change, and disable the key afterwards.",
-            details={"arn": key.arn},
+            details={"arn": key.full_name},
         )
 
 
-def require_kind(wanted: Requirement | None, alias: str | None) -> Requirement:
-    """Raise CantonError when a key is to be created and nothing says which kind."""
-    if wanted is None:
+def require_kind(required: Requirement | None, alias: str | None) -> Requirement:
+    """Raise CantonError when a key is to be created and the options do not say which kind."""
+    if required is None:
         raise CantonError(
-            f"There is no key {alias} yet, and nothing says which kind to create",
+            f"There is no key {alias}, and the options do not say which kind to create",
             error_id="key_spec_missing",
             hint="Set purpose (or spec), or check alias and region if the key should be there already.",
         )
-    return wanted
+    return required
 
 
-def _new(wanted: Requirement, alias: str | None, params: Params) -> View:
+def _new(required: Requirement, alias: str | None, params: Params) -> View:
     return {
         "state": "disabled" if params["enabled"] is False else "enabled",
-        "spec": wanted.specs[0],
-        "usage": wanted.usage,
+        "spec": required.specs[0],
+        "usage": required.usage,
         "alias": alias,
         "description": params["description"] or "",
         "tags": dict(params["tags"] or {}),
     }
 
 
-def _aim_state(key: Key, params: Params) -> str:
+def _plan_state(key: AwsKey, params: Params) -> str:
     enabled = params["enabled"]
-    if key.state in DYING:
+    if key.state in PENDING_STATES:
         if not params["cancel_deletion"]:
             raise CantonError(
-                f"Key {key.arn} is waiting for its deletion on {key.deletion_date or 'the day when its replicas are gone'}",
+                f"Key {key.full_name} is waiting for its deletion on {key.deletion_date or 'the day when its replicas are deleted'}",
                 error_id="key_pending_deletion",
                 hint="Set cancel_deletion to true to keep it, or choose another alias or key_id.",
-                details={"arn": key.arn, "deletion_date": key.deletion_date},
+                details={"arn": key.full_name, "deletion_date": key.deletion_date},
             )
         return "disabled" if enabled is False else "enabled"
     if key.state == "disabled" and enabled is None:
         raise CantonError(
-            f"Key {key.arn} is disabled, so no node can use it",
+            f"Key {key.full_name} is disabled, so no node can use it",
             error_id="key_disabled",
             hint="Set enabled to true to enable it, or to false if it should stay disabled.",
-            details={"arn": key.arn},
+            details={"arn": key.full_name},
         )
     if key.state not in ("enabled", "disabled"):
         raise CantonError(
-            f"Key {key.arn} can't be used: its state is {key.state}",
+            f"Key {key.full_name} can't be used: its state is {key.state}",
             error_id=f"key_{key.state}",
             hint=_STATE_HINTS.get(key.state, ""),
             retryable=key.state in ("creating", "updating"),
-            details={"arn": key.arn},
+            details={"arn": key.full_name},
         )
     return key.state if enabled is None else ("enabled" if enabled else "disabled")
 
 
-def _aim_tags(key: Key, params: Params) -> dict[str, str] | None:
-    asked = params["tags"]
-    if asked is None:
+def _plan_tags(key: AwsKey, params: Params) -> dict[str, str] | None:
+    tags = params["tags"]
+    if tags is None:
         return key.tags
     if key.tags is None:
         raise CantonError(
@@ -231,20 +224,22 @@ def _aim_tags(key: Key, params: Params) -> dict[str, str] | None:
             error_id="tags_unreadable",
             hint="Allow reading them, or leave tags out; tags of another account's key are never shown.",
         )
-    return dict(asked) if params["purge_tags"] else {**key.tags, **asked}
+    return dict(tags) if params["purge_tags"] else {**key.tags, **tags}
 
 
-def predict(key: Key | None, after: View, asked: Wishes = NOTHING, alias: str | None = None) -> Key | None:
+def predict(
+    key: AwsKey | None, after: View, desired: DesiredAttributes = NOTHING, alias: str | None = None
+) -> AwsKey | None:
     """The key as it will be read after the change, without what only the KMS can know."""
     if after == ABSENT:
         return None
-    base = key or Key(state="", spec=after["spec"], usage=after["usage"], aliases=(), origin="aws_kms")
+    base = key or AwsKey(state="", spec=after["spec"], usage=after["usage"], aliases=(), origin="aws_kms")
     aliases = base.aliases
     if aliases is not None and alias:
         aliases = (*(set(aliases) - {alias}), *([alias] if after["alias"] else []))
     date = base.deletion_date if after["state"] == base.state else None
     return replace(
-        attributes.predict(base, after, asked),
+        attributes.predict(base, after, desired),
         state=after["state"],
         description=after["description"],
         tags=after["tags"],
@@ -253,20 +248,20 @@ def predict(key: Key | None, after: View, asked: Wishes = NOTHING, alias: str | 
     )
 
 
-# -- carrying out -----------------------------------------------------------------------------------------------------
+# -- applying --------------------------------------------------------------------------------------------------------
 
 
-def carry_out(
-    keys: Keys, key: Key | None, before: View, after: View, params: Params, asked: Wishes = NOTHING
-) -> tuple[Key, View]:
+def apply(
+    keys: AwsKeys, key: AwsKey | None, before: View, after: View, params: Params, desired: DesiredAttributes = NOTHING
+) -> tuple[AwsKey, View]:
     """Make the change, wait until the KMS shows it, and return the key and its facts as read afterwards."""
-    arn = _create(keys, after, asked) if key is None else str(key.arn)
+    arn = _create(keys, after, desired) if key is None else str(key.full_name)
     now = (
         {"state": "enabled", **{name: after[name] for name in ("alias", "description", "tags")}}
         if key is None
         else before
     )
-    if now["state"] in DYING and after["state"] not in DYING:
+    if now["state"] in PENDING_STATES and after["state"] not in PENDING_STATES:
         # first of all: a key that waits for its deletion refuses every other change
         keys.cancel_deletion(arn)
         now = {**now, "state": "disabled"}
@@ -275,37 +270,35 @@ def carry_out(
         keys.enable(arn)
         now = {**now, "state": "enabled"}
     _set_attributes(keys, arn, now, after)
-    attributes.carry_out(keys, arn, key, now, after, asked)
+    attributes.apply(keys, arn, key, now, after, desired)
     if now["state"] != after["state"]:
         _end(keys, arn, after["state"], params["pending_window"])
-    return _settle(keys, arn, before, after, params["wait_timeout"], asked)
+    return _await_change(keys, arn, before, after, params["wait_timeout"], desired)
 
 
-def _create(keys: Keys, after: View, asked: Wishes) -> str:
-    more: dict[str, t.Any] = {"multi_region": True} if asked.multi_region else {}
-    if asked.policy is not None:
-        more.update(policy=as_text(asked.policy), lockout=asked.lockout)
+def _create(keys: AwsKeys, after: View, desired: DesiredAttributes) -> str:
+    more: dict[str, t.Any] = {"multi_region": True} if desired.multi_region else {}
+    if desired.policy is not None:
+        more.update(policy=as_text(desired.policy), lockout=desired.lockout)
     arn = keys.create(after["spec"], after["usage"], after["description"], after["tags"], **more)
     try:
         keys.add_alias(arn, after["alias"])
     except CantonError as exc:
-        raise _take_back(keys, arn, exc) from exc
+        raise _undo_creation(keys, arn, exc) from exc
     return arn
 
 
-def _take_back(keys: Keys, arn: str, cause: CantonError) -> CantonError:
+def _undo_creation(keys: AwsKeys, arn: str, cause: CantonError) -> CantonError:
     """A new key without its alias would be created once more by the next run, so it goes at once."""
     try:
         keys.schedule_deletion(arn, 7)
         left = f"The new key {arn} that was to get the alias is deleted again in 7 days."
     except CantonError as exc:
         left = f"The new key {arn} remains without an alias ({exc.message}): delete it, or run again with it as key_id."
-    return CantonError(
-        cause.message, cause.error_id, f"{cause.hint} {left}".strip(), cause.retryable, {**cause.details, "arn": arn}
-    )
+    return cause.restated(hint=f"{cause.hint} {left}".strip(), arn=arn)
 
 
-def _set_attributes(keys: Keys, arn: str, now: View, after: View) -> None:
+def _set_attributes(keys: AwsKeys, arn: str, now: View, after: View) -> None:
     if after["alias"] != now["alias"]:
         _set_alias(keys, arn, now["alias"], after["alias"])
     if after["description"] != now["description"]:
@@ -318,7 +311,7 @@ def _set_attributes(keys: Keys, arn: str, now: View, after: View) -> None:
         keys.untag(arn, set(had) - set(wanted))
 
 
-def _set_alias(keys: Keys, arn: str, now: str | None, alias: str | None) -> None:
+def _set_alias(keys: AwsKeys, arn: str, now: str | None, alias: str | None) -> None:
     if alias is None:
         keys.remove_alias(str(now))
     elif keys.identify(alias) is None:
@@ -327,25 +320,27 @@ def _set_alias(keys: Keys, arn: str, now: str | None, alias: str | None) -> None
         keys.move_alias(arn, alias)
 
 
-def _end(keys: Keys, arn: str, state: str, pending_window: int) -> None:
+def _end(keys: AwsKeys, arn: str, state: str, pending_window: int) -> None:
     if state == "disabled":
         keys.disable(arn)
     else:
         keys.schedule_deletion(arn, pending_window)
 
 
-def _settle(keys: Keys, arn: str, before: View, after: View, timeout: float, asked: Wishes) -> tuple[Key, View]:
-    """Read until the change shows: a KMS may take seconds for what it has accepted, and a node would fail meanwhile."""
+def _await_change(
+    keys: AwsKeys, arn: str, before: View, after: View, timeout: float, desired: DesiredAttributes
+) -> tuple[AwsKey, View]:
+    """Read until the change is visible: a KMS may take seconds for what it has accepted, and a node would fail meanwhile."""
 
-    def look() -> tuple[Key, View] | None:
-        key = keys.find(arn, *asked.parts)
-        seen = view(keys, key, after["alias"] or before.get("alias"), asked)
-        return (key, seen) if key is not None and _shows(seen, before, after) else None
+    def look() -> tuple[AwsKey, View] | None:
+        key = keys.find(arn, *desired.parts)
+        seen = view(keys, key, after["alias"] or before.get("alias"), desired)
+        return (key, seen) if key is not None and _is_visible(seen, before, after) else None
 
     _reached, settled = wait_for(look, timeout)
     if settled is None:
         raise CantonError(
-            f"The change of key {arn} was accepted, but doesn't show after {timeout:g} seconds",
+            f"The change of key {arn} was accepted, but is not visible after {timeout:g} seconds",
             error_id="change_not_visible",
             hint="Run again; a larger wait_timeout waits longer.",
             retryable=True,
@@ -354,12 +349,14 @@ def _settle(keys: Keys, arn: str, before: View, after: View, timeout: float, ask
     return settled
 
 
-def _shows(seen: View, before: View, after: View) -> bool:
+def _is_visible(seen: View, before: View, after: View) -> bool:
     """Tags that others put on a key meanwhile, as many organisations do by themselves, are no reason to wait."""
-    both_dying = seen["state"] in DYING and after["state"] in DYING
-    if not both_dying and seen["state"] != after["state"]:
+    both_pending = seen["state"] in PENDING_STATES and after["state"] in PENDING_STATES
+    if not both_pending and seen["state"] != after["state"]:
         return False
-    if any(seen[name] != after[name] for name in ("alias", "description")) or not attributes.shows(seen, before, after):
+    if any(seen[name] != after[name] for name in ("alias", "description")) or not attributes.is_visible(
+        seen, before, after
+    ):
         return False
     tags, wanted = seen["tags"], after["tags"] or {}
     purged = set(before.get("tags") or {}) - set(wanted)

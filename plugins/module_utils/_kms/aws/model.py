@@ -2,12 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an AWS KMS key has that keys of other providers do not: replicas and grants."""
+"""What only a key in AWS KMS has: aliases, a description, grants, regions."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import PENDING_DELETION, Key
+
+# A primary key that is deleted waits for the deletion of its replicas first.
+PENDING_REPLICA_DELETION = "pending_replica_deletion"
+PENDING_STATES = (PENDING_DELETION, PENDING_REPLICA_DELETION)
 
 
 @dataclass(frozen=True)
@@ -46,3 +52,28 @@ class Replica:
 
     region: str
     arn: str | None
+
+
+@dataclass(frozen=True)
+class AwsKey(Key):
+    """``grants`` are None when they were not read. ``primary_region`` is None, and there are no ``replicas``, for a key of one region."""
+
+    description: str = ""
+    aliases: tuple[str, ...] | None = None
+    multi_region: bool = False
+    grants: tuple[Grant, ...] | None = None
+    primary_region: str | None = None
+    replicas: tuple[Replica, ...] = ()
+
+    def as_result(self) -> dict[str, object]:
+        return {
+            **super().as_result(),
+            "arn": self.full_name,
+            "description": self.description,
+            "aliases": None if self.aliases is None else sorted(self.aliases),
+            "tags": self.tags,
+            "multi_region": self.multi_region,
+            "primary_region": self.primary_region,
+            "replicas": [{"region": each.region, "arn": each.arn} for each in self.replicas],
+            "grants": None if self.grants is None else [each.as_result() for each in self.grants],
+        }

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Key policies of AWS KMS: read, compared as meaning, made for a node, and checked for a way back. Speaks to no KMS.
+"""Key policies of AWS KMS: read, compared as meaning, made for a node, and checked for somebody who can change it again. Speaks to no KMS.
 
 ``meaning`` is a document in one form for all documents that say the same: what AWS itself rewrites (an account's id for
 the ARN of its root, a list of one for its member) and what has no effect (order, repetition, C(Id), C(Sid)) is gone.
@@ -67,7 +67,7 @@ _ADMIN_ACTIONS = [
 
 
 def parse(text: str) -> Document:
-    """The document in JSON text. Raises CantonError for one that AWS would not take, before anything is made for it."""
+    """The document in JSON text. Raises CantonError for one that AWS would refuse, before anything is created."""
     try:
         document = json.loads(text)
     except ValueError as exc:
@@ -82,7 +82,7 @@ def parse(text: str) -> Document:
     if len(sent.encode()) > MAX_BYTES:
         raise _malformed(f"it has more than {MAX_BYTES} bytes")
     if not _SENDABLE.fullmatch(sent):
-        raise _malformed("it has characters that AWS doesn't take (Latin-1 only)")
+        raise _malformed("it has characters that AWS refuses (Latin-1 only)")
     return document
 
 
@@ -91,7 +91,7 @@ def _check_statement(statement: t.Any, where: str) -> None:
         raise _malformed(f"{where} is no mapping")
     unknown = sorted(set(statement) - _PARTS)
     if unknown:
-        raise _malformed(f"{where} has {', '.join(unknown)}, which policies don't know")
+        raise _malformed(f"{where} has {', '.join(unknown)}, which are no parts of a statement")
     for names in _ALL_OF:
         given = [name for name in names if name in statement]
         if len(given) != 1 or not statement[given[0]]:
@@ -235,11 +235,11 @@ def for_node(
     return {"Version": _LANGUAGE, "Id": "ledgerops-canton-node", "Statement": statements}
 
 
-# -- the way back -----------------------------------------------------------------------------------------------------
+# -- lockout ----------------------------------------------------------------------------------------------------------
 
 
-def check_way_back(document: Document) -> str | None:
-    """Raise CantonError when nobody could change this policy any more; a sentence when only some principal could."""
+def check_changeable(document: Document) -> str | None:
+    """Raise CantonError when nobody could change this policy any more; a warning when only one principal could."""
     found = meaning(document)["Statement"]
     about = [each for each in found if _covers(each, "kms:putkeypolicy") and not each.get("Condition")]
     allowed = {name for each in about if each["Effect"] == "Allow" for name in each.get("Principal", {}).get("AWS", ())}

@@ -22,40 +22,15 @@ except ImportError as exc:
 else:
     BOTO3_IMPORT_ERROR = None
 
-# The options that say how to reach AWS; documented in the fragment ``_kms``.
-CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
-    "region": {"type": "str"},
-    "endpoint_url": {"type": "str"},
-    "sts_endpoint_url": {"type": "str"},
-    "profile": {"type": "str"},
-    "access_key": {"type": "str", "no_log": True},
-    "secret_key": {"type": "str", "no_log": True},
-    "session_token": {"type": "str", "no_log": True},
-    "assume_role": {
-        "type": "dict",
-        "options": {
-            "role_arn": {"type": "str", "required": True},
-            "session_name": {"type": "str", "default": "ledgerops.canton"},
-            "external_id": {"type": "str"},
-            "duration": {"type": "int", "default": 3600},
-        },
-    },
-}
-CONNECTION_RULES: dict[str, t.Any] = {
-    "required_together": [("access_key", "secret_key")],
-    "required_by": {"session_token": ("access_key",)},
-    "mutually_exclusive": [("profile", "access_key")],
-}
-
 
 class Clients:
-    """Makes the SDK's clients for one set of options (see CONNECTION_SPEC). Only an assumed role sends something."""
+    """Makes the SDK's clients for one set of options (see ``options``). Only an assumed role sends something."""
 
     def __init__(self, params: t.Mapping[str, t.Any]) -> None:
         self._endpoints = {"kms": params["endpoint_url"], "sts": params.get("sts_endpoint_url")}
         # the SDK itself reads AWS_DEFAULT_REGION only; whatever else is unset here it finds in AWS's usual places
         self._region = params["region"] or os.environ.get("AWS_REGION") or None
-        with _told():
+        with _as_canton_error():
             self._session: t.Any = boto3.session.Session(
                 profile_name=params["profile"],
                 region_name=self._region,
@@ -74,7 +49,7 @@ class Clients:
             retries={"mode": "standard", "max_attempts": 5},
             user_agent_extra="ledgerops.canton",
         )
-        with _told():
+        with _as_canton_error():
             return self._session.client(
                 service, region_name=region, endpoint_url=endpoint_url or self._endpoints[service], config=config
             )
@@ -117,8 +92,8 @@ def guarded(client: t.Any, method: str, act: t.Callable[[], t.Any] | None = None
 
 
 @contextmanager
-def _told() -> t.Iterator[None]:
-    """Turns what the SDK finds wrong with the options into a CantonError."""
+def _as_canton_error() -> t.Iterator[None]:
+    """What the SDK finds wrong with the options is raised as a CantonError."""
     try:
         yield
     except botocore.exceptions.BotoCoreError as exc:

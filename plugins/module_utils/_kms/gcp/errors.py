@@ -2,28 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What GCP and its libraries say when they refuse, turned into one error with a remedy. Imports none of them."""
+"""Refusals of GCP and failures of its libraries, as one error with a remedy. Imports none of the libraries."""
 
 from __future__ import annotations
 
 import re
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
+    AlreadyExists,
+    InvalidState,
+    NotFound,
+    PermissionDenied,
+)
 
 NOT_FOUND = "NOT_FOUND"
 PERMISSION_DENIED = "PERMISSION_DENIED"
-ALREADY_EXISTS = "ALREADY_EXISTS"
-FAILED_PRECONDITION = "FAILED_PRECONDITION"
-ABORTED = "ABORTED"
-THROTTLED = "RESOURCE_EXHAUSTED"
+_CLASSES: dict[str, type[CantonError]] = {
+    NOT_FOUND: NotFound,
+    "ALREADY_EXISTS": AlreadyExists,
+    "FAILED_PRECONDITION": InvalidState,
+}
 # google-auth's name for credentials that give no token
 CREDENTIALS_FAILED = "RefreshError"
-# The reason that GCP itself gives for it, which tells it from a missing permission
+# The reason that GCP itself gives, which distinguishes it from a missing permission
 API_OFF = "SERVICE_DISABLED"
 # Ours: GCP has no code of its own for it
 LOCATION_UNKNOWN = "location_unknown"
 
-_TRY_AGAIN = "This is a passing failure on GCP's side: run again."
+_TRY_AGAIN = "This is a temporary failure of GCP: run again."
 _REACH = "Check endpoint_url, and from the host that runs the module its DNS, proxy and firewall."
 _LOCATIONS = "Check location, for example europe-west3 or global. Some regions have no Cloud KMS, or none with protection level hsm."
 CREDENTIALS = (
@@ -33,19 +40,19 @@ CREDENTIALS = (
 
 HINTS: dict[str, str] = {
     "UNAUTHENTICATED": "The credentials are wrong, expired or revoked. " + CREDENTIALS,
-    THROTTLED: "GCP limits the rate of these calls in a project; run again, with lower forks, serial or throttle, or raise the "
+    "RESOURCE_EXHAUSTED": "GCP limits the rate of these calls in a project; run again, with lower forks, serial or throttle, or raise the "
     "quota. HSM keys have a quota of their own.",
     NOT_FOUND: "Check project, location, key_ring and name.",
-    FAILED_PRECONDITION: "The key's state doesn't allow this; look at it with ledgerops.canton.kms_key_info.",
-    ALREADY_EXISTS: "Something else has just taken the name: run again.",
-    ABORTED: "Something else has changed the key's policy meanwhile: run again.",
+    "FAILED_PRECONDITION": "The key's state doesn't allow this; read it with ledgerops.canton.kms_key_info.",
+    "ALREADY_EXISTS": "Something else has just taken the name: run again.",
+    "ABORTED": "Something else has changed the key's policy at the same time: run again.",
     "INVALID_ARGUMENT": "Check the values that are given to the module.",
-    "UNAVAILABLE": _TRY_AGAIN + " If it stays: " + _REACH,
-    "DEADLINE_EXCEEDED": _TRY_AGAIN + " If it stays: " + _REACH,
+    "UNAVAILABLE": _TRY_AGAIN + " If it persists: " + _REACH,
+    "DEADLINE_EXCEEDED": _TRY_AGAIN + " If it persists: " + _REACH,
     "INTERNAL": _TRY_AGAIN,
-    "UNIMPLEMENTED": "Check that endpoint_url leads to GCP KMS, gRPC included.",
+    "UNIMPLEMENTED": "Check that endpoint_url is an address of GCP KMS that serves gRPC.",
 }
-_PASSING = ("RESOURCE_EXHAUSTED", "ALREADY_EXISTS", "ABORTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL")
+_TEMPORARY = ("RESOURCE_EXHAUSTED", "ALREADY_EXISTS", "ABORTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL")
 
 # Class names of google-auth's own exceptions; a subclass is found under its parent's name.
 SDK_HINTS: dict[str, str] = {
@@ -68,16 +75,16 @@ def refused(operation: str, code: str, text: str) -> CantonError:
     if code == PERMISSION_DENIED:
         return _denied(operation, text)
     if _NO_TOKEN in text:
-        # gRPC takes credentials that give no token for a service that isn't there
+        # gRPC reports credentials that give no token as an unavailable service
         code = CREDENTIALS_FAILED
     hint = HINTS.get(code) or SDK_HINTS.get(code, "")
     if code in ("INVALID_ARGUMENT", NOT_FOUND) and _MISROUTED.search(text):
         code, hint = LOCATION_UNKNOWN, _LOCATIONS
-    return CantonError(
+    return _CLASSES.get(code, CantonError)(
         f"GCP KMS refused {operation}: {text or code}",
         error_id=code,
         hint=hint,
-        retryable=code in _PASSING,
+        retryable=code in _TEMPORARY,
         details={"operation": operation},
     )
 
@@ -92,7 +99,7 @@ def _denied(operation: str, text: str) -> CantonError:
         )
     named = _PERMISSION.search(text)
     action = named.group(1) if named else f"for {operation}"
-    return CantonError(
+    return PermissionDenied(
         f"These GCP credentials lack the permission {action}: {text or 'permission denied'}",
         error_id=PERMISSION_DENIED,
         hint=f"Give them a role with {action} on the key, its key ring or the project. GCP answers the same when there is no "
@@ -106,7 +113,7 @@ def failed(operation: str, exc: Exception) -> CantonError:
     names = [cls.__name__ for cls in type(exc).__mro__]
     hint = next((SDK_HINTS[name] for name in names if name in SDK_HINTS), "")
     return CantonError(
-        f"{operation} did not get to GCP KMS: {exc}",
+        f"{operation} did not reach GCP KMS: {exc}",
         error_id=names[0],
         hint=hint,
         retryable=hint == _REACH,

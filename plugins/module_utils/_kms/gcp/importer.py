@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Key material into GCP KMS: import-only keys and import jobs. The order is ``material``'s, the calls are these.
+"""Key material into GCP KMS: import-only keys and import jobs. ``material`` has the order, this file the calls.
 
 A key of GCP has its name from the beginning and for ever, and Canton uses version 1 only: an import that went wrong costs the name.
 
@@ -18,23 +18,31 @@ from datetime import datetime, timedelta, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import errors as gcp_errors
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import PermissionDenied
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.lifecycle import ring_missing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import (
     ALGORITHMS,
+    ED25519,
+    ED25519_NOTE,
     IMPORT_FAILED,
     LABEL_LENGTH,
-    PENDING_IMPORT,
     GcpKey,
     check_protection,
     key_name,
     labels,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, PENDING, View, Wanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
+    MARK,
+    PENDING_IMPORT,
+    DesiredKey,
+    Params,
+    View,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import imported_specs
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+
+Found = t.TypeVar("Found")
 
 METHOD = "RSA_OAEP_4096_SHA256_AES_256"
 _JOB_PREFIX = "ledgerops-canton-"
@@ -43,7 +51,7 @@ _JOB_REST = timedelta(hours=1)
 
 
 class GcpImporter:
-    """``material.Importer`` for GCP KMS. ``name`` is the key's from the beginning, ``labels`` it has when it is finished."""
+    """An ``Importer`` for GCP KMS. ``name`` is the key's from the beginning, ``labels`` it has when it is finished."""
 
     provider = "GCP KMS"
     specs: t.Collection[str] = imported_specs("gcp")
@@ -53,72 +61,76 @@ class GcpImporter:
         self,
         keys: gcp_keys.GcpKeys,
         name: str,
-        labels_asked: t.Mapping[str, str] | None,
+        labels: t.Mapping[str, str] | None,
         protection_level: str | None,
+        *,
         create_key_ring: bool,
         wait_timeout: float,
     ) -> None:
         self._keys = keys
         self._name = name
-        self._labels = dict(labels_asked or {})
+        self._labels = dict(labels or {})
         self._level = protection_level
         self._create_ring = create_key_ring
         self._wait_timeout = wait_timeout
 
-    def find(self, wanted: Wanted) -> GcpKey | None:
+    def find(self, desired: DesiredKey) -> GcpKey | None:
         key = self._read()
         if key is not None and self._level not in (None, key.protection_level):
             raise CantonError(
-                f"Key {key.arn} has protection level {key.protection_level}, not {self._level}",
+                f"Key {key.full_name} has protection level {key.protection_level}, not {self._level}",
                 error_id="key_spec_mismatch",
-                hint="That is fixed when a key is created. Choose another name, or ask for what the key is.",
-                details={"arn": key.arn},
+                hint="That is fixed when a key is created. Choose another name, or leave protection_level out.",
+                details={"arn": key.full_name},
             )
         return key
 
-    def mark(self, key: Key, wanted: Wanted) -> str | None:
+    def mark(self, key: GcpKey, desired: DesiredKey) -> str | None:
         """A label is too short for a whole fingerprint, so that it holds what fits of it."""
         label = (key.tags or {}).get(MARK)
-        return wanted.fingerprint if label == _short(wanted.fingerprint) else label
+        return desired.fingerprint if label == _short(desired.fingerprint) else label
 
-    def create(self, wanted: Wanted) -> GcpKey:
-        if ring_missing(self._keys, self._create_ring):
+    def create(self, desired: DesiredKey) -> GcpKey:
+        if ring_missing(self._keys, create=self._create_ring):
             self._keys.create_ring()
-        marked = {**self._labels, MARK: _short(wanted.fingerprint)}
-        self._keys.create(self._name, wanted.spec, self._level or "hsm", marked, import_only=True)
+        marked = {**self._labels, MARK: _short(desired.fingerprint)}
+        self._keys.create(self._name, desired.spec, self._level or "hsm", marked, import_only=True)
         return self.read()
 
-    def send(self, key: Key, private_key: bytearray) -> None:
-        assumed = t.cast("GcpKey", key)
-        job = self._job(assumed.protection_level)
+    def send(self, key: GcpKey, private_key: bytearray) -> None:
+        job = self._job(key.protection_level)
         wrapped = wrapping.wrap(gcp_keys.der(job.public_key.pem), private_key)
-        again = gcp_keys.FIRST if assumed.versions else None
-        version = self._keys.import_version(str(key.arn), again, ALGORITHMS[key.spec], job.name, wrapped)
+        again = gcp_keys.FIRST if key.versions else None
+        version = self._keys.import_version(str(key.full_name), again, ALGORITHMS[key.spec], job.name, wrapped)
         number = gcp_keys.number(version.name)
         if number != gcp_keys.FIRST:
             raise self._not_first(key, number)
         seen = self.read()
-        if seen.state == PENDING:
+        if seen.state == PENDING_IMPORT:
             raise CantonError(
-                f"GCP KMS could not import the material of key {key.arn}: {seen.failure or seen.state}",
+                f"GCP KMS could not import the material of key {key.full_name}: {seen.failure or seen.state}",
                 error_id="key_import_failed",
-                hint="Check that endpoint_url leads to GCP KMS, and that the location and protection_level take keys of this kind.",
-                details={"arn": key.arn},
+                hint="Check that endpoint_url is an address of GCP KMS, and that location and protection_level support keys of this kind.",
+                details={"arn": key.full_name},
             )
 
-    def _not_first(self, key: Key, number: int) -> CantonError:
-        """Somebody else has imported, or generated, a version since the key was read."""
+    def _not_first(self, key: GcpKey, number: int) -> CantonError:
+        """Something else has imported, or generated, a version since the key was read."""
         try:
-            self._await(lambda: self._keys.version_state(str(key.arn), number) != PENDING_IMPORT)
-            self._keys.destroy(str(key.arn), number)
+            self._await(
+                lambda: self._keys.version_state(str(key.full_name), number),
+                lambda state: state != PENDING_IMPORT,
+                self._name,
+            )
+            self._keys.destroy(str(key.full_name), number)
             left = f"Version {number} is being destroyed."
         except CantonError as exc:
             left = f"Version {number} could not be destroyed ({exc.message}): destroy it."
         return CantonError(
-            f"The material became version {number} of key {key.arn}, and Canton uses version 1 only",
+            f"The material became version {number} of key {key.full_name}, and Canton uses version 1 only",
             error_id="key_version_unfit",
-            hint=f"{left} Something else has made version 1 of this key meanwhile. Choose another name.",
-            details={"arn": key.arn},
+            hint=f"{left} Something else has created version 1 of this key at the same time. Choose another name.",
+            details={"arn": key.full_name},
         )
 
     def _job(self, protection_level: str) -> t.Any:
@@ -127,21 +139,16 @@ class GcpImporter:
         if job is None:
             job = self._keys.create_import_job(f"{_JOB_PREFIX}{uuid.uuid4().hex[:12]}", METHOD, protection_level)
         name = job.name
-        found: list[t.Any] = []
-
-        def ready() -> bool:
-            found[:] = [self._keys.import_job(name)]
-            return bool(found[0].state.name == "ACTIVE")
-
-        self._await(ready, f"the wrapping key of import job {name}")
-        return found[0]
+        return self._await(
+            lambda: self._keys.import_job(name),
+            lambda seen: seen.state.name == "ACTIVE",
+            f"the wrapping key of import job {name}",
+        )
 
     def _earlier_job(self, protection_level: str) -> t.Any:
         try:
             jobs = self._keys.import_jobs()
-        except CantonError as exc:
-            if exc.error_id != gcp_errors.PERMISSION_DENIED:
-                raise
+        except PermissionDenied:
             return None
         limit = datetime.now(timezone.utc) + _JOB_REST
         for job in jobs:
@@ -151,41 +158,31 @@ class GcpImporter:
                 return job
         return None
 
-    def read(self, key: Key | None = None) -> GcpKey:
-        found: list[GcpKey] = []
-
-        def there() -> bool:
-            seen = self._read()
-            found.extend([] if seen is None else [seen])
-            return bool(found)
-
-        self._await(there)
-        return found[0]
+    def read(self, key: GcpKey | None = None) -> GcpKey:
+        return t.cast("GcpKey", self._await(self._read, lambda seen: seen is not None, self._name))
 
     def _read(self) -> GcpKey | None:
-        """The key as it is now. An import that is still going on is waited for; one that failed can be made again."""
-        found: list[GcpKey | None] = []
+        """The key as it is now. An import that is in progress is waited for; one that failed can be made again."""
+        key = self._await(
+            lambda: self._keys.find(self._name),
+            lambda seen: seen is None or not seen.versions or seen.state != PENDING_IMPORT,
+            f"the import of key {self._keys.ring.key(self._name)}",
+        )
+        return key if key is None or key.state != IMPORT_FAILED else replace(key, state=PENDING_IMPORT)
 
-        def settled() -> bool:
-            found[:] = [self._keys.find(self._name)]
-            return found[0] is None or not found[0].versions or found[0].state != PENDING_IMPORT
-
-        self._await(settled, f"the import of key {self._keys.ring.key(self._name)}")
-        key = found[0]
-        return key if key is None or key.state != IMPORT_FAILED else replace(key, state=PENDING)
-
-    def _await(self, shows: t.Callable[[], bool], what: str = "") -> None:
-        reached, _last = wait_for(shows, self._wait_timeout)
+    def _await(self, look: t.Callable[[], Found], until: t.Callable[[Found], bool], what: str) -> Found:
+        reached, seen = wait_for(look, self._wait_timeout, until)
         if not reached:
             raise CantonError(
-                f"GCP KMS isn't ready with {what or self._name} after {self._wait_timeout:g} seconds",
+                f"GCP KMS isn't ready with {what} after {self._wait_timeout:g} seconds",
                 error_id="change_not_visible",
-                hint="Run again, it carries on; a larger wait_timeout waits longer.",
+                hint="Run again to resume; a larger wait_timeout waits longer.",
                 retryable=True,
             )
+        return seen
 
-    def discard(self, key: Key) -> str:
-        arn = str(key.arn)
+    def discard(self, key: GcpKey) -> str:
+        arn = str(key.full_name)
         try:
             self._keys.destroy(arn, gcp_keys.FIRST)
             return "The key can't be used any more, and GCP destroys its material. Its name is used up: choose another one."
@@ -193,52 +190,55 @@ class GcpImporter:
             refused = exc.message
         try:
             self._keys.disable(arn, gcp_keys.FIRST)
-            return f"The key is disabled; destroy it, which was refused ({refused}). Its name is used up: choose another one."
+            return f"The key is disabled, but could not be destroyed ({refused}): destroy it. Its name is used up: choose another one."
         except CantonError:
-            return f"The key is still there, for it could be neither destroyed nor disabled ({refused}): destroy it, and give it to no node."
+            return f"The key could be neither destroyed nor disabled ({refused}): destroy it, and do not give it to a node."
 
-    def view(self, key: Key) -> View:
+    def view(self, key: GcpKey) -> View:
         return {"labels": key.tags}
 
-    def aim(self, key: Key | None, wanted: Wanted) -> View:
+    def plan(self, key: GcpKey | None, desired: DesiredKey) -> View:
         if key is None:
-            check_protection(wanted.spec, self._level or "hsm")
-            ring_missing(self._keys, self._create_ring)
+            check_protection(desired.spec, self._level or "hsm")
+            ring_missing(self._keys, create=self._create_ring)
         had = {} if key is None else key.tags or {}
-        return {"labels": {**had, **self._labels, MARK: _short(wanted.fingerprint)}}
+        return {"labels": {**had, **self._labels, MARK: _short(desired.fingerprint)}}
 
-    def finish(self, key: Key, now: View, after: View) -> GcpKey:
+    def finish(self, key: GcpKey, now: View, after: View) -> GcpKey:
         if now["labels"] != after["labels"]:
-            self._keys.label(str(key.arn), after["labels"])
+            self._keys.label(str(key.full_name), after["labels"])
         return self.read()
 
-    def predict(self, key: Key | None, wanted: Wanted, after: View) -> GcpKey:
-        base = t.cast("GcpKey | None", key) or GcpKey(
+    def predict(self, key: GcpKey | None, desired: DesiredKey, after: View) -> GcpKey:
+        base = key or GcpKey(
             state="",
-            spec=wanted.spec,
-            usage=wanted.usage,
+            spec=desired.spec,
+            usage=desired.usage,
             key_id=self._name,
-            arn=self._keys.ring.key(self._name),
+            full_name=self._keys.ring.key(self._name),
             origin="external",
             protection_level=self._level or "hsm",
-            algorithm=ALGORITHMS[wanted.spec],
+            algorithm=ALGORITHMS[desired.spec],
         )
-        return replace(base, state="enabled", tags=after["labels"], public_key_der=wanted.der, failure="")
+        return replace(base, state="enabled", tags=after["labels"], public_key_der=desired.der, failure="")
+
+    def warnings(self, desired: DesiredKey) -> list[str]:
+        return [ED25519_NOTE] if desired.spec == ED25519 else []
 
 
 def _short(fingerprint: str) -> str:
     return fingerprint[:LABEL_LENGTH]
 
 
-def open_importer(params: t.Mapping[str, t.Any]) -> GcpImporter:
-    """The importer that the options of the module lead to. Sends nothing yet."""
+def open_importer(params: Params) -> GcpImporter:
+    """The importer for the key that the options describe. Sends nothing yet."""
     name = key_name(params["name"])
-    asked = labels(params["labels"])
+    own_labels = labels(params["labels"])
     return GcpImporter(
         gcp_keys.connect(params),
         name,
-        asked,
+        own_labels,
         params["protection_level"],
-        bool(params["create_key_ring"]),
-        params["wait_timeout"],
+        create_key_ring=bool(params["create_key_ring"]),
+        wait_timeout=params["wait_timeout"],
     )

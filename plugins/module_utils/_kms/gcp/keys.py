@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys in GCP KMS. Beside ``gcp_session`` the only file that imports Google's libraries, and only when it sends something.
+"""Keys in GCP KMS: find, create, change, probe. Imports Google's libraries only when it sends something, as ``session`` does.
 
 It knows GCP's calls and words; what should happen to a key is decided elsewhere.
 """
@@ -13,16 +13,22 @@ import base64
 import binascii
 import re
 import typing as t
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
+    AlreadyExists,
+    InvalidState,
+    NotFound,
+    PermissionDenied,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import errors as gcp_errors
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import session as gcp_session
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import (
     ALGORITHMS,
     DESTROYED,
-    PENDING_IMPORT,
-    PROTECTION_LEVELS,
     GcpKey,
     Ring,
     Version,
@@ -33,24 +39,17 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model im
     state_of,
     usage_of,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, Rotation, proven
-
-# The options that say what a key is to be; documented in the fragment ``_kms_gcp``.
-KEY_SPEC: dict[str, dict[str, t.Any]] = {
-    "name": {"type": "str"},
-    "create_key_ring": {"type": "bool", "default": False},
-    "protection_level": {"type": "str", "choices": list(PROTECTION_LEVELS)},
-    "labels": {"type": "dict"},
-}
-KEEPING_SPEC: dict[str, dict[str, t.Any]] = {
-    "purge_labels": {"type": "bool", "default": True},
-    "destroy_scheduled_duration": {"type": "int"},
-}
-_PLACE = ("project", "location", "key_ring")
-PLACE_REQUIRED = ("provider", "gcp", _PLACE)
-REQUIRED = ("provider", "gcp", (*_PLACE, "name"))
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
+    ENCRYPT,
+    NO_ROTATION,
+    PENDING_IMPORT,
+    Params,
+    Rotation,
+    probed_usage,
+)
 
 _CALL_SECONDS = 30.0
+_REPEATABLE = ("ResourceExhausted", "ServiceUnavailable", "DeadlineExceeded")
 # how long a call is repeated that was throttled, or that reads and got no answer
 RETRY_SECONDS = 20.0
 _FIRST_PAUSE_SECONDS = 0.3
@@ -63,8 +62,8 @@ _PROBE = b"ledgerops.canton asks whether this key works"
 _CONDITIONAL_POLICIES = 3
 
 
-def connect(params: t.Mapping[str, t.Any]) -> GcpKeys:
-    """Keys of the ring that ``params`` (see ``gcp_session.CONNECTION_SPEC``) lead to. Sends nothing to the KMS yet."""
+def connect(params: Params) -> GcpKeys:
+    """Keys of the ring that ``params`` (see ``options``) name. Sends nothing to the KMS yet."""
     where = ring(params["project"], params["location"], params["key_ring"])
     return GcpKeys(gcp_session.open_client(params), where)
 
@@ -82,13 +81,10 @@ class GcpKeys:
         return self._found("get_key_ring", {"name": self.ring.path}) is not None
 
     def names(self) -> list[str]:
-        """The names of all keys of the ring."""
-        return [_last(key.name) for key in self._call("list_crypto_keys", {"parent": self.ring.path}, pages=True)]
+        return [_last(key.name) for key in self._pages("list_crypto_keys", {"parent": self.ring.path})]
 
-    def identify(self, name: str) -> str | None:
-        """The resource name of the key with this name; None when there is none."""
-        answer = self._found("get_crypto_key", {"name": self.ring.key(name)})
-        return None if answer is None else str(answer.name)
+    def full_name(self, name: str) -> str:
+        return self.ring.key(name)
 
     def find(self, name: str) -> GcpKey | None:
         """All that can be read of the key of this name, its policy aside; None when there is none."""
@@ -106,7 +102,7 @@ class GcpKeys:
             usage=usage_of(_word(key.purpose)),
             tags=dict(key.labels),
             key_id=name,
-            arn=key.name,
+            full_name=key.name,
             origin="external" if imported else "gcp_kms",
             created=_utc(key.create_time),
             deletion_date=None if shown is None else _utc(shown.destroy_time),
@@ -119,34 +115,38 @@ class GcpKeys:
             failure="" if shown is None else shown.import_failure_reason or shown.generation_failure_reason,
         )
 
+    def with_details(self, key: GcpKey) -> GcpKey:
+        """With its policy, if it may be read."""
+        try:
+            return replace(key, policy=self.policy(str(key.full_name))[0])
+        except PermissionDenied as exc:
+            note = f"The policy of {key.full_name} can't be read: the permission {exc.details['action']} is missing."
+            return replace(key, notes=(*key.notes, note))
+
     def _versions(self, key: t.Any) -> list[t.Any]:
         if _word(key.purpose) == "ENCRYPT_DECRYPT":
-            return self.versions(key.name)
+            return self._pages("list_crypto_key_versions", {"parent": key.name})
         first = self._found("get_crypto_key_version", {"name": _version(key.name, FIRST)})
         return [] if first is None else [first]
-
-    def versions(self, arn: str) -> list[t.Any]:
-        """All versions of a key, as GCP tells them."""
-        return list(self._call("list_crypto_key_versions", {"parent": arn}, pages=True))
 
     def _public_key(self, version: t.Any) -> bytes | None:
         if _word(version.state) not in ("ENABLED", "DISABLED") or not _word(version.algorithm).startswith(_ASYMMETRIC):
             return None
         try:
             answer = self._call("get_public_key", {"name": version.name})
-        except CantonError as exc:
-            # a key that can't be used at the moment may keep its public key to itself
-            if _word(version.state) != "ENABLED" and exc.error_id == gcp_errors.FAILED_PRECONDITION:
+        except InvalidState:
+            # GCP may not return the public key of a key that can't be used at the moment
+            if _word(version.state) != "ENABLED":
                 return None
             raise
         if answer.name != version.name or not _intact(answer.pem.encode(), answer.pem_crc32c):
-            raise _damaged("GetPublicKey")
+            raise _corrupted("GetPublicKey")
         return der(answer.pem)
 
-    def policy(self, arn: str) -> tuple[dict[str, t.Any], bytes]:
+    def policy(self, resource: str) -> tuple[dict[str, t.Any], bytes]:
         """The key's own IAM policy, and its etag."""
         options = {"requested_policy_version": _CONDITIONAL_POLICIES}
-        answer = self._call("get_iam_policy", {"resource": arn, "options": options})
+        answer = self._call("get_iam_policy", {"resource": resource, "options": options})
         bindings: list[dict[str, t.Any]] = []
         for each in answer.bindings:
             binding: dict[str, t.Any] = {"role": each.role, "members": list(each.members)}
@@ -156,20 +156,17 @@ class GcpKeys:
             bindings.append(binding)
         return {"version": answer.version or 1, "bindings": bindings}, answer.etag
 
-    def version_state(self, arn: str, number: int) -> str:
-        return state_of(_word(self._call("get_crypto_key_version", {"name": _version(arn, number)}).state))
+    def version_state(self, resource: str, number: int) -> str:
+        return state_of(_word(self._call("get_crypto_key_version", {"name": _version(resource, number)}).state))
 
     # -- changing -------------------------------------------------------------------------------------------------
 
     def create_ring(self) -> None:
-        try:
+        # another task of the same run may create it first
+        with suppress(AlreadyExists):
             self._change(
                 "create_key_ring", {"parent": self.ring.parent, "key_ring_id": self.ring.key_ring, "key_ring": {}}
             )
-        except CantonError as exc:
-            # another task of the same run may have been quicker
-            if exc.error_id != gcp_errors.ALREADY_EXISTS:
-                raise
 
     def create(
         self,
@@ -196,44 +193,44 @@ class GcpKeys:
         request = {"parent": self.ring.path, "crypto_key_id": name, "crypto_key": key}
         self._change("create_crypto_key", {**request, "skip_initial_version_creation": import_only})
 
-    def label(self, arn: str, labels: t.Mapping[str, str]) -> None:
+    def label(self, resource: str, labels: t.Mapping[str, str]) -> None:
         """These labels and no others."""
-        self._update(arn, {"labels": dict(labels)}, ["labels"])
+        self._update(resource, {"labels": dict(labels)}, ["labels"])
 
-    def rotate(self, arn: str, period: int | None) -> None:
+    def rotate(self, resource: str, period: int | None) -> None:
         """New material every so many days, first after as many; None: never."""
         schedule = {} if period is None else _schedule(period)
-        self._update(arn, schedule, ["rotation_period", "next_rotation_time"])
+        self._update(resource, schedule, ["rotation_period", "next_rotation_time"])
 
-    def _update(self, arn: str, key: dict[str, t.Any], paths: list[str]) -> None:
-        self._change("update_crypto_key", {"crypto_key": {"name": arn, **key}, "update_mask": {"paths": paths}})
+    def _update(self, resource: str, key: dict[str, t.Any], paths: list[str]) -> None:
+        self._change("update_crypto_key", {"crypto_key": {"name": resource, **key}, "update_mask": {"paths": paths}})
 
-    def set_policy(self, arn: str, policy: t.Mapping[str, t.Any], etag: bytes) -> None:
+    def set_policy(self, resource: str, policy: t.Mapping[str, t.Any], etag: bytes) -> None:
         """Replace the key's policy, if it still is the one that had this etag."""
-        self._change("set_iam_policy", {"resource": arn, "policy": {**policy, "etag": etag}})
+        self._change("set_iam_policy", {"resource": resource, "policy": {**policy, "etag": etag}})
 
-    def enable(self, arn: str, number: int) -> None:
-        self._set_state(arn, number, "ENABLED")
+    def enable(self, resource: str, number: int) -> None:
+        self._set_state(resource, number, "ENABLED")
 
-    def disable(self, arn: str, number: int) -> None:
-        self._set_state(arn, number, "DISABLED")
+    def disable(self, resource: str, number: int) -> None:
+        self._set_state(resource, number, "DISABLED")
 
-    def _set_state(self, arn: str, number: int, state: str) -> None:
-        version = {"name": _version(arn, number), "state": state}
+    def _set_state(self, resource: str, number: int, state: str) -> None:
+        version = {"name": _version(resource, number), "state": state}
         self._change("update_crypto_key_version", {"crypto_key_version": version, "update_mask": {"paths": ["state"]}})
 
-    def destroy(self, arn: str, number: int) -> None:
+    def destroy(self, resource: str, number: int) -> None:
         """The version is destroyed when the key's time for that is over."""
-        self._change("destroy_crypto_key_version", {"name": _version(arn, number)})
+        self._change("destroy_crypto_key_version", {"name": _version(resource, number)})
 
-    def restore(self, arn: str, number: int) -> None:
+    def restore(self, resource: str, number: int) -> None:
         """Afterwards the version is disabled."""
-        self._change("restore_crypto_key_version", {"name": _version(arn, number)})
+        self._change("restore_crypto_key_version", {"name": _version(resource, number)})
 
     # -- importing ------------------------------------------------------------------------------------------------
 
     def import_jobs(self) -> list[t.Any]:
-        return list(self._call("list_import_jobs", {"parent": self.ring.path}, pages=True))
+        return self._pages("list_import_jobs", {"parent": self.ring.path})
 
     def import_job(self, name: str) -> t.Any:
         return self._call("get_import_job", {"name": name})
@@ -242,40 +239,40 @@ class GcpKeys:
         job = {"import_method": method, "protection_level": protection_level.upper()}
         return self._change("create_import_job", {"parent": self.ring.path, "import_job_id": job_id, "import_job": job})
 
-    def import_version(self, arn: str, number: int | None, algorithm: str, job: str, wrapped: bytes) -> t.Any:
+    def import_version(self, resource: str, number: int | None, algorithm: str, job: str, wrapped: bytes) -> t.Any:
         """Material into a new version, or into the version ``number`` whose import has failed."""
-        request = {"parent": arn, "algorithm": algorithm, "import_job": job, "wrapped_key": wrapped}
+        request = {"parent": resource, "algorithm": algorithm, "import_job": job, "wrapped_key": wrapped}
         if number is not None:
-            request["crypto_key_version"] = _version(arn, number)
+            request["crypto_key_version"] = _version(resource, number)
         return self._change("import_crypto_key_version", request)
 
-    # -- proving --------------------------------------------------------------------------------------------------
+    # -- probing --------------------------------------------------------------------------------------------------
 
     def probe(self, key: GcpKey) -> str:
-        """Use the key as Canton would, check the result, and say which use that was. CantonError: it doesn't work."""
+        """Use the key as Canton would, check the result, and return its usage. CantonError when it does not work."""
         if key.spec not in ALGORITHMS:
             raise CantonError(
-                f"Key {key.arn} has algorithm {key.algorithm}, which Canton has no use for, so it can't be probed",
+                f"Key {key.full_name} has algorithm {key.algorithm}, which Canton can't use, so it can't be probed",
                 error_id="key_spec_unfit",
                 hint="Name a key of a spec that Canton uses, or set probe to false.",
             )
         if key.spec == "symmetric":
-            good = self._probe_symmetric(str(key.arn))
+            works = self._probe_symmetric(str(key.full_name))
         elif key.usage == ENCRYPT:
-            good = self._probe_decryption(key)
+            works = self._probe_decryption(key)
         else:
-            good = self._probe_signing(key)
-        return proven(key, good)
+            works = self._probe_signing(key)
+        return probed_usage(key, works=works)
 
     def _probe_signing(self, key: GcpKey) -> bool:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        request = {"name": _version(str(key.arn), FIRST), "data": _PROBE, "data_crc32c": crc32c(_PROBE)}
+        request = {"name": _version(str(key.full_name), FIRST), "data": _PROBE, "data_crc32c": crc32c(_PROBE)}
         answer = self._call("asymmetric_sign", request)
         if not answer.verified_data_crc32c or not _intact(answer.signature, answer.signature_crc32c):
-            raise _damaged("AsymmetricSign")
+            raise _corrupted("AsymmetricSign")
         public: t.Any = serialization.load_der_public_key(key.public_key_der or b"")
         scheme = [] if key.spec not in _DIGESTS else [ec.ECDSA(getattr(hashes, _DIGESTS[key.spec])())]
         try:
@@ -291,20 +288,24 @@ class GcpKeys:
         public: t.Any = serialization.load_der_public_key(key.public_key_der or b"")
         oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
         sealed = public.encrypt(_PROBE, oaep)
-        request = {"name": _version(str(key.arn), FIRST), "ciphertext": sealed, "ciphertext_crc32c": crc32c(sealed)}
+        request = {
+            "name": _version(str(key.full_name), FIRST),
+            "ciphertext": sealed,
+            "ciphertext_crc32c": crc32c(sealed),
+        }
         answer = self._call("asymmetric_decrypt", request)
         if not answer.verified_ciphertext_crc32c or not _intact(answer.plaintext, answer.plaintext_crc32c):
-            raise _damaged("AsymmetricDecrypt")
+            raise _corrupted("AsymmetricDecrypt")
         return bool(answer.plaintext == _PROBE)
 
-    def _probe_symmetric(self, arn: str) -> bool:
-        sealed = self._call("encrypt", {"name": arn, "plaintext": _PROBE, "plaintext_crc32c": crc32c(_PROBE)})
+    def _probe_symmetric(self, resource: str) -> bool:
+        sealed = self._call("encrypt", {"name": resource, "plaintext": _PROBE, "plaintext_crc32c": crc32c(_PROBE)})
         if not sealed.verified_plaintext_crc32c or not _intact(sealed.ciphertext, sealed.ciphertext_crc32c):
-            raise _damaged("Encrypt")
-        request = {"name": arn, "ciphertext": sealed.ciphertext, "ciphertext_crc32c": crc32c(sealed.ciphertext)}
+            raise _corrupted("Encrypt")
+        request = {"name": resource, "ciphertext": sealed.ciphertext, "ciphertext_crc32c": crc32c(sealed.ciphertext)}
         opened = self._call("decrypt", request)
         if not _intact(opened.plaintext, opened.plaintext_crc32c):
-            raise _damaged("Decrypt")
+            raise _corrupted("Decrypt")
         return bool(opened.plaintext == _PROBE)
 
     # -- calls ----------------------------------------------------------------------------------------------------
@@ -313,33 +314,37 @@ class GcpKeys:
         """What is there, or None."""
         try:
             return self._call(method, request)
-        except CantonError as exc:
-            if exc.error_id == gcp_errors.NOT_FOUND:
-                return None
-            raise
+        except NotFound:
+            return None
 
-    def _call(self, method: str, request: dict[str, t.Any], pages: bool = False) -> t.Any:
+    def _call(self, method: str, request: dict[str, t.Any]) -> t.Any:
         """Read, or use a key: repeated when it was throttled or got no answer."""
-        return self._send(method, request, pages, "ResourceExhausted", "ServiceUnavailable", "DeadlineExceeded")
+        return self._send(method, request, *_REPEATABLE)
+
+    def _pages(self, method: str, request: dict[str, t.Any]) -> list[t.Any]:
+        """All pages of a list; the calls for further pages are made while it is read."""
+        return t.cast("list[t.Any]", self._send(method, request, *_REPEATABLE, read=list))
 
     def _change(self, method: str, request: dict[str, t.Any]) -> t.Any:
         """Repeated only when it was throttled, that is, not carried out."""
-        return self._send(method, request, False, "ResourceExhausted")
+        return self._send(method, request, "ResourceExhausted")
 
-    def _send(self, method: str, request: dict[str, t.Any], pages: bool, *passing: str) -> t.Any:
+    def _send(
+        self, method: str, request: dict[str, t.Any], *repeatable: str, read: t.Callable[[t.Any], t.Any] | None = None
+    ) -> t.Any:
         from google.api_core import exceptions, retry
         from google.auth import exceptions as auth
 
         operation = "".join(part.capitalize() for part in method.split("_"))
         again = retry.Retry(
-            predicate=retry.if_exception_type(*(getattr(exceptions, name) for name in passing)),
+            predicate=retry.if_exception_type(*(getattr(exceptions, name) for name in repeatable)),
             initial=_FIRST_PAUSE_SECONDS,
             maximum=_LONGEST_PAUSE_SECONDS,
             timeout=RETRY_SECONDS,
         )
         try:
             answer = getattr(self._client, method)(request=request, retry=again, timeout=_CALL_SECONDS)
-            return list(answer) if pages else answer
+            return read(answer) if read else answer
         except exceptions.RetryError as exc:
             cause = exc.cause if isinstance(exc.cause, exceptions.GoogleAPICallError) else None
             raise _refused(operation, cause) if cause else gcp_errors.failed(operation, exc) from exc
@@ -348,7 +353,7 @@ class GcpKeys:
         except (exceptions.GoogleAPIError, auth.GoogleAuthError) as exc:
             raise gcp_errors.failed(operation, exc) from exc
         except (ValueError, TypeError) as exc:
-            # what Google's message classes say to a value that they can't hold
+            # Google's message classes refuse a value that they can't hold
             raise gcp_errors.refused(operation, "INVALID_ARGUMENT", str(exc)) from exc
 
 
@@ -362,11 +367,11 @@ def _refused(operation: str, exc: t.Any) -> CantonError:
     return gcp_errors.refused(operation, code, f"{text} [{reason}]" if reason and reason not in text else text)
 
 
-def _damaged(operation: str) -> CantonError:
+def _corrupted(operation: str) -> CantonError:
     return CantonError(
-        f"The answer to {operation} was damaged on its way: its checksum is wrong",
+        f"Checksum mismatch: the answer of GCP KMS to {operation} was corrupted in transit",
         error_id="answer_damaged",
-        hint="Run again. If it stays, look at what is between this host and GCP KMS, and at endpoint_url.",
+        hint="Run again. If it persists, check endpoint_url and the proxies between this host and GCP KMS.",
         retryable=True,
     )
 
@@ -392,8 +397,8 @@ def _ordered(versions: t.Sequence[t.Any], shown: t.Any) -> tuple[Version, ...]:
     return tuple(Version(number(each.name), state_of(_word(each.state))) for each in ordered)
 
 
-def _version(arn: str, number: int) -> str:
-    return f"{arn}/cryptoKeyVersions/{number}"
+def _version(resource: str, number: int) -> str:
+    return f"{resource}/cryptoKeyVersions/{number}"
 
 
 def number(name: str) -> int:
@@ -411,7 +416,7 @@ def _schedule(period: int) -> dict[str, t.Any]:
 
 def _rotation(key: t.Any) -> Rotation:
     seconds = _seconds(key.rotation_period)
-    return Rotation(True, days(seconds)) if seconds else Rotation(False)
+    return Rotation(days(seconds)) if seconds else NO_ROTATION
 
 
 def _seconds(duration: t.Any) -> float:
@@ -432,11 +437,11 @@ def der(pem: str) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error:
-        raise _damaged("GetPublicKey") from None
+        raise _corrupted("GetPublicKey") from None
 
 
 def _intact(data: bytes, checksum: t.Any) -> bool:
-    """Whether the checksum, an Int64Value that proto-plus shows as int or None, is the data's. Without one nothing is said."""
+    """Whether the checksum, an Int64Value that proto-plus shows as int or None, is the data's. Without one it is not."""
     return checksum is not None and int(checksum) == crc32c(data)
 
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the GCP key that is there to the one that is asked for: find, aim, carry out, see that it shows.
+"""From the existing key to the desired one: find, plan, apply, wait until GCP shows it.
 
-Aiming is pure, so that check mode predicts with the very code that the real run follows. It differs from ``lifecycle`` because a
-GCP key has a name that stays for ever, a ring, versions and a protection level, and none of aliases, descriptions and replicas.
+Planning is pure, so that check mode predicts with the very code that the real run follows. It differs from that of AWS because a
+GCP key has a name that stays for ever, a ring, versions and a protection level, and no aliases, descriptions and replicas.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import policy as gcp_policy
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.keys import GcpKeys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import (
     ALGORITHMS,
     DESTROYED,
-    DYING,
     ED25519,
     ED25519_NOTE,
     GENERATING,
-    PENDING_IMPORT,
     GcpKey,
-    Ring,
     Version,
     check_days,
     check_protection,
     labels,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Requirement, Rotation
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
+    NO_ROTATION,
+    PENDING_DELETION,
+    PENDING_IMPORT,
+    Params,
+    Requirement,
+    Rotation,
+    View,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
-View = dict[str, t.Any]
-Params = t.Mapping[str, t.Any]
 DEFAULT_ROTATION_DAYS = 90
 
 _STATE_HINTS = {
@@ -44,38 +48,9 @@ _STATE_HINTS = {
 }
 
 
-class Keys(t.Protocol):
-    """What is asked of GCP; ``gcp.GcpKeys`` is one."""
-
-    ring: Ring
-
-    def ring_exists(self) -> bool: ...
-    def find(self, name: str) -> GcpKey | None: ...
-    def policy(self, arn: str) -> tuple[dict[str, t.Any], bytes]: ...
-    def create_ring(self) -> None: ...
-
-    def create(
-        self,
-        name: str,
-        spec: str,
-        protection_level: str,
-        labels: t.Mapping[str, str],
-        *,
-        destroy_days: int | None = None,
-        rotation_days: int | None = None,
-    ) -> None: ...
-    def label(self, arn: str, labels: t.Mapping[str, str]) -> None: ...
-    def rotate(self, arn: str, period: int | None) -> None: ...
-    def set_policy(self, arn: str, policy: t.Mapping[str, t.Any], etag: bytes) -> None: ...
-    def enable(self, arn: str, number: int) -> None: ...
-    def disable(self, arn: str, number: int) -> None: ...
-    def destroy(self, arn: str, number: int) -> None: ...
-    def restore(self, arn: str, number: int) -> None: ...
-
-
 @dataclass(frozen=True)
-class Wishes:
-    """What is asked beyond the state; None where it is to be left alone. ``nodes`` stands for a policy until the spec is known."""
+class DesiredAttributes:
+    """What the options set beyond the state; None where it is to be left alone. ``nodes`` stands for a policy until the spec is known."""
 
     labels: dict[str, str] | None = None
     purge_labels: bool = True
@@ -91,16 +66,16 @@ class Wishes:
         return self.policy is not None or self.nodes is not None
 
 
-def wishes(params: Params) -> Wishes:
-    """What the module's options ask. Raises CantonError for what no key could have, before anything is read."""
+def desired_attributes(params: Params) -> DesiredAttributes:
+    """What the module's options say. Raises CantonError for what no key could have, before anything is read."""
     if params["state"] == "absent":
-        return Wishes()
+        return DesiredAttributes()
     check_days("destroy_scheduled_duration", params["destroy_scheduled_duration"], 1, 120)
     check_days("rotation_period", params["rotation_period"], 1, 36500)
     if params["rotation_period"] is not None and not params["rotation"]:
         raise CantonError("rotation_period needs rotation", "value_invalid", "Set rotation to true.")
     nodes = params["node_principals"]
-    return Wishes(
+    return DesiredAttributes(
         labels=labels(params["labels"]),
         purge_labels=params["purge_labels"],
         protection_level=params["protection_level"],
@@ -112,58 +87,58 @@ def wishes(params: Params) -> Wishes:
     )
 
 
-def complete(asked: Wishes, key: GcpKey | None, wanted: Requirement | None) -> Wishes:
-    """The wishes with the policy that a preset stands for. Raises CantonError for what doesn't fit the key."""
-    spec, usage = (key.spec, key.usage) if key else (wanted.specs[0], wanted.usage) if wanted else ("", "")
-    if asked.rotation and spec != "symmetric":
+def complete(desired: DesiredAttributes, key: GcpKey | None, required: Requirement | None) -> DesiredAttributes:
+    """With the policy that node_principals stand for. Raises CantonError for what doesn't fit the key."""
+    spec, usage = (key.spec, key.usage) if key else (required.specs[0], required.usage) if required else ("", "")
+    if desired.rotation and spec != "symmetric":
         raise CantonError(
             f"A key of spec {spec} can't be rotated by GCP KMS",
             error_id="rotation_unfit",
             hint="Leave rotation out: only symmetric keys, such as a wrapper key, get new material by themselves. "
-            "For Canton's other keys a new key is made and the node told to change over.",
+            "For Canton's other keys, create a new key and change the node to it (ledgerops.canton.participant_key_rotation).",
         )
-    if asked.nodes is None:
-        return asked
-    return replace(asked, policy=gcp_policy.for_node(spec, usage, asked.nodes))
+    if desired.nodes is None:
+        return desired
+    return replace(desired, policy=gcp_policy.for_node(spec, usage, desired.nodes))
 
 
 # -- finding ----------------------------------------------------------------------------------------------------------
 
 
-def locate(keys: Keys, name: str, timeout: float) -> GcpKey | None:
+def locate(keys: GcpKeys, name: str, timeout: float) -> GcpKey | None:
     """The key of this name; one that is still being generated is waited for."""
     key = keys.find(name)
     return key if key is None or key.state != GENERATING else _generated(keys, name, timeout)
 
 
-def _generated(keys: Keys, name: str, timeout: float) -> GcpKey:
+def _generated(keys: GcpKeys, name: str, timeout: float) -> GcpKey:
     key = _await(keys, name, timeout, lambda seen: seen.state != GENERATING, "was created, but isn't generated")
     if key.state == "generation_failed":
         raise _unusable(key)
     return key
 
 
-def check_fits(wanted: Requirement | None, asked: Wishes, key: GcpKey) -> None:
-    """Raise CantonError when the key that is there isn't what is asked, in what never changes."""
+def check_fits(required: Requirement | None, desired: DesiredAttributes, key: GcpKey) -> None:
+    """Raise CantonError when the existing key isn't what the options require, in what never changes."""
     wrong = []
-    if wanted is not None and (key.spec not in wanted.specs or key.usage != wanted.usage):
-        needs = f"{' or '.join(wanted.specs)} with {wanted.usage}"
-        wrong.append(f"spec {key.spec} and usage {key.usage}, but {wanted.label} needs {needs}")
-    if asked.protection_level not in (None, key.protection_level):
-        wrong.append(f"protection level {key.protection_level}, not {asked.protection_level}")
-    if asked.destroy_days is not None and key.destroy_days != asked.destroy_days:
-        wrong.append(f"a destroy_scheduled_duration of {key.destroy_days} days, not {asked.destroy_days}")
+    if required is not None and not required.is_met_by(key):
+        needs = f"{' or '.join(required.specs)} with {required.usage}"
+        wrong.append(f"spec {key.spec} and usage {key.usage}, but {required.label} needs {needs}")
+    if desired.protection_level not in (None, key.protection_level):
+        wrong.append(f"protection level {key.protection_level}, not {desired.protection_level}")
+    if desired.destroy_days is not None and key.destroy_days != desired.destroy_days:
+        wrong.append(f"a destroy_scheduled_duration of {key.destroy_days} days, not {desired.destroy_days}")
     if wrong:
         raise CantonError(
-            f"Key {key.arn} has {', and '.join(wrong)}",
+            f"Key {key.full_name} has {', and '.join(wrong)}",
             error_id="key_spec_mismatch",
-            hint="That is fixed when a key is created. Choose another name, or ask for what the key is.",
-            details={"resource_name": key.arn, "spec": key.spec, "usage": key.usage},
+            hint="That is fixed when a key is created. Choose another name, or set the options to what the key is.",
+            details={"resource_name": key.full_name, "spec": key.spec, "usage": key.usage},
         )
 
 
-def view(keys: Keys, key: GcpKey | None, asked: Wishes) -> View:
-    """The facts that decide about a change, as they are; the same in real and in check mode."""
+def view(keys: GcpKeys, key: GcpKey | None, desired: DesiredAttributes) -> View:
+    """The facts that a change is about, as they are; the same in real and in check mode."""
     if key is None:
         return {"state": "absent"}
     facts: View = {
@@ -175,78 +150,85 @@ def view(keys: Keys, key: GcpKey | None, asked: Wishes) -> View:
     }
     if key.rotation is not None:
         facts["rotation"] = key.rotation.as_result()
-    if asked.reads_policy:
-        facts["policy"] = gcp_policy.meaning(keys.policy(str(key.arn))[0])
+    if desired.reads_policy:
+        facts["policy"] = gcp_policy.meaning(keys.policy(str(key.full_name))[0])
     return facts
 
 
-# -- aiming -----------------------------------------------------------------------------------------------------------
+# -- planning ---------------------------------------------------------------------------------------------------------
 
 
-def aim(before: View, key: GcpKey | None, wanted: Requirement | None, name: str, params: Params, asked: Wishes) -> View:
-    """The facts as they should be. Raises CantonError where no change can lead there."""
+def plan(
+    before: View,
+    key: GcpKey | None,
+    required: Requirement | None,
+    name: str,
+    params: Params,
+    desired: DesiredAttributes,
+) -> View:
+    """The facts as they should be. Raises CantonError for what can't be changed to that."""
     if params["state"] == "absent":
         if key is None or key.state not in ("enabled", "disabled"):
-            # what was never generated or imported has nothing that could be destroyed
+            # a key that was never generated or imported has no material to destroy
             return dict(before)
-        # or the KMS would go on making versions
-        off = {"rotation": Rotation(False).as_result()} if "rotation" in before else {}
-        return {**before, **off, "state": DYING}
-    changes = _new(wanted, name, params, asked) if key is None else _changes(key, params, asked)
+        # or the KMS would continue to generate versions
+        off = {"rotation": NO_ROTATION.as_result()} if "rotation" in before else {}
+        return {**before, **off, "state": PENDING_DELETION}
+    changes = _new(required, name, params, desired) if key is None else _changes(key, params, desired)
     after = {**before, **changes}
     if after["spec"] == "symmetric":
-        after["rotation"] = _aim_rotation(key, asked).as_result()
-    if asked.policy is not None:
-        after["policy"] = gcp_policy.meaning(asked.policy)
+        after["rotation"] = _plan_rotation(key, desired).as_result()
+    if desired.policy is not None:
+        after["policy"] = gcp_policy.meaning(desired.policy)
     return after
 
 
-def _new(wanted: Requirement | None, name: str, params: Params, asked: Wishes) -> View:
-    if wanted is None:
+def _new(required: Requirement | None, name: str, params: Params, desired: DesiredAttributes) -> View:
+    if required is None:
         raise CantonError(
-            f"There is no key {name} yet, and nothing says which kind to create",
+            f"There is no key {name}, and the options do not say which kind to create",
             error_id="key_spec_missing",
             hint="Set purpose (or spec), or check project, location, key_ring and name if the key should be there already.",
         )
-    level = asked.protection_level or "hsm"
-    check_protection(wanted.specs[0], level)
+    level = desired.protection_level or "hsm"
+    check_protection(required.specs[0], level)
     return {
         "state": "disabled" if params["enabled"] is False else "enabled",
-        "spec": wanted.specs[0],
-        "usage": wanted.usage,
+        "spec": required.specs[0],
+        "usage": required.usage,
         "protection_level": level,
-        "labels": dict(asked.labels or {}),
+        "labels": dict(desired.labels or {}),
     }
 
 
-def _changes(key: GcpKey, params: Params, asked: Wishes) -> View:
-    return {"state": _aim_state(key, params), "labels": _aim_labels(key, asked)}
+def _changes(key: GcpKey, params: Params, desired: DesiredAttributes) -> View:
+    return {"state": _plan_state(key, params), "labels": _plan_labels(key, desired)}
 
 
-def _aim_state(key: GcpKey, params: Params) -> str:
+def _plan_state(key: GcpKey, params: Params) -> str:
     enabled = params["enabled"]
-    if key.state == DYING:
+    if key.state == PENDING_DELETION:
         if not params["cancel_deletion"]:
             raise CantonError(
-                f"Key {key.arn} is waiting for its destruction on {key.deletion_date}",
+                f"Key {key.full_name} is waiting for its destruction on {key.deletion_date}",
                 error_id="key_pending_deletion",
                 hint="Set cancel_deletion to true to keep it, or choose another name.",
-                details={"resource_name": key.arn, "deletion_date": key.deletion_date},
+                details={"resource_name": key.full_name, "deletion_date": key.deletion_date},
             )
         return "disabled" if enabled is False else "enabled"
     if key.state == DESTROYED:
         raise CantonError(
-            f"Key {key.arn} is destroyed for good",
+            f"Key {key.full_name} is destroyed for good",
             error_id="key_destroyed",
             hint="Choose another name. Canton uses version 1 of a key only, and the name of a key can't be used again.",
-            details={"resource_name": key.arn},
+            details={"resource_name": key.full_name},
         )
     if key.state == "disabled" and enabled is None:
         raise CantonError(
-            f"Key {key.arn} is disabled, so no node can use it",
+            f"Key {key.full_name} is disabled, so no node can use it",
             error_id="key_disabled",
             hint="Set enabled to true to enable it, or to false if it should stay disabled.",
-            details={"resource_name": key.arn},
+            details={"resource_name": key.full_name},
         )
     if key.state not in ("enabled", "disabled"):
         raise _unusable(key)
@@ -256,30 +238,30 @@ def _aim_state(key: GcpKey, params: Params) -> str:
 def _unusable(key: GcpKey) -> CantonError:
     why = f" ({key.failure})" if key.failure else ""
     return CantonError(
-        f"Key {key.arn} can't be used: its state is {key.state}{why}",
+        f"Key {key.full_name} can't be used: its state is {key.state}{why}",
         error_id=f"key_{key.state}",
         hint=_STATE_HINTS.get(key.state, "Choose another name."),
-        details={"resource_name": key.arn},
+        details={"resource_name": key.full_name},
     )
 
 
-def _aim_labels(key: GcpKey, asked: Wishes) -> dict[str, str]:
+def _plan_labels(key: GcpKey, desired: DesiredAttributes) -> dict[str, str]:
     there = key.tags or {}
-    if asked.labels is None:
+    if desired.labels is None:
         return there
-    return dict(asked.labels) if asked.purge_labels else {**there, **asked.labels}
+    return dict(desired.labels) if desired.purge_labels else {**there, **desired.labels}
 
 
-def _aim_rotation(key: GcpKey | None, asked: Wishes) -> Rotation:
-    there = (key.rotation if key is not None else None) or Rotation(False)
-    if asked.rotation is None:
+def _plan_rotation(key: GcpKey | None, desired: DesiredAttributes) -> Rotation:
+    there = (key.rotation if key is not None else None) or NO_ROTATION
+    if desired.rotation is None:
         return there
-    if not asked.rotation:
-        return Rotation(False)
-    return Rotation(True, asked.rotation_period or there.period or DEFAULT_ROTATION_DAYS)
+    if not desired.rotation:
+        return NO_ROTATION
+    return Rotation(desired.rotation_period or there.period or DEFAULT_ROTATION_DAYS)
 
 
-def predict(keys: Keys, name: str, key: GcpKey | None, after: View, asked: Wishes) -> GcpKey | None:
+def predict(keys: GcpKeys, name: str, key: GcpKey | None, after: View, desired: DesiredAttributes) -> GcpKey | None:
     """The key as it will be read after the change, without what only the KMS can know."""
     if after["state"] == "absent":
         return None
@@ -288,82 +270,90 @@ def predict(keys: Keys, name: str, key: GcpKey | None, after: View, asked: Wishe
         spec=after["spec"],
         usage=after["usage"],
         key_id=name,
-        arn=keys.ring.key(name),
+        full_name=keys.ring.key(name),
         origin="gcp_kms",
         protection_level=after["protection_level"],
         algorithm=ALGORITHMS[after["spec"]],
-        destroy_days=asked.destroy_days,
+        destroy_days=desired.destroy_days,
     )
     return replace(
         base,
         state=after["state"],
         tags=after["labels"],
-        rotation=Rotation(**after["rotation"]) if after.get("rotation") else None,
-        policy=asked.policy,
+        rotation=Rotation(after["rotation"]["period"]) if after.get("rotation") else None,
+        policy=desired.policy,
         deletion_date=base.deletion_date if after["state"] == base.state else None,
     )
 
 
-def ring_missing(keys: Keys, create: bool) -> bool:
-    """Whether the ring has to be made first. Raises CantonError when it has and nobody allows it."""
+def ring_missing(keys: GcpKeys, *, create: bool) -> bool:
+    """Whether the ring has to be created first. Raises CantonError when it has and ``create`` does not allow it."""
     if keys.ring_exists():
         return False
     if not create:
         raise CantonError(
             f"There is no key ring {keys.ring.path}",
             error_id="key_ring_not_found",
-            hint="Check project, location and key_ring. If it is to be made, set create_key_ring to true; a key ring stays for ever.",
+            hint="Check project, location and key_ring. To create it, set create_key_ring to true; a key ring stays for ever.",
         )
     return True
 
 
 def notes(key: GcpKey | None, before: View, after: View) -> list[str]:
-    """What somebody should know about this change."""
+    """What the operator should know about this change."""
     found = [ED25519_NOTE] if key is None and after.get("spec") == ED25519 else []
-    if key is not None and after["state"] == DYING and before["state"] != DYING:
+    if key is not None and after["state"] == PENDING_DELETION and before["state"] != PENDING_DELETION:
         found.append(
-            f"The material of key {key.arn} is destroyed in {key.destroy_days} days. Its name stays, and can't be used for "
+            f"The material of key {key.full_name} is destroyed in {key.destroy_days} days. Its name stays, and can't be used for "
             "another key of a node."
         )
     return found
 
 
-# -- carrying out -----------------------------------------------------------------------------------------------------
+# -- applying --------------------------------------------------------------------------------------------------------
 
 
-def carry_out(
-    keys: Keys, name: str, key: GcpKey | None, before: View, after: View, asked: Wishes, new_ring: bool, timeout: float
+def apply(
+    keys: GcpKeys,
+    name: str,
+    key: GcpKey | None,
+    before: View,
+    after: View,
+    desired: DesiredAttributes,
+    *,
+    new_ring: bool,
+    timeout: float,
 ) -> tuple[GcpKey, View]:
     """Make the change, wait until the KMS shows it, and return the key and its facts as read afterwards."""
     if key is None:
-        key = _create(keys, name, after, asked, new_ring, timeout)
+        key = _create(keys, name, after, desired, new_ring=new_ring, timeout=timeout)
         now = {**after, "state": key.state, "policy": None}
     else:
         now = before
-    arn = str(key.arn)
-    if now["state"] == DYING and after["state"] != DYING:
+    resource = str(key.full_name)
+    if now["state"] == PENDING_DELETION and after["state"] != PENDING_DELETION:
         # first of all: a version that waits for its destruction refuses every other change
-        _each(key, DYING, lambda number: keys.restore(arn, number))
+        _each(key, PENDING_DELETION, lambda number: keys.restore(resource, number))
         key = replace(key, versions=tuple(_restored(each) for each in key.versions))
         now = {**now, "state": "disabled"}
     if after["state"] == "enabled" and now["state"] != "enabled":
-        _each(key, "disabled", lambda number: keys.enable(arn, number))
+        _each(key, "disabled", lambda number: keys.enable(resource, number))
     if now["labels"] != after["labels"]:
-        keys.label(arn, after["labels"])
+        keys.label(resource, after["labels"])
     if now.get("rotation") != after.get("rotation"):
-        keys.rotate(arn, after["rotation"]["period"])
-    if asked.policy is not None and now["policy"] != after["policy"]:
-        _set_policy(keys, arn, asked.policy, after["policy"])
+        keys.rotate(resource, after["rotation"]["period"])
+    if desired.policy is not None and now["policy"] != after["policy"]:
+        _set_policy(keys, resource, desired.policy, after["policy"])
     if after["state"] == "disabled" and now["state"] != "disabled":
-        _each(key, "enabled", lambda number: keys.disable(arn, number))
-    if after["state"] == DYING:
+        _each(key, "enabled", lambda number: keys.disable(resource, number))
+    if after["state"] == PENDING_DELETION:
         for state in ("enabled", "disabled"):
-            _each(key, state, lambda number: keys.destroy(arn, number))
-    return _settle(keys, name, after, asked, timeout)
+            _each(key, state, lambda number: keys.destroy(resource, number))
+    return _await_change(keys, name, after, desired, timeout)
 
 
 def _restored(version: Version) -> Version:
-    return replace(version, state="disabled") if version.state == DYING else version
+    return replace(version, state="disabled") if version.state == PENDING_DELETION else version
 
 
 def _each(key: GcpKey, state: str, act: t.Callable[[int], None]) -> None:
@@ -372,7 +362,9 @@ def _each(key: GcpKey, state: str, act: t.Callable[[int], None]) -> None:
             act(version.number)
 
 
-def _create(keys: Keys, name: str, after: View, asked: Wishes, new_ring: bool, timeout: float) -> GcpKey:
+def _create(
+    keys: GcpKeys, name: str, after: View, desired: DesiredAttributes, *, new_ring: bool, timeout: float
+) -> GcpKey:
     if new_ring:
         keys.create_ring()
     rotation = after.get("rotation") or {}
@@ -381,42 +373,38 @@ def _create(keys: Keys, name: str, after: View, asked: Wishes, new_ring: bool, t
         after["spec"],
         after["protection_level"],
         after["labels"],
-        destroy_days=asked.destroy_days,
+        destroy_days=desired.destroy_days,
         rotation_days=rotation.get("period"),
     )
     return _generated(keys, name, timeout)
 
 
-def _set_policy(keys: Keys, arn: str, policy: dict[str, t.Any], aimed: list[dict[str, t.Any]]) -> None:
-    """With the etag of the policy as it is now. Whoever changes it in between is not overwritten."""
-    there, etag = keys.policy(arn)
-    if gcp_policy.meaning(there) != aimed:
-        keys.set_policy(arn, policy, etag)
+def _set_policy(keys: GcpKeys, resource: str, policy: dict[str, t.Any], planned: list[dict[str, t.Any]]) -> None:
+    """With the etag of the current policy, so that a change that somebody else makes in between is not overwritten."""
+    there, etag = keys.policy(resource)
+    if gcp_policy.meaning(there) != planned:
+        keys.set_policy(resource, policy, etag)
 
 
-def _settle(keys: Keys, name: str, after: View, asked: Wishes, timeout: float) -> tuple[GcpKey, View]:
-    """Read until the change shows. Labels that others put on a key meanwhile are no reason to wait."""
-    seen: View = {}
+def _await_change(
+    keys: GcpKeys, name: str, after: View, desired: DesiredAttributes, timeout: float
+) -> tuple[GcpKey, View]:
+    """Read until the change is visible. Labels that others put on a key meanwhile are no reason to wait."""
 
-    def shows(key: GcpKey) -> bool:
-        seen.clear()
-        seen.update(view(keys, key, asked))
+    def is_visible(key: GcpKey) -> bool:
+        seen = view(keys, key, desired)
         facts = [fact for fact in after if fact != "labels"]
         return (
             all(seen.get(fact) == after[fact] for fact in facts) and after["labels"].items() <= seen["labels"].items()
         )
 
-    key = _await(keys, name, timeout, shows, "was changed, but doesn't show it")
-    return key, dict(seen)
+    key = _await(keys, name, timeout, is_visible, "was changed, but the change is not visible")
+    return key, view(keys, key, desired)
 
 
-def _await(keys: Keys, name: str, timeout: float, shows: t.Callable[[GcpKey], bool], what: str) -> GcpKey:
-    def look() -> GcpKey | None:
-        key = keys.find(name)
-        return key if key is not None and shows(key) else None
-
-    _reached, found = wait_for(look, timeout)
-    if found is None:
+def _await(keys: GcpKeys, name: str, timeout: float, until: t.Callable[[GcpKey], bool], what: str) -> GcpKey:
+    reached, key = wait_for(lambda: keys.find(name), timeout, lambda seen: seen is not None and until(seen))
+    if key is None or not reached:
         raise CantonError(
             f"Key {keys.ring.key(name)} {what} after {timeout:g} seconds",
             error_id="change_not_visible",
@@ -424,4 +412,4 @@ def _await(keys: Keys, name: str, timeout: float, shows: t.Callable[[GcpKey], bo
             retryable=True,
             details={"resource_name": keys.ring.key(name)},
         )
-    return found
+    return key

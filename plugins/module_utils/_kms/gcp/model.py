@@ -19,17 +19,13 @@ from dataclasses import dataclass
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
     ENCRYPT,
+    PENDING_DELETION,
     SIGN,
-    SPECS_OF_PURPOSE,
-    USAGE_OF_SPEC,
     Key,
-    Requirement,
-    requirement_by,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import generated_specs
 
 ED25519 = "ec_curve25519"
-# Our words and GCP's. RSA has more algorithms than its specs tell: Canton decrypts with this one only.
+# Our words and GCP's. RSA has several algorithms for one spec: Canton decrypts with this one only.
 ALGORITHMS = {
     "ec_p256": "EC_SIGN_P256_SHA256",
     "ec_p384": "EC_SIGN_P384_SHA384",
@@ -40,22 +36,15 @@ ALGORITHMS = {
 }
 _SPECS = {theirs: ours for ours, theirs in ALGORITHMS.items()}
 _USAGES = {"ASYMMETRIC_SIGN": SIGN, "ASYMMETRIC_DECRYPT": ENCRYPT, "ENCRYPT_DECRYPT": ENCRYPT}
-# AWS's words for the same states, where it has one: roles ask for them.
-_STATES = {"DESTROY_SCHEDULED": "pending_deletion"}
+# AWS's words for the same states, where it has one: roles read them.
+_STATES = {"DESTROY_SCHEDULED": PENDING_DELETION}
 PROTECTION_LEVELS = ("hsm", "software")
 
 GENERATING = "pending_generation"
-DYING = "pending_deletion"
 DESTROYED = "destroyed"
-PENDING_IMPORT = "pending_import"
 IMPORT_FAILED = "import_failed"
 
 DAY = 24 * 3600
-_SIGNING = generated_specs("gcp", "signing")
-_SPECS_OF_PURPOSE = {
-    purpose: _SIGNING if set(specs) <= set(_SIGNING) else specs for purpose, specs in SPECS_OF_PURPOSE.items()
-}
-_USAGE_OF_SPEC = {**USAGE_OF_SPEC, ED25519: SIGN}
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,63}")
 _PROJECT = re.compile(r"[a-z0-9.:-]{1,100}")
 _LOCATION = re.compile(r"[a-z0-9-]{1,63}")
@@ -96,7 +85,7 @@ class Version:
 
 @dataclass(frozen=True)
 class GcpKey(Key):
-    """A ``Key`` of GCP. ``arn`` is the full resource name, and ``tags`` are the labels.
+    """A ``Key`` of GCP. ``full_name`` is the resource name, and ``tags`` are the labels.
 
     ``versions`` are those that the key is made of: the first one, or all of a symmetric key; none before an import.
     ``destroy_days`` is how long a version waits for its destruction. ``failure`` is why a generation or an import failed.
@@ -111,9 +100,7 @@ class GcpKey(Key):
     def as_result(self) -> dict[str, object]:
         return {
             **super().as_result(),
-            "arn": None,
-            "tags": None,
-            "resource_name": self.arn,
+            "resource_name": self.full_name,
             "labels": self.tags,
             "protection_level": self.protection_level,
             "algorithm": self.algorithm,
@@ -163,13 +150,8 @@ def purpose_of(spec: str) -> str:
     return "ASYMMETRIC_DECRYPT" if spec == "rsa_2048" else "ASYMMETRIC_SIGN"
 
 
-def requirement(purpose: str | None, spec: str | None, usage: str | None) -> Requirement | None:
-    """What is asked of a key, with the tables of GCP: there Canton signs with Ed25519, too."""
-    return requirement_by(_SPECS_OF_PURPOSE, _USAGE_OF_SPEC, purpose, spec, usage)
-
-
 def check_protection(spec: str, protection_level: str) -> None:
-    """Raise CantonError for a key that GCP can't make."""
+    """Raise CantonError for a key that GCP can't generate."""
     if spec == "ec_secp256k1" and protection_level != "hsm":
         raise CantonError(
             "GCP KMS has keys on the curve secp256k1 with protection level hsm only",
@@ -179,28 +161,28 @@ def check_protection(spec: str, protection_level: str) -> None:
 
 
 def days(seconds: float) -> int:
-    """Whole days, rounded up, so that a part of a day is never told as none."""
+    """Whole days, rounded up, so that a part of a day is never shown as none."""
     return int(-(-seconds // DAY))
 
 
 def check_days(option: str, value: int | None, least: int, most: int) -> None:
     if value is not None and not least <= value <= most:
-        raise CantonError(f"{option} is {value} days", "value_invalid", f"GCP KMS takes {least} to {most}.")
+        raise CantonError(f"{option} is {value} days", "value_invalid", f"Set it to {least} to {most}.")
 
 
-def labels(asked: t.Mapping[str, t.Any] | None) -> dict[str, str] | None:
-    """Labels as GCP takes them. Raises CantonError for those that it can't have."""
-    if asked is None:
+def labels(option: t.Mapping[str, t.Any] | None) -> dict[str, str] | None:
+    """Labels as GCP accepts them. Raises CantonError for those that it refuses."""
+    if option is None:
         return None
-    texts = {str(name): str(value) for name, value in asked.items()}
+    texts = {str(name): str(value) for name, value in option.items()}
     for name, value in texts.items():
         small = name == name.lower() and value == value.lower()
         if not (small and _LABEL_NAME.fullmatch(name) and _LABEL_VALUE.fullmatch(value)):
             raise CantonError(
-                f"GCP takes no label {name!r} with the value {value!r}",
+                f"GCP refuses the label {name!r} with the value {value!r}",
                 error_id="label_invalid",
                 hint="Use lower-case letters, digits, and the signs _ - only, 63 at most, and begin the name with a letter.",
             )
     if len(texts) > 64:
-        raise CantonError(f"There are {len(texts)} labels", "label_invalid", "GCP takes 64 at most.")
+        raise CantonError(f"There are {len(texts)} labels", "label_invalid", "Set 64 at most.")
     return texts

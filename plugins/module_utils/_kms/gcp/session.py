@@ -13,14 +13,6 @@ from urllib.parse import urlsplit
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import errors as gcp_errors
 
-# The options that say how to reach GCP; documented in the fragment ``_kms_gcp``. ``endpoint_url`` is one that AWS has, too.
-CONNECTION_SPEC: dict[str, dict[str, t.Any]] = {
-    "project": {"type": "str"},
-    "location": {"type": "str"},
-    "key_ring": {"type": "str", "no_log": False},
-    "credentials_file": {"type": "path"},
-    "impersonate_service_account": {"type": "str"},
-}
 SCOPE = "https://www.googleapis.com/auth/cloudkms"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -39,7 +31,7 @@ def check_dependencies() -> None:
 
 
 def open_client(params: t.Mapping[str, t.Any]) -> t.Any:
-    """Google's client for what ``params`` (see CONNECTION_SPEC) say. Sends nothing to the KMS yet."""
+    """Google's client for what ``params`` (see ``options``) say. Sends nothing to the KMS yet."""
     url = _endpoint(params["endpoint_url"])
     check_dependencies()
     from google.auth import exceptions
@@ -62,11 +54,11 @@ def _client(params: t.Mapping[str, t.Any], url: t.Any) -> t.Any:
 
 
 def _plain_transport(address: str) -> t.Any:
-    """A connection without TLS, and hence without credentials, which would travel in clear."""
+    """A connection without TLS, and hence without credentials, which would be sent in cleartext."""
     import grpc
     from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcTransport
 
-    # a proxy that is set for the world has no way to this host
+    # a proxy of the environment does not reach this host
     channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
     return KeyManagementServiceGrpcTransport(channel=channel)
 
@@ -77,11 +69,11 @@ def _endpoint(text: str | None) -> t.Any:
     url = urlsplit(text)
     try:
         bare = url.path in ("", "/") and not url.query and not url.fragment and url.username is None and url.port != 0
-    except ValueError:  # the port is none
+    except ValueError:  # not a port number
         bare = False
     if url.scheme not in ("http", "https") or not url.hostname or not bare:
         raise CantonError(
-            "endpoint_url is no address of GCP KMS",
+            "endpoint_url is not an address of GCP KMS",
             "endpoint_invalid",
             "Give endpoint_url as https://HOST or https://HOST:PORT.",
         )
@@ -115,7 +107,7 @@ def _credentials_of(path: str) -> t.Any:
 
     read: t.Any = google.auth.load_credentials_from_file
     with warnings.catch_warnings():
-        # Google warns of files whose kind nobody knows; this one is the operator's own
+        # Google warns of credential files from unknown sources; this one is the operator's own
         warnings.simplefilter("ignore", DeprecationWarning)
         found, _project = read(path, scopes=[SCOPE])
     return found

@@ -11,9 +11,8 @@ from unit.plugins.module_utils._kms.support import aws_in_process
 from unit.plugins.modules.support import Participants
 
 from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import ensure as aws_ensure
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.modules import kms_key_info
 
 
 @pytest.fixture
@@ -27,6 +26,5 @@ def participants(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
 def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
     """The keys of an empty account, which kms_key and kms_key_info work with."""
     with aws_in_process(monkeypatch) as found:
-        monkeypatch.setattr(aws_ensure, "connect", lambda _params: found)
-        monkeypatch.setattr(kms_key_info, "connect", lambda _params: found)
+        monkeypatch.setattr(aws_keys, "connect", lambda _params: found)
         yield found

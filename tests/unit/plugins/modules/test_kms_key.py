@@ -16,7 +16,7 @@ from unit.plugins.modules.kms_support import ALIAS, key_of, refused, run, run_th
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key
 
 PURPOSES = {
@@ -135,8 +135,8 @@ def test_probe_of_a_new_key(keys: AwsKeys) -> None:
     assert run(check=True, alias=ALIAS, probe=True).result["probe"] == "sign_verify"
 
 
-def no_permission(key: Key) -> str:
-    raise CantonError(f"no permission to sign with {key.arn}", "AccessDeniedException", "Allow it.")
+def no_permission(key: AwsKey) -> str:
+    raise CantonError(f"no permission to sign with {key.full_name}", "AccessDeniedException", "Allow it.")
 
 
 def test_probe_that_is_refused_keeps_the_key_for_the_next_run(keys: AwsKeys) -> None:

@@ -14,10 +14,10 @@ import pytest
 from unit.plugins.module_utils._kms.support import CONNECTION, aws_in_process, record, refuse
 from unit.plugins.modules.kms_support import ALIAS, key_of, refused, run, run_thrice, writes
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import ensure as aws_ensure
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, connect
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, Rotation
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey, Grant
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import NO_ROTATION, Rotation
 
 ACCOUNT = "123456789012"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
@@ -100,7 +100,7 @@ def test_policy_of_a_new_key_and_its_meaning_later(keys: AwsKeys) -> None:
 def test_accounts_of_another_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     with aws_in_process(monkeypatch):
         china = connect({**CONNECTION, "region": "cn-north-1"})
-        monkeypatch.setattr(aws_ensure, "connect", lambda _params: china)
+        monkeypatch.setattr(aws_keys, "connect", lambda _params: china)
         root = f"arn:aws-cn:iam::{ACCOUNT}:root"
         by_account = policy({**EVERYTHING, "Principal": {"AWS": ACCOUNT}})
         done = run_thrice(china, alias=ALIAS, purpose="namespace", policy=by_account, multi_region=False)
@@ -112,7 +112,7 @@ def test_accounts_of_another_partition(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_deleted_principal_is_a_difference(keys: AwsKeys) -> None:
     arn = key_of(run(alias=ALIAS, purpose="namespace", policy=policy(EVERYTHING, READ)))["arn"]
     gone = {**READ, "Principal": {"AWS": "AROAEXAMPLEEXAMPLE12"}}
-    keys.put_policy(arn, policy(EVERYTHING, gone), False)
+    keys.put_policy(arn, policy(EVERYTHING, gone), lockout=False)
     assert run(alias=ALIAS, policy=policy(EVERYTHING, READ)).changed
 
 
@@ -283,11 +283,11 @@ def test_rotation_goes_on_and_off(keys: AwsKeys) -> None:
 
 def test_rotation_period(keys: AwsKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     """moto forgets the period, so it is kept here."""
-    kept = {"rotation": Rotation(False)}
+    kept = {"rotation": NO_ROTATION}
     monkeypatch.setattr(keys, "rotation", lambda _arn: kept["rotation"])
     monkeypatch.setattr(keys, "rotate", lambda _arn, rotation: kept.update(rotation=rotation))
     run_thrice(keys, alias=ALIAS, purpose="wrapper", rotation=True, rotation_period=180)
-    assert kept["rotation"] == Rotation(True, 180)
+    assert kept["rotation"] == Rotation(180)
     assert not run(alias=ALIAS, rotation=True).changed
     assert run(alias=ALIAS, rotation=True, rotation_period=90).after["rotation"] == {"enabled": True, "period": 90}
 
@@ -311,7 +311,7 @@ def test_imported_material_is_not_rotated(keys: AwsKeys, monkeypatch: pytest.Mon
     run(alias=ALIAS, purpose="wrapper")
     find = keys.find
 
-    def imported(name: str, *parts: str) -> Key | None:
+    def imported(name: str, *parts: str) -> AwsKey | None:
         key = find(name, *parts)
         return None if key is None else replace(key, origin="external")
 
@@ -347,7 +347,7 @@ def test_replicas_come_and_go(keys: AwsKeys) -> None:
 def test_replica_has_no_replicas(keys: AwsKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     key_id = key_of(run(alias=ALIAS, purpose="wrapper", replicas=["eu-west-1"]))["key_id"]
     there = keys.in_region("eu-west-1")
-    monkeypatch.setattr(aws_ensure, "connect", lambda _params: there)
+    monkeypatch.setattr(aws_keys, "connect", lambda _params: there)
     assert not run(key_id=key_id, multi_region=True, replicas=[]).changed
     error = refused(key_id=key_id, replicas=["eu-north-1"])
     assert (error.error_id, "Set region to eu-central-1" in error.hint) == ("key_not_primary", True)
@@ -404,7 +404,7 @@ def test_deletion_of_a_waiting_primary_is_taken_back(keys: AwsKeys, monkeypatch:
     run(alias=ALIAS, state="absent")
     find, waiting = keys.find, ["pending_replica_deletion"]
 
-    def before(name: str, *parts: str) -> Key | None:
+    def before(name: str, *parts: str) -> AwsKey | None:
         key = find(name, *parts)
         return replace(key, state=waiting.pop()) if key and waiting else key
 

@@ -76,8 +76,8 @@ def test_everything_that_can_be_set_is_shown(keys: AwsKeys) -> None:
     reader = "arn:aws:iam::111122223333:role/reader"
     arn = keys.create("symmetric", "encrypt_decrypt", "", {}, multi_region=True)
     keys.grant(arn, Grant("reader", reader, ("DescribeKey",)))
-    keys.rotate(arn, Rotation(True, 365))
-    keys.replicate(arn, "eu-west-1", "", {}, None, False)
+    keys.rotate(arn, Rotation(365))
+    keys.replicate(arn, "eu-west-1", "", {}, None, lockout=False)
     (key,) = found_by(run([arn]))
     assert key["policy"]["Statement"][0]["Action"] == "kms:*"
     assert [(grant["name"], grant["grantee_principal"]) for grant in key["grants"]] == [("reader", reader)]

@@ -18,7 +18,7 @@ from unit.plugins.module_utils._kms.support import CONNECTION, REGION, break_dow
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, alias_name, connect
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
 
 SPECS = {
     "ec_p256": "sign_verify",
@@ -29,7 +29,7 @@ SPECS = {
 }
 
 
-def new_key(keys: AwsKeys, spec: str = "ec_p256", **tags: str) -> Key:
+def new_key(keys: AwsKeys, spec: str = "ec_p256", **tags: str) -> AwsKey:
     key = keys.find(keys.create(spec, SPECS[spec], "a key", tags))
     assert key is not None
     return key
@@ -51,8 +51,8 @@ def test_a_new_key_reads_back_as_asked(keys: AwsKeys, spec: str) -> None:
     assert (key.state, key.spec, key.usage, key.description) == ("enabled", spec, SPECS[spec], "a key")
     assert key.tags == {"owner": "ops"}
     assert key.aliases == ()
-    assert key.arn is not None
-    assert key.arn.startswith(f"arn:aws:kms:{REGION}:")
+    assert key.full_name is not None
+    assert key.full_name.startswith(f"arn:aws:kms:{REGION}:")
     assert (key.public_key_der is None) == (spec == "symmetric")
     assert (key.as_result()["fingerprint"] is None) == (spec == "symmetric")
 
@@ -60,10 +60,10 @@ def test_a_new_key_reads_back_as_asked(keys: AwsKeys, spec: str) -> None:
 def test_one_key_by_all_its_names(keys: AwsKeys) -> None:
     key = new_key(keys)
     assert key.key_id is not None
-    assert key.arn is not None
-    keys.add_alias(key.arn, "alias/canton/p1")
-    for name in (key.key_id, key.arn, "alias/canton/p1"):
-        assert keys.identify(name) == key.arn
+    assert key.full_name is not None
+    keys.add_alias(key.full_name, "alias/canton/p1")
+    for name in (key.key_id, key.full_name, "alias/canton/p1"):
+        assert keys.identify(name) == key.full_name
     found = keys.find("alias/canton/p1")
     assert found is not None
     assert found.aliases == ("alias/canton/p1",)
@@ -75,7 +75,7 @@ def test_no_such_key_is_none(keys: AwsKeys) -> None:
 
 
 def test_all_keys_are_listed(keys: AwsKeys) -> None:
-    made = {new_key(keys, spec).arn for spec in ("ec_p256", "rsa_2048", "symmetric")}
+    made = {new_key(keys, spec).full_name for spec in ("ec_p256", "rsa_2048", "symmetric")}
     assert set(keys.names()) == made
 
 
@@ -94,7 +94,7 @@ def test_arn_of_another_region_is_refused_before_any_call(keys: AwsKeys) -> None
 
 
 def test_unreadable_tags_and_aliases_are_told_not_fatal(keys: AwsKeys) -> None:
-    arn = new_key(keys).arn
+    arn = new_key(keys).full_name
     refuse(keys, "ListResourceTags", "AccessDeniedException")
     refuse(keys, "ListAliases", "AccessDeniedException")
     key = keys.find(str(arn))
@@ -107,7 +107,7 @@ def test_unreadable_tags_and_aliases_are_told_not_fatal(keys: AwsKeys) -> None:
 
 
 def test_public_key_of_a_disabled_key_may_be_withheld(keys: AwsKeys) -> None:
-    arn = str(new_key(keys).arn)
+    arn = str(new_key(keys).full_name)
     refuse(keys, "GetPublicKey", "DisabledException")
     keys.disable(arn)
     key = keys.find(arn)
@@ -116,7 +116,7 @@ def test_public_key_of_a_disabled_key_may_be_withheld(keys: AwsKeys) -> None:
 
 
 def test_public_key_of_an_enabled_key_must_be_had(keys: AwsKeys) -> None:
-    arn = str(new_key(keys).arn)
+    arn = str(new_key(keys).full_name)
     refuse(keys, "GetPublicKey", "AccessDeniedException")
     assert "kms:GetPublicKey" in expect("AccessDeniedException", keys.find, arn).message
 
@@ -146,7 +146,7 @@ def test_spec_that_canton_does_not_know_keeps_awss_word() -> None:
 
 
 def test_state_goes_round(keys: AwsKeys) -> None:
-    arn = str(new_key(keys).arn)
+    arn = str(new_key(keys).full_name)
 
     def state() -> str:
         key = keys.find(arn)
@@ -164,7 +164,7 @@ def test_state_goes_round(keys: AwsKeys) -> None:
 
 
 def test_description_and_tags_change(keys: AwsKeys) -> None:
-    arn = str(new_key(keys, a="1", b="2").arn)
+    arn = str(new_key(keys, a="1", b="2").full_name)
     keys.describe(arn, "other")
     keys.tag(arn, {"b": "3"})
     keys.untag(arn, {"a"})
@@ -197,11 +197,11 @@ def test_probe_uses_each_kind_of_key(keys: AwsKeys, spec: str) -> None:
 def test_probe_signs_as_canton_does(keys: AwsKeys, spec: str, algorithm: str) -> None:
     key = new_key(keys, spec)
     with Stubber(client_of(keys)) as stub:
-        asked = {"KeyId": key.arn, "Message": ANY, "MessageType": "RAW", "SigningAlgorithm": algorithm}
+        asked = {"KeyId": key.full_name, "Message": ANY, "MessageType": "RAW", "SigningAlgorithm": algorithm}
         stub.add_response("sign", {"Signature": b"not a signature"}, asked)
         error = expect("probe_failed", keys.probe, key)
         stub.assert_no_pending_responses()
-    assert str(key.arn) in error.message
+    assert str(key.full_name) in error.message
 
 
 def test_probe_notices_another_public_key(keys: AwsKeys) -> None:
@@ -214,12 +214,12 @@ def test_probe_notices_a_wrong_decryption(keys: AwsKeys) -> None:
         stub.add_response(
             "encrypt",
             {"CiphertextBlob": b"sealed"},
-            {"KeyId": key.arn, "Plaintext": ANY, "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
+            {"KeyId": key.full_name, "Plaintext": ANY, "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
         )
         stub.add_response(
             "decrypt",
             {"Plaintext": b"other"},
-            {"KeyId": key.arn, "CiphertextBlob": b"sealed", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
+            {"KeyId": key.full_name, "CiphertextBlob": b"sealed", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
         )
         expect("probe_failed", keys.probe, key)
 

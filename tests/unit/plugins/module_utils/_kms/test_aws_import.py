@@ -19,8 +19,8 @@ from botocore.stub import ANY, Stubber
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import importer as aws_importer
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Wanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import DesiredKey
 from sandbox import crypto
 
 ID = "00000000-0000-4000-8000-000000000001"
@@ -29,8 +29,8 @@ PRINT = "1220" + "ab" * 32
 MARKED = {"TagKey": "canton-fingerprint", "TagValue": PRINT}
 WRAPPING_KEY = crypto.generate_encryption(crypto.ENC_RSA2048)[0]
 PUBLIC, PRIVATE = crypto.generate_signing(crypto.P256)
-WANTED = Wanted(PRINT, "ec_p256", "sign_verify", PUBLIC, "signing key")
-KEY = Key("pending_import", "ec_p256", "sign_verify", arn=ARN)
+DESIRED = DesiredKey(PRINT, "ec_p256", "sign_verify", PUBLIC, "signing key")
+KEY = AwsKey("pending_import", "ec_p256", "sign_verify", full_name=ARN)
 
 
 @pytest.fixture
@@ -140,14 +140,14 @@ def test_a_key_is_made_for_its_material(stub: Stubber) -> None:
     stub.add_response("list_aliases", {"Aliases": []})
     stub.add_response("list_resource_tags", {"Tags": [MARKED]})
     stub.add_client_error("get_public_key", "KMSInvalidStateException")
-    made = importer(stub, description="d", tags={"host": "p1"}, wait_timeout=5.0).create(WANTED)
-    assert (made.state, made.arn, made.public_key_der) == ("pending_import", ARN, None)
+    made = importer(stub, description="d", tags={"host": "p1"}, wait_timeout=5.0).create(DESIRED)
+    assert (made.state, made.full_name, made.public_key_der) == ("pending_import", ARN, None)
 
 
 def test_a_key_that_is_never_shown(stub: Stubber) -> None:
     stub.add_response("create_key", metadata())
     stub.add_client_error("describe_key", "NotFoundException")
-    error = refused(importer(stub).create, WANTED)
+    error = refused(importer(stub).create, DESIRED)
     assert error.error_id == "change_not_visible" and error.retryable
 
 
@@ -167,8 +167,8 @@ def test_only_keys_with_the_mark_are_found(stub: Stubber) -> None:
     stub.add_response("list_aliases", {"Aliases": []})
     stub.add_response("list_resource_tags", {"Tags": [MARKED]})
     stub.add_client_error("get_public_key", "KMSInvalidStateException")
-    found = importer(stub).find(WANTED)
-    assert found is not None and found.arn == arns[5]
+    found = importer(stub).find(DESIRED)
+    assert found is not None and found.full_name == arns[5]
 
 
 def test_tags_that_cannot_be_read_stop_it(stub: Stubber) -> None:
@@ -179,7 +179,7 @@ def test_tags_that_cannot_be_read_stop_it(stub: Stubber) -> None:
     stub.add_client_error(
         "list_resource_tags", "AccessDeniedException", "not authorized to perform: kms:ListResourceTags"
     )
-    error = refused(importer(stub).find, WANTED)
+    error = refused(importer(stub).find, DESIRED)
     assert error.details["action"] == "kms:ListResourceTags"
 
 
@@ -188,7 +188,7 @@ def test_tags_that_cannot_be_read_stop_it(stub: Stubber) -> None:
     [
         ([], "deleted in 7 days"),
         (["schedule_key_deletion"], "disabled"),
-        (["schedule_key_deletion", "disable_key"], "still there"),
+        (["schedule_key_deletion", "disable_key"], "neither deleted nor disabled"),
     ],
 )
 def test_what_became_of_a_wrong_key(stub: Stubber, refusals: list[str], said: str) -> None:

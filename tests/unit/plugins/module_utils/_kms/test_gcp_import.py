@@ -17,7 +17,8 @@ from unit.plugins.modules.gcp_support import RING, Gcp, gcp_in_process
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.importer import GcpImporter, open_importer
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import ALGORITHMS
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, Brought, Wanted, bring
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Imported, import_key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_material
 from sandbox import gcp_crypto
@@ -36,7 +37,7 @@ class Pair:
         self.public: bytes = key.public_key().public_bytes(serialization.Encoding.DER, form)
         self.fingerprint = fingerprint(spec, self.public)
         usage = "encrypt_decrypt" if spec == "rsa_2048" else "sign_verify"
-        self.wanted = Wanted(self.fingerprint, spec, usage, self.public, "key of the old node")
+        self.desired = DesiredKey(self.fingerprint, spec, usage, self.public, "key of the old node")
         self.export = Exporting(self.private, fingerprint=self.fingerprint, spec=spec)
 
 
@@ -53,8 +54,8 @@ def importer(cloud: Gcp, **more: Any) -> GcpImporter:
     return open_importer(cloud.params(kms_key_material.SPEC, **{"name": "key", "wait_timeout": 2.0, **more}))
 
 
-def go(cloud: Gcp, pair: Pair = OLD, check: bool = False, **more: Any) -> Brought:
-    return bring(importer(cloud, **more), pair.wanted, pair.export, 2.0, check)
+def go(cloud: Gcp, pair: Pair = OLD, check: bool = False, **more: Any) -> Imported:
+    return import_key(importer(cloud, **more), pair.desired, pair.export, timeout=2.0, check=check)
 
 
 def refused(cloud: Gcp, pair: Pair = OLD, **more: Any) -> CantonError:
@@ -106,7 +107,7 @@ def test_failed_import_says_why_and_is_made_again_in_the_same_version(cloud: Gcp
     cloud.service.faults.import_fails = "the HSM is tired"
     error = refused(cloud)
     assert error.error_id == "key_import_failed" and "the HSM is tired" in error.message
-    assert "carries on with it" in error.hint and "no name" not in error.hint
+    assert "resumes with it" in error.hint and "no alias" not in error.hint
     cloud.service.faults.import_fails = ""
     assert go(cloud).imported
     assert len(cloud.service.keys[ARN].versions) == 1
@@ -147,12 +148,12 @@ def test_wrong_public_key_costs_the_name(cloud: Gcp) -> None:
     cloud.service.faults.denied = {"cryptoKeyVersions.destroy"}
     assert "is disabled" in refused(cloud, name="two").hint
     cloud.service.faults.denied |= {"cryptoKeyVersions.update"}
-    assert "give it to no node" in refused(cloud, name="three").hint
+    assert "do not give it to a node" in refused(cloud, name="three").hint
 
 
 def test_version_of_another_number_is_refused(cloud: Gcp) -> None:
     mine, pair = importer(cloud), Pair()
-    key = mine.create(pair.wanted)
+    key = mine.create(pair.desired)
     go(cloud, pair)
     with pytest.raises(CantonError, match="version 2") as caught:
         mine.send(key, bytearray(pair.private))
@@ -168,7 +169,7 @@ def test_name_of_another_key_is_not_taken(cloud: Gcp) -> None:
     assert refused(cloud, protection_level="software").error_id == "key_spec_mismatch"
     cloud.run(name="made", purpose="namespace")
     assert refused(cloud, name="made").error_id == "key_differs"
-    importer(cloud, name="waiting").create(OLD.wanted)
+    importer(cloud, name="waiting").create(OLD.desired)
     assert refused(cloud, Pair(), name="waiting").error_id == "key_differs"
 
 
@@ -197,7 +198,7 @@ def test_job_that_ends_in_between(cloud: Gcp) -> None:
     mine = importer(cloud)
     job = mine._job("hsm")
     cloud.service.expire_jobs()
-    key = mine.create(OLD.wanted)
+    key = mine.create(OLD.desired)
     with pytest.raises(CantonError, match="not active"):
-        mine._keys.import_version(str(key.arn), None, ALGORITHMS["ec_p256"], job.name, b"")
+        mine._keys.import_version(str(key.full_name), None, ALGORITHMS["ec_p256"], job.name, b"")
     assert go(cloud).imported

@@ -38,7 +38,7 @@ def test_the_id_of_a_grant_is_no_part_of_what_it_says() -> None:
 def test_the_way_there(
     there: list[Grant], wanted: list[Grant], purge: bool, plan: list[Grant], gone: list[Grant]
 ) -> None:
-    assert list(planned(there, wanted, purge)) == plan
+    assert list(planned(there, wanted, purge=purge)) == plan
     assert unwanted(there, plan) == gone
 
 

@@ -15,9 +15,10 @@ from unit.plugins.module_utils._kms.support import record, refuse
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import lifecycle
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, requirement
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import View, requirement
 
-NAMESPACE = requirement("namespace", None, None)
+NAMESPACE = requirement("aws", "namespace", None, None)
 PARAMS: dict[str, Any] = {
     "state": "present",
     "description": None,
@@ -30,11 +31,11 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def existing(state: str = "enabled", tags: dict[str, str] | None = None) -> Key:
-    return Key(state=state, spec="ec_p256", usage="sign_verify", arn="arn:k", tags=tags, notes=("Tags: no.",))
+def existing(state: str = "enabled", tags: dict[str, str] | None = None) -> AwsKey:
+    return AwsKey(state=state, spec="ec_p256", usage="sign_verify", full_name="arn:k", tags=tags, notes=("Tags: no.",))
 
 
-def seen(key: Key) -> lifecycle.View:
+def seen(key: AwsKey) -> View:
     return {
         "state": key.state,
         "spec": key.spec,
@@ -45,8 +46,8 @@ def seen(key: Key) -> lifecycle.View:
     }
 
 
-def aim(key: Key, **params: Any) -> lifecycle.View:
-    return lifecycle.aim(seen(key), key, NAMESPACE, None, {**PARAMS, **params})
+def plan(key: AwsKey, **params: Any) -> View:
+    return lifecycle.plan(seen(key), key, NAMESPACE, None, {**PARAMS, **params})
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def aim(key: Key, **params: Any) -> lifecycle.View:
     ],
 )
 def test_where_each_state_leads(state: str, params: dict[str, Any], expected: str) -> None:
-    assert aim(existing(state), **params)["state"] == expected
+    assert plan(existing(state), **params)["state"] == expected
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_where_each_state_leads(state: str, params: dict[str, Any], expected: st
 )
 def test_states_that_no_node_can_use(state: str, error_id: str, words: str) -> None:
     with pytest.raises(CantonError) as caught:
-        aim(existing(state))
+        plan(existing(state))
     assert caught.value.error_id == error_id
     assert words in caught.value.hint
     assert caught.value.retryable is (state == "creating")
@@ -97,24 +98,51 @@ def test_states_that_no_node_can_use(state: str, error_id: str, words: str) -> N
     ],
 )
 def test_tags_are_purged_only_when_asked(asked: dict[str, str] | None, purge: bool, expected: dict[str, str]) -> None:
-    assert aim(existing(tags={"a": "1"}), tags=asked, purge_tags=purge)["tags"] == expected
+    assert plan(existing(tags={"a": "1"}), tags=asked, purge_tags=purge)["tags"] == expected
 
 
 def test_unreadable_tags_matter_only_when_they_are_asked() -> None:
-    assert aim(existing())["tags"] is None
+    assert plan(existing())["tags"] is None
     with pytest.raises(CantonError, match=r"Tags: no\. \[tags_unreadable\]"):
-        aim(existing(), tags={"a": "1"})
+        plan(existing(), tags={"a": "1"})
 
 
 def test_key_of_the_provider_is_refused(keys: AwsKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "find", lambda _name: replace(existing(), managed_by_provider=True))
-    with pytest.raises(CantonError, match="managed by the provider"):
-        lifecycle.locate(keys, "k", None, True)
+    with pytest.raises(CantonError, match="managed by AWS"):
+        lifecycle.locate(keys, "k", None, must_exist=True)
 
 
-def create(keys: AwsKeys, alias: str = "alias/canton/p1") -> tuple[Key, lifecycle.View]:
-    after = lifecycle.aim(lifecycle.ABSENT, None, NAMESPACE, alias, PARAMS)
-    return lifecycle.carry_out(keys, None, lifecycle.ABSENT, after, PARAMS)
+def test_no_requirement_fits_every_key() -> None:
+    lifecycle.check_fits(None, existing())
+
+
+def test_purpose_accepts_an_existing_key_of_each_fitting_spec() -> None:
+    for spec in ("ec_p256", "ec_p384", "ec_secp256k1"):
+        lifecycle.check_fits(NAMESPACE, replace(existing(), spec=spec))
+
+
+def test_wrong_spec_is_an_error_that_says_both() -> None:
+    with pytest.raises(CantonError) as caught:
+        lifecycle.check_fits(requirement("aws", "encryption", None, None), existing())
+    assert caught.value.error_id == "key_spec_mismatch"
+    assert "arn:k has spec ec_p256 and usage sign_verify" in str(caught.value)
+    assert "purpose encryption needs rsa_2048 with encrypt_decrypt" in str(caught.value)
+
+
+def test_right_spec_with_wrong_usage_is_an_error() -> None:
+    with pytest.raises(CantonError, match="key_spec_mismatch"):
+        lifecycle.check_fits(NAMESPACE, replace(existing(), usage="key_agreement"))
+
+
+def test_ed25519_key_is_refused_with_the_reason() -> None:
+    with pytest.raises(CantonError, match="Canton can't use Ed25519 keys of AWS KMS"):
+        lifecycle.check_fits(NAMESPACE, replace(existing(), spec="ec_curve25519"))
+
+
+def create(keys: AwsKeys, alias: str = "alias/canton/p1") -> tuple[AwsKey, View]:
+    after = lifecycle.plan(lifecycle.ABSENT, None, NAMESPACE, alias, PARAMS)
+    return lifecycle.apply(keys, None, lifecycle.ABSENT, after, PARAMS)
 
 
 def test_key_that_got_no_alias_is_deleted_again(keys: AwsKeys) -> None:
@@ -145,8 +173,8 @@ def test_change_is_awaited_until_it_shows(keys: AwsKeys, monkeypatch: pytest.Mon
     find = keys.find
     monkeypatch.setattr("time.sleep", pauses.append)
     monkeypatch.setattr(keys, "find", lambda name: hidden.pop() if hidden else find(name))
-    after = lifecycle.aim(lifecycle.ABSENT, None, NAMESPACE, "alias/canton/p1", PARAMS)
-    key, view = lifecycle.carry_out(keys, None, lifecycle.ABSENT, after, {**PARAMS, "wait_timeout": 60.0})
+    after = lifecycle.plan(lifecycle.ABSENT, None, NAMESPACE, "alias/canton/p1", PARAMS)
+    key, view = lifecycle.apply(keys, None, lifecycle.ABSENT, after, {**PARAMS, "wait_timeout": 60.0})
     assert pauses == [0.1, 0.2]
     assert view == after
     assert key.aliases == ("alias/canton/p1",)
@@ -168,18 +196,18 @@ def test_each_part_of_a_change_is_awaited(
     key = keys.find(arn)
     before = lifecycle.view(keys, key, None)
     params = {**PARAMS, "description": "new", "tags": {"a": "1", "b": "2"}, "wait_timeout": 60.0}
-    after = lifecycle.aim(before, key, NAMESPACE, None, params)
+    after = lifecycle.plan(before, key, NAMESPACE, None, params)
     pauses: list[float] = []
     find = keys.find
     stale_once = [stale]
 
-    def late(name: str) -> Key | None:
+    def late(name: str) -> AwsKey | None:
         found = find(name)
         return replace(found, **stale_once.pop()) if found and stale_once else found
 
     monkeypatch.setattr("time.sleep", pauses.append)
     monkeypatch.setattr(keys, "find", late)
-    assert lifecycle.carry_out(keys, key, before, after, params)[1] == after
+    assert lifecycle.apply(keys, key, before, after, params)[1] == after
     assert pauses == [0.1]
 
 
@@ -189,9 +217,9 @@ def test_deletion_is_taken_back_before_anything_else(keys: AwsKeys) -> None:
     key = keys.find(arn)
     before = lifecycle.view(keys, key, "alias/canton/p1")
     params = {**PARAMS, "cancel_deletion": True, "description": "new", "tags": {"b": "2"}}
-    after = lifecycle.aim(before, key, NAMESPACE, "alias/canton/p1", params)
+    after = lifecycle.plan(before, key, NAMESPACE, "alias/canton/p1", params)
     calls = record(keys)
-    lifecycle.carry_out(keys, key, before, after, params)
+    lifecycle.apply(keys, key, before, after, params)
     assert [call for call in calls if not call.startswith(("Describe", "List", "Get"))] == [
         "CancelKeyDeletion",
         "EnableKey",
@@ -204,7 +232,7 @@ def test_deletion_is_taken_back_before_anything_else(keys: AwsKeys) -> None:
 
 def test_change_that_never_shows_is_an_error(keys: AwsKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "find", lambda _name: None)
-    with pytest.raises(CantonError, match="doesn't show after 0 seconds") as caught:
+    with pytest.raises(CantonError, match="not visible after 0 seconds") as caught:
         create(keys)
     assert caught.value.retryable
 
@@ -212,7 +240,7 @@ def test_change_that_never_shows_is_an_error(keys: AwsKeys, monkeypatch: pytest.
 def test_tags_that_others_add_are_no_reason_to_wait(keys: AwsKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     find = keys.find
 
-    def tagged_by_others(name: str) -> Key | None:
+    def tagged_by_others(name: str) -> AwsKey | None:
         key = find(name)
         return None if key is None else replace(key, tags={"added-by": "the organisation", **(key.tags or {})})
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from ansible_collections.ledgerops.canton.plugins.module_utils import _waiting
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import material_source, wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import MARK, Brought, Wanted, bring
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Imported, import_key
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import entities
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES, fingerprint
@@ -29,7 +29,7 @@ from sandbox import crypto
 PUBLIC, PRIVATE = crypto.generate_signing(crypto.P256)
 OTHER_PUBLIC, OTHER = crypto.generate_signing(crypto.P256)
 PRINT = fingerprint("ec_p256", PUBLIC)
-WANTED = Wanted(PRINT, "ec_p256", "sign_verify", PUBLIC, "signing key")
+DESIRED = DesiredKey(PRINT, "ec_p256", "sign_verify", PUBLIC, "signing key")
 DENIED = CantonError("denied", "AccessDeniedException", "Allow it.")
 
 
@@ -54,15 +54,15 @@ class FakeKms:
         if name in self.failing:
             raise self.failing[name]
 
-    def find(self, wanted: Wanted) -> Key | None:
+    def find(self, desired: DesiredKey) -> Key | None:
         return self.key
 
-    def mark(self, key: Key, wanted: Wanted) -> str | None:
+    def mark(self, key: Key, desired: DesiredKey) -> str | None:
         return (key.tags or {}).get(MARK)
 
-    def create(self, wanted: Wanted) -> Key:
+    def create(self, desired: DesiredKey) -> Key:
         self._call("create")
-        self.key = Key("pending_import", wanted.spec, wanted.usage, tags={MARK: wanted.fingerprint}, arn="arn")
+        self.key = Key("pending_import", desired.spec, desired.usage, tags={MARK: desired.fingerprint}, full_name="arn")
         return self.key
 
     def send(self, key: Key, private_key: bytearray) -> None:
@@ -84,7 +84,7 @@ class FakeKms:
     def view(self, key: Key) -> dict[str, Any]:
         return {"name": self.name}
 
-    def aim(self, key: Key | None, wanted: Wanted) -> dict[str, Any]:
+    def plan(self, key: Key | None, desired: DesiredKey) -> dict[str, Any]:
         return {"name": "wanted"}
 
     def finish(self, key: Key, now: dict[str, Any], after: dict[str, Any]) -> Key:
@@ -92,8 +92,11 @@ class FakeKms:
         self.name = after["name"]
         return self.read(key)
 
-    def predict(self, key: Key | None, wanted: Wanted, after: dict[str, Any]) -> Key:
-        return Key("enabled", wanted.spec, wanted.usage, public_key_der=wanted.der)
+    def predict(self, key: Key | None, desired: DesiredKey, after: dict[str, Any]) -> Key:
+        return Key("enabled", desired.spec, desired.usage, public_key_der=desired.der)
+
+    def warnings(self, desired: DesiredKey) -> list[str]:
+        return []
 
 
 class Exporting:
@@ -113,8 +116,8 @@ class Exporting:
         return all(not pair.private_key() for pair in self.given)
 
 
-def go(kms: FakeKms, export: Any = None, check: bool = False, timeout: float = 5.0) -> Brought:
-    return bring(kms, WANTED, export or Exporting(), timeout, check)
+def go(kms: FakeKms, export: Any = None, check: bool = False, timeout: float = 5.0) -> Imported:
+    return import_key(kms, DESIRED, export or Exporting(), timeout=timeout, check=check)
 
 
 def refused(kms: FakeKms, export: Any = None, check: bool = False, timeout: float = 5.0) -> CantonError:
@@ -129,7 +132,7 @@ def refused(kms: FakeKms, export: Any = None, check: bool = False, timeout: floa
 
 def existing(state: str = "enabled", der: bytes | None = PUBLIC, mark: str | None = PRINT, **more: Any) -> Key:
     tags = {} if mark is None else {MARK: mark}
-    return replace(Key(state, "ec_p256", "sign_verify", tags=tags, arn="arn", public_key_der=der), **more)
+    return replace(Key(state, "ec_p256", "sign_verify", tags=tags, full_name="arn", public_key_der=der), **more)
 
 
 def test_the_order_and_no_second_time() -> None:
@@ -175,7 +178,7 @@ def test_what_is_left_when_it_is_interrupted(step: str) -> None:
     error = refused(kms, export)
     assert error.error_id == "AccessDeniedException"
     assert export.wiped
-    assert ("carries on" in error.hint) is (step == "send")
+    assert ("resumes" in error.hint) is (step == "send")
     kms.failing.clear()
     assert go(kms, export).imported is (step != "finish")
     assert kms.calls.count("create") == (2 if step == "create" else 1)
@@ -318,7 +321,7 @@ def test_choosing() -> None:
 )
 def test_keys_that_cannot_go(key: entities.Key, error_id: str, way_out: list[str]) -> None:
     with pytest.raises(CantonError) as caught:
-        material_source.wanted(node(key), key, FakeKms())
+        material_source.desired_key(node(key), key, FakeKms())
     assert caught.value.error_id == error_id
     assert all(word in caught.value.hint for word in way_out)
 

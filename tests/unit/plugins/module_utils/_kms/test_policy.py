@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.policy import (
     as_text,
+    check_changeable,
     check_principals,
-    check_way_back,
     for_node,
     meaning,
     parse,
@@ -138,17 +138,17 @@ def test_what_is_sent_is_what_was_written() -> None:
 def test_policy_that_locks_out_is_refused(locked: dict[str, Any]) -> None:
     locked = {**locked, "Statement": [{k: v for k, v in each.items() if v != ()} for each in locked["Statement"]]}
     with pytest.raises(CantonError) as caught:
-        check_way_back(locked)
+        check_changeable(locked)
     assert caught.value.error_id == "policy_locks_out"
     assert "policy_lockout" in caught.value.hint
 
 
 def test_ways_back() -> None:
-    assert check_way_back(document(ALL, USE)) is None
-    assert check_way_back(document({**ALL, "Principal": {"AWS": ACCOUNT}})) is None
-    assert NODE in str(check_way_back(document({**ALL, "Principal": {"AWS": NODE}})))
+    assert check_changeable(document(ALL, USE)) is None
+    assert check_changeable(document({**ALL, "Principal": {"AWS": ACCOUNT}})) is None
+    assert NODE in str(check_changeable(document({**ALL, "Principal": {"AWS": NODE}})))
     with_admins = for_node(ACCOUNT, "aws", "ec_p256", "sign_verify", [NODE], [NODE])
-    assert check_way_back(with_admins) is None
+    assert check_changeable(with_admins) is None
     assert for_node(ACCOUNT, "aws", "ec_p256", "sign_verify", [], [])["Statement"][0]["Principal"] == {"AWS": ROOT}
 
 
