@@ -12,7 +12,7 @@ from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.factory import open_participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 
 Params = dict[str, t.Any]
 Spec = dict[str, t.Any]
@@ -74,14 +74,19 @@ def side_spec(required: bool) -> Spec:
     }
 
 
-def participant_of(options: Params, label: str) -> Participant:
-    """The participant that these options (of ``connection_spec`` or ``side_spec``, checked) lead to; ``label`` names it in errors."""
-    if options.get("dossier"):
-        from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
-            RecordedParticipant,
-        )
+def reader_of(options: Params, label: str) -> Reader:
+    """The participant or its dossier, by the options of ``side_spec``, checked; ``label`` names it in errors."""
+    if not options["dossier"]:
+        return participant_of(options, label)
+    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
+        OfflineParticipant,
+    )
 
-        return RecordedParticipant(options["dossier"], label, options["dossier_uid"])
+    return OfflineParticipant(options["dossier"], label, options["dossier_uid"])
+
+
+def participant_of(options: Params, label: str) -> Participant:
+    """The participant at the endpoints in the options of ``connection_spec``, checked; ``label`` names it in errors."""
     tls = options["tls"] if options["tls"] is not None else bool(options["ca_cert"] or options["client_cert"])
     shared = {
         "ca_cert": options["ca_cert"],

@@ -17,13 +17,15 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._connection impor
     connection_spec,
     pair_spec,
     participant_of,
+    reader_of,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import (
     Participant,
-    refuse_unlike,
+    Reader,
+    require_same_major,
 )
 
 
@@ -40,7 +42,7 @@ def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], 
 
 def run_pair(
     spec: Spec,
-    ensure: t.Callable[[Params, Participant, Participant, bool], Outcome],
+    ensure: t.Callable[[Params, Reader, Reader, bool], Outcome],
     any_release: bool = False,
     **rules: t.Any,
 ) -> None:
@@ -48,10 +50,10 @@ def run_pair(
     module = _module({**pair_spec(), **spec}, **rules)
 
     def act() -> Outcome:
-        source = participant_of(module.params["source"], "source participant")
-        target = participant_of(module.params["target"], "target participant")
+        source = reader_of(module.params["source"], "source participant")
+        target = reader_of(module.params["target"], "target participant")
         if not any_release:
-            refuse_unlike(source, target)
+            require_same_major(source, target)
         return ensure(module.params, source, target, module.check_mode)
 
     _run(module, act, check_dependencies)
@@ -59,7 +61,7 @@ def run_pair(
 
 def run_transfer(
     spec: Spec,
-    ensure: t.Callable[[Params, Participant | None, Participant, bool, Report], Outcome],
+    ensure: t.Callable[[Params, Reader | None, Reader, bool, Report], Outcome],
     during: t.Callable[[Params, bool], t.ContextManager[Report]],
     **rules: t.Any,
 ) -> None:
@@ -71,10 +73,10 @@ def run_transfer(
 
     def act() -> Outcome:
         with during(module.params, module.check_mode) as report:
-            source = participant_of(module.params["source"], "source participant") if module.params["source"] else None
-            target = participant_of(module.params["target"], "target participant")
+            source = reader_of(module.params["source"], "source participant") if module.params["source"] else None
+            target = reader_of(module.params["target"], "target participant")
             if source is not None:
-                refuse_unlike(source, target)
+                require_same_major(source, target)
             return ensure(module.params, source, target, module.check_mode, report)
 
     _run(module, act, check_dependencies)
@@ -82,7 +84,7 @@ def run_transfer(
 
 def run_either(
     spec: Spec,
-    ensure: t.Callable[[Params, Participant | None, Participant | None, bool], Outcome],
+    ensure: t.Callable[[Params, Reader | None, Reader | None, bool], Outcome],
     **rules: t.Any,
 ) -> None:
     """Run a module that speaks to a source, a target or both, depending on its options; both of one major release."""
@@ -91,11 +93,11 @@ def run_either(
 
     def act() -> Outcome:
         source, target = (
-            participant_of(module.params[name], f"{name} participant") if module.params[name] else None
+            reader_of(module.params[name], f"{name} participant") if module.params[name] else None
             for name in ("source", "target")
         )
         if source is not None and target is not None:
-            refuse_unlike(source, target)
+            require_same_major(source, target)
         return ensure(module.params, source, target, module.check_mode)
 
     _run(module, act, check_dependencies)
@@ -103,7 +105,7 @@ def run_either(
 
 def run_source(
     spec: Spec,
-    ensure: t.Callable[[Params, Participant, bool], Outcome],
+    ensure: t.Callable[[Params, Reader, bool], Outcome],
     check: t.Callable[[], None],
     **rules: t.Any,
 ) -> None:
@@ -116,7 +118,7 @@ def run_source(
 
     _run(
         module,
-        lambda: ensure(module.params, participant_of(module.params["source"], "source participant"), module.check_mode),
+        lambda: ensure(module.params, reader_of(module.params["source"], "source participant"), module.check_mode),
         check_both,
     )
 

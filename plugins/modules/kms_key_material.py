@@ -273,7 +273,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provi
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import import_key
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import choose, desired_key, export
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_source
 
@@ -286,7 +286,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
 }
 
 
-def ensure(params: dict[str, t.Any], source: Participant, check: bool) -> Outcome:
+def ensure(params: dict[str, t.Any], source: Reader, check: bool) -> Outcome:
     importer = provider.of(params, SPEC).importer(params)
     key = choose(source, params["fingerprint"], params["purpose"])
     desired = desired_key(source, key, importer)

@@ -246,8 +246,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     running,
     silent,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import refuse_recorded
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_transfer
 
 SPEC = {
@@ -281,15 +280,13 @@ def during(params: Params, check: bool) -> t.ContextManager[Report]:
     return running(None if params["state"] == "verified" else lock, progress, params["state"])
 
 
-def ensure(
-    params: Params, source: Participant | None, target: Participant, check: bool, report: Report = silent
-) -> Outcome:
+def ensure(params: Params, source: Reader | None, target: Reader, check: bool, report: Report = silent) -> Outcome:
     # An export needs the target only for what it is, and taking an import back the source only for what it has.
     live = [target] if params["state"] != "exported" else []
     if source is not None and not (params["state"] == "purged" and params["path"]):
         live.append(source)
     for participant in live:
-        refuse_recorded(participant, f"state {params['state']}")
+        participant.require_live(f"state {params['state']}")
     request = transfer.TransferRequest(
         source=source,
         target=target,

@@ -167,13 +167,12 @@ needed:
       sample: [aws, gcp]
 """
 
-import typing as t
 from dataclasses import asdict, replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import (
     Params,
     Spec,
-    participant_of,
+    reader_of,
     side_spec,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import write_json
@@ -181,7 +180,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import O
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import file as identity_file
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KMS_PROVIDERS, can_import
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation_file
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
@@ -210,7 +209,7 @@ SPEC: Spec = {
 
 
 def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
-    node = initialisation.canton_3(participant)
+    node = initialisation.require_canton_3(participant)
     if params["state"] == "recorded":
         return ensure_recorded(params, node, check)
     old = _old(params)
@@ -221,7 +220,7 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
         wanted = initialisation.wanted_old(params["keys"], old)
         identifier, namespace = old.uid.rpartition("::")[0], namespace_of(old.uid)
     before = initialisation.read_state(node, wanted)
-    initialisation.refuse_unlike(node, before, wanted, identifier, namespace)
+    initialisation.require_same_identity(node, before, wanted, identifier, namespace)
     after = _aim(before, identifier, namespace)
     if not check and after != before:
         if old is None:
@@ -234,7 +233,8 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
 
 def _old(params: Params) -> initialisation.OldIdentity | None:
     if params["source"]:
-        return initialisation.read_old(initialisation.canton_3(participant_of(params["source"], "old participant")))
+        source = reader_of(params["source"], "old participant").require_live("reading its identity")
+        return initialisation.read_old(initialisation.require_canton_3(source))
     return identity_file.read(params["identity_file"]) if params["identity_file"] else None
 
 
@@ -248,7 +248,7 @@ def _aim(before: initialisation.State, identifier: str, namespace: str | None) -
     return replace(before, uid=uid, keys=keys, root_certificate=True, key_mapping=True, initialized=True)
 
 
-def ensure_recorded(params: Params, node: t.Any, check: bool) -> Outcome:
+def ensure_recorded(params: Params, node: Canton3, check: bool) -> Outcome:
     path = params["identity_file"]
     found = initialisation.read_old(node)
     values = identity_file.as_values(found)

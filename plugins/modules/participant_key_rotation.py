@@ -133,7 +133,7 @@ def check_values(params: Params) -> None:
 
 def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     check_values(params)
-    node = initialisation.canton_3(participant)
+    node = initialisation.require_canton_3(participant)
     desired = (params["kms_key_id"], params["generate"], params["name"])
     plan = rotation.plan(node, params["purpose"], *desired)
     new = plan.new

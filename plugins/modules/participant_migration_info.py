@@ -180,7 +180,7 @@ plan:
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import MigrationRequest
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
@@ -209,7 +209,7 @@ SPEC = {
 }
 
 
-def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
     request = MigrationRequest(
         source_synchronizer=params["source_synchronizer"],
         target_synchronizer=params["target_synchronizer"],

@@ -149,7 +149,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import write_json
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
     delegation,
     delegation_file,
@@ -169,9 +169,9 @@ SPEC = {
 }
 
 
-def ensure(params: Params, source: Participant | None, target: Participant | None, check: bool) -> Outcome:
+def ensure(params: Params, source: Reader | None, target: Reader | None, check: bool) -> Outcome:
     if params["state"] == "signed" and source is not None:
-        return ensure_signed(params, source, target, check)
+        return ensure_signed(params, source.require_live("state signed"), target, check)
     if target is None:
         raise CantonError("This state needs a target", "target_missing", "Give the option target.")
     if params["state"] == "key_exported":
@@ -179,7 +179,7 @@ def ensure(params: Params, source: Participant | None, target: Participant | Non
     if params["state"] == "absent" and source is not None:
         return undelegation.ensure_absent(params, source, target, check)
     if source is None:
-        return ensure_loaded(params, target, check)
+        return ensure_loaded(params, target.require_live("reading what was signed"), check)
     if params["signed_file"]:
         raise CantonError(
             "Both source and signed_file were given",
@@ -189,12 +189,13 @@ def ensure(params: Params, source: Participant | None, target: Participant | Non
     return ensure_present(params, source, target, check)
 
 
-def ensure_present(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+def ensure_present(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
     namespace = params["namespace"] or source.identity().namespace
     key = delegation.namespace_key(target, target.identity().uid)
 
     def delegate(store: str) -> None:
-        delegation.delegate(source, target, namespace, key, store, params["wait_timeout"])
+        loader = target.require_live("loading the delegation")
+        delegation.delegate(source, loader, namespace, key, store, params["wait_timeout"])
 
     return _ensure_in_force(params, source, target, namespace, key, delegate, check)
 
@@ -219,8 +220,8 @@ def ensure_loaded(params: Params, target: Participant, check: bool) -> Outcome:
 
 def _ensure_in_force(
     params: Params,
-    source: Participant | None,
-    target: Participant,
+    source: Reader | None,
+    target: Reader,
     namespace: str,
     key: Key,
     delegate: t.Callable[[str], None],
@@ -245,7 +246,7 @@ def _ensure_in_force(
     )
 
 
-def ensure_key_exported(params: Params, target: Participant, check: bool) -> Outcome:
+def ensure_key_exported(params: Params, target: Reader, check: bool) -> Outcome:
     path = params["target_key_file"]
     key = delegation_file.target_key(target, params["synchronizer"])
     values = key.as_dict()
@@ -259,7 +260,7 @@ def ensure_key_exported(params: Params, target: Participant, check: bool) -> Out
     )
 
 
-def ensure_signed(params: Params, source: Participant, target: Participant | None, check: bool) -> Outcome:
+def ensure_signed(params: Params, source: Participant, target: Reader | None, check: bool) -> Outcome:
     path = params["signed_file"]
     namespace = params["namespace"] or source.identity().namespace
     if target is not None:

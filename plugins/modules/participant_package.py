@@ -96,7 +96,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._connection impor
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import packages
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import read_file, run_pair
 
@@ -113,7 +113,7 @@ def show(dars: Sequence[Dar]) -> list[str]:
     return [f"{dar.name} {dar.version}".strip() for dar in dars]
 
 
-def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
     source_uid, target_uid = source.identity().uid, target.identity().uid
     source_store = synchronizers.known_id(source, params["source_synchronizer"])
     store = synchronizers.known_id(target, params["target_synchronizer"])
@@ -123,7 +123,7 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
     if plan.changes and not check:
         if params["vet"]:
             synchronizers.refuse_away(target, params["target_synchronizer"], "where the packages have to be vetted")
-        packages.copy(plan, source, target, target_uid, store, params["wait_timeout"])
+        packages.copy(plan, source, target.require_live("copying packages"), target_uid, store, params["wait_timeout"])
     uploaded, vetted = [dar.main for dar in plan.upload], [dar.main for dar in plan.vet]
     outcome = Outcome(
         before={"missing": show(plan.upload), "unvetted": show(plan.vet)},

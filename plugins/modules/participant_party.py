@@ -164,7 +164,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
     delegation,
     hosting,
@@ -185,7 +185,7 @@ SPEC = {
 }
 
 
-def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
     if params["state"] == "absent":
         return unhosting.ensure_absent(params, source, target, check)
     source_uid, target_uid = source.identity().uid, target.identity().uid
@@ -209,7 +209,12 @@ def ensure(params: Params, source: Participant, target: Participant, check: bool
                 hint="Delegate them first with ledgerops.canton.participant_namespace_delegation.",
             )
         again = hosting.host_parties(
-            target, store, missing, params["parallel"], params["wait_timeout"], params["replace_hosts"]
+            target.require_live("hosting parties"),
+            store,
+            missing,
+            params["parallel"],
+            params["wait_timeout"],
+            params["replace_hosts"],
         )
     return Outcome(
         before={"not_hosted": sorted(missing)},

@@ -173,7 +173,7 @@ purged:
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps, withdrawal
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Options, Replication
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
@@ -216,7 +216,7 @@ SPEC = {
 }
 
 
-def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
     options = Options(
         source_synchronizer=params["source_synchronizer"],
         target_synchronizer=params["target_synchronizer"],

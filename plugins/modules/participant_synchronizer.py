@@ -169,7 +169,7 @@ def apply(params: Params, participant: Participant, old: Synchronizer, new: Sync
         synchronizers.set_connected(participant, old.alias, new.connected, params["wait_timeout"])
     if new.connected:
         known = synchronizers.find(participant, new.alias)
-        synchronizers.wait_until_settled(participant, known, params["wait_timeout"])
+        synchronizers.wait_until_published(participant, known, params["wait_timeout"])
     return warning
 
 
@@ -178,7 +178,7 @@ def ensure_registered(params: Params, participant: Participant, check: bool) -> 
     alias = params["synchronizer"]
     if any(item.alias == alias for item in before):
         return Outcome(show(before), show(before), result(before))
-    sequencers = tuple(params["sequencers"]) if participant.MAJOR == 3 else ()
+    sequencers = tuple(params["sequencers"]) if participant.major == 3 else ()
     after = [*before, Synchronizer(alias, "", False, False, bool(params["manual_connect"]), sequencers)]
     if not check:
         ca_cert = read_file(params["sequencer_ca_cert"]) if params["sequencer_ca_cert"] else b""

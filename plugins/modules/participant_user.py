@@ -94,7 +94,7 @@ left_out:
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import users
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
 
 SPEC = {
@@ -103,10 +103,10 @@ SPEC = {
 }
 
 
-def ensure(params: Params, source: Participant, target: Participant, check: bool) -> Outcome:
+def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
     plan = users.plan_copy(source, target, params["skip_users"], params["admin_rights"])
     if not plan.empty and not check:
-        users.copy(plan, source, target, params["skip_users"], params["admin_rights"])
+        users.copy(plan, source, target.require_live("copying users"), params["skip_users"], params["admin_rights"])
     result = {
         "created": [user.id for user in plan.create],
         "updated": [user.id for user in plan.update],

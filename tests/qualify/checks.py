@@ -92,7 +92,7 @@ class Suite:
             self._check("A DAR to copy", self._choose_dar)
             self._check("Preflight finds nothing against it", self._preflight)
             self._check("Check mode changes nothing", self._predict)
-            for step in steps(self._before[1][0].client.HOSTS_OFFLINE) if len(self._before) == 2 else []:
+            for step in steps(self._before[1][0].client.hosts_offline) if len(self._before) == 2 else []:
                 self._check(f"Module {step.title}", partial(self._module, step))
             self._check("The whole migration", self._migrate)
             self._check("The second run changes nothing", self._again)

@@ -12,6 +12,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import LedgerAdmin
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     ActiveContract,
@@ -19,7 +20,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Right,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.delegation import namespace_key
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
@@ -38,7 +38,9 @@ class Node:
         checked = ArgumentSpecValidator(_connection.connection_spec(from_environment=False)).validate(dict(options))
         if checked.error_messages:
             raise CantonError(f"The options of the {label} are wrong: {'; '.join(checked.error_messages)}")
-        self.client: Participant = _connection.participant_of(checked.validated_parameters, label)
+        client = _connection.participant_of(checked.validated_parameters, label)
+        assert isinstance(client, LedgerAdmin)  # for calls that the collection itself never makes
+        self.client = client
         self.label, self.alias = label, alias
         self.identity = self.client.identity()
 
@@ -51,7 +53,7 @@ class Node:
         return synchronizers.known_id(self.client, self.alias)
 
     def _admin_service(self, name: str) -> str:
-        return f"{_LEDGER[self.client.MAJOR]}admin.{name}"
+        return f"{_LEDGER[self.client.major]}admin.{name}"
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class Node:
     def unhost(self, party: str) -> str:
         """Take a party of the suite off this node; the reason when the node refuses, as it does while it has contracts."""
         try:
-            if self.client.MAJOR == 2:
+            if self.client.major == 2:
                 self._remove_2(party)
             else:
                 self._remove_3(party)

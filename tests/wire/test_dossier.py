@@ -20,7 +20,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
-    RecordedParticipant,
+    OfflineParticipant,
 )
 
 EVERYTHING: dict[str, Any] = {
@@ -63,7 +63,7 @@ def questions(live: Participant) -> dict[str, list[tuple[Any, ...]]]:
     parties = [item.party for item in live.local_parties() if item.is_local]
     dars = [dar for dar in live.dars() if not dar.builtin]
     providers = ["", *(item.id for item in live.identity_providers())]
-    own = [*stores, AUTHORIZED] if live.HOSTS_OFFLINE else stores
+    own = sorted({each for store in stores for each in live.hosting_stores(store)})
     nothing: list[tuple[Any, ...]] = [()]
     assert stores and len(parties) > 4 and len(dars) == 1 and len(providers) == 2
     return {
@@ -71,7 +71,8 @@ def questions(live: Participant) -> dict[str, list[tuple[Any, ...]]]:
         "synchronizers": nothing,
         "protocol_version": [(item,) for item in known],
         "written_for": [(item,) for item in known],
-        "proof_store": [(store,) for store in [*stores, "unknown::1220"]],
+        "hosting_store": [(store,) for store in [*stores, "unknown::1220"]],
+        "hosting_stores": [(store,) for store in stores],
         "in_flight": [(store,) for store in stores],
         "pruning_schedule": nothing,
         "in_memory": nothing,
@@ -103,17 +104,18 @@ def settled(answer: Any) -> Any:
 def test_every_answer_is_that_of_the_participant(live: Participant, tmp_path: Path) -> None:
     path = str(tmp_path / "source.dossier")
     written = dossier.write(path, live, dossier.SECTIONS, [])
-    recorded = RecordedParticipant(path, live.label, live.identity().uid)
+    recorded = OfflineParticipant(path, live.label, live.identity().uid)
     asked = questions(live)
-    methods = {name for name, value in vars(RecordedParticipant).items() if name[0] != "_" and callable(value)}
-    assert set(asked) | {"last_time"} == methods  # that one moves on
+    methods = {name for name, value in vars(OfflineParticipant).items() if name[0] != "_" and callable(value)}
+    assert set(asked) | {"last_time", "require_live"} == methods  # the first moves on, the second is refused
     for name, calls in asked.items():
         for arguments in calls:
             expected = settled(getattr(live, name)(*arguments))
             assert settled(getattr(recorded, name)(*arguments)) == expected, (name, arguments)
-    for trait in (name for name in dir(type(live)) if name.isupper() and name != "LEDGER"):
+    traits = {name for name, value in vars(OfflineParticipant).items() if isinstance(value, property)}
+    assert len(traits) == 7
+    for trait in traits:
         assert getattr(recorded, trait) == getattr(live, trait), trait
-    assert recorded.has_ledger
     numbers = dossier.numbers(written)
     assert numbers["contracts"] == 26
     assert dossier.summary(dossier.look(live, dossier.SECTIONS, [])) == dossier.summary(written)
@@ -129,7 +131,7 @@ def test_nothing_but_ids_of_contracts_and_public_keys(live: Participant, tmp_pat
     assert sorted(names) == ["contracts.jsonl", "dossier.json"]
     for identifier, synchronizer, package, stakeholders, incomplete, _has_key in contracts:
         assert identifier.startswith("00") and len(package) == 64 and incomplete is False
-        assert synchronizer.count("::") == (1 if live.MAJOR > 2 else 0)
+        assert synchronizer.count("::") == (1 if live.major > 2 else 0)
         assert stakeholders and all(party.count("::") == 1 for party in stakeholders)
     kept = {"fingerprint", "name", "purpose", "usage", "spec", "kms_key_id", "public_key", "der", "wrapper_key_id"}
     assert content["keys"]["own"] and all(set(each) == kept for each in content["keys"]["own"])

@@ -14,15 +14,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapp
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.interface import Importer
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, SIGN, DesiredKey
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import serves
 
-# What every node of a major release supports, for nodes that do not return it (Canton 2.8).
-_ANY_VERSION = {2: 5, 3: 34}
 
-
-def choose(participant: Participant, fingerprint: str | None, purpose: str | None) -> Key:
+def choose(participant: Reader, fingerprint: str | None, purpose: str | None) -> Key:
     """The participant's own key with this fingerprint, or its only one for this purpose. CantonError for none or several."""
     keys = participant.own_keys()
     if fingerprint:
@@ -57,7 +54,7 @@ def _listed(keys: t.Sequence[Key]) -> str:
     return ", ".join(f"{key.fingerprint} ({key.name or key.purpose}, {key.spec})" for key in keys) or "none"
 
 
-def desired_key(participant: Participant, key: Key, importer: Importer[t.Any]) -> DesiredKey:
+def desired_key(participant: Reader, key: Key, importer: Importer[t.Any]) -> DesiredKey:
     """What the KMS is to have for this key. CantonError that says what to do when Canton could not use it there."""
     label = f"{key.purpose} key {key.fingerprint} of the {participant.label}"
     if key.kms_key_id:
@@ -115,12 +112,12 @@ _ED25519_HINT = (
 )
 
 
-def export(participant: Participant, key: Key) -> t.Callable[[], KeyPair]:
+def export(participant: Reader, key: Key) -> t.Callable[[], KeyPair]:
     """A function that asks the participant for the pair. Needs preview commands on the node."""
 
     def ask() -> KeyPair:
-        versions = participant.identity().protocol_versions
-        number = max(versions, default=_ANY_VERSION[participant.MAJOR])
-        return participant.export_key_pair(key.fingerprint, number)
+        node = participant.require_live("exporting a key")
+        version = max(node.identity().protocol_versions, default=node.common_protocol_version)
+        return node.export_key_pair(key.fingerprint, version)
 
     return ask

@@ -13,13 +13,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import read_users
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ADMIN_USER, Hosting
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.delegation import (
     delegated_namespaces,
 )
 
 
-def identity(participant: Participant) -> dict[str, t.Any]:
+def identity(participant: Reader) -> dict[str, t.Any]:
     found = participant.identity()
     keys = participant.own_keys()
     return {
@@ -27,19 +27,19 @@ def identity(participant: Participant) -> dict[str, t.Any]:
         "protocol_versions": list(found.protocol_versions),
         "namespace": found.namespace,
         # None: the API of Canton 2 does not tell where a key lies
-        "kms_backed": bool(keys) and all(key.kms_key_id for key in keys) if participant.SHOWS_KMS_KEYS else None,
-        "hosts_offline": participant.HOSTS_OFFLINE,
+        "kms_backed": bool(keys) and all(key.kms_key_id for key in keys) if participant.tells_kms_keys else None,
+        "hosts_offline": participant.hosts_offline,
     }
 
 
-def synchronizers(participant: Participant) -> list[dict[str, t.Any]]:
+def synchronizers(participant: Reader) -> list[dict[str, t.Any]]:
     return [
         {**dataclasses.asdict(item), "id": item.id, "protocol_version": participant.protocol_version(item)}
         for item in participant.synchronizers()
     ]
 
 
-def keys(participant: Participant) -> list[dict[str, t.Any]]:
+def keys(participant: Reader) -> list[dict[str, t.Any]]:
     return [
         {
             "fingerprint": key.fingerprint,
@@ -53,7 +53,7 @@ def keys(participant: Participant) -> list[dict[str, t.Any]]:
     ]
 
 
-def delegations(participant: Participant) -> dict[str, list[dict[str, t.Any]]]:
+def delegations(participant: Reader) -> dict[str, list[dict[str, t.Any]]]:
     """Of the participant's own namespace and of those of the parties that it hosts, on every synchronizer."""
     uid = participant.identity().uid
     found = {}
@@ -73,7 +73,7 @@ def delegations(participant: Participant) -> dict[str, list[dict[str, t.Any]]]:
     return found
 
 
-def parties(participant: Participant) -> dict[str, list[dict[str, t.Any]]]:
+def parties(participant: Reader) -> dict[str, list[dict[str, t.Any]]]:
     uid = participant.identity().uid
     return {
         item.alias: [_party(mapping, uid) for mapping in participant.hostings(item.id, uid)]
@@ -92,7 +92,7 @@ def _party(mapping: Hosting, uid: str) -> dict[str, t.Any]:
     }
 
 
-def namespaces(participant: Participant) -> dict[str, list[str]]:
+def namespaces(participant: Reader) -> dict[str, list[str]]:
     """The namespaces whose parties this participant signs for, by the alias of the synchronizer where it does."""
     return {
         item.alias: sorted(delegated_namespaces(participant, item.id))
@@ -101,7 +101,7 @@ def namespaces(participant: Participant) -> dict[str, list[str]]:
     }
 
 
-def packages(participant: Participant) -> dict[str, t.Any]:
+def packages(participant: Reader) -> dict[str, t.Any]:
     uid = participant.identity().uid
     vetted = {
         item.alias: len(participant.vetted_packages(item.id, uid))
@@ -115,7 +115,7 @@ def packages(participant: Participant) -> dict[str, t.Any]:
     }
 
 
-def users(participant: Participant) -> list[dict[str, t.Any]]:
+def users(participant: Reader) -> list[dict[str, t.Any]]:
     found = read_users(participant, [provider.id for provider in participant.identity_providers()])
     return [
         {
@@ -131,14 +131,14 @@ def users(participant: Participant) -> list[dict[str, t.Any]]:
     ]
 
 
-def contracts(participant: Participant) -> dict[str, t.Any]:
+def contracts(participant: Reader) -> dict[str, t.Any]:
     local = [item.party for item in participant.local_parties() if item.is_local]
     end = participant.ledger_end()
     found = tally(participant.active_contracts(local, end), local)
     return {"ledger_end": end, "active": found.contracts, "digest": found.digest, "synchronizers": found.synchronizers}
 
 
-READERS: dict[str, t.Callable[[Participant], t.Any]] = {
+READERS: dict[str, t.Callable[[Reader], t.Any]] = {
     "identity": identity,
     "synchronizers": synchronizers,
     "keys": keys,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,12 +41,15 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     IdentityProvider,
     Key,
     LocalParty,
+    Offset,
     Pong,
     Right,
     SignedDelegation,
     Synchronizer,
     User,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
 
 
 @dataclass
@@ -55,7 +58,7 @@ class Fake:
 
     ``past`` has the contracts at offsets before the end; ``purge_breaks`` is the number of batches before a purge fails.
 
-    ``MAJOR`` 2 makes it behave as Canton 2 does: hostings and vettings go to its own store, and from there to the
+    ``major`` 2 makes it behave as Canton 2 does: hostings and vettings go to its own store, and from there to the
     synchronizer when it is connected.
     """
 
@@ -87,7 +90,7 @@ class Fake:
     import_breaks: bool = False
     pong: Pong = field(default_factory=lambda: Pong(True, 40, NEW))
     changes: list[Any] = field(default_factory=list)
-    MAJOR: int = 3
+    major: int = 3
     versions: dict[str, int] = field(default_factory=dict)
     unsettled: int = 0
     past: dict[int, list[ActiveContract]] = field(default_factory=dict)
@@ -96,28 +99,49 @@ class Fake:
     # -- what the dialects differ in --------------------------------------------------------------------------------
 
     @property
-    def SHOWS_KMS_KEYS(self) -> bool:
-        return self.MAJOR > 2
-
-    SHOWS_SYNCHRONIZERS_OF_CONTRACTS = SHOWS_KMS_KEYS
-
-    REPLACES_HOSTS = SHOWS_KMS_KEYS
+    def tells_kms_keys(self) -> bool:
+        return self.major > 2
 
     @property
-    def HOSTS_OFFLINE(self) -> bool:
-        return self.MAJOR == 2
+    def tells_synchronizer_of_contracts(self) -> bool:
+        return self.major > 2
 
-    def proof_store(self, store: str) -> str:
+    @property
+    def hosts_offline(self) -> bool:
+        return self.major == 2
+
+    @property
+    def one_mapping_per_host(self) -> bool:
+        return self.major == 2
+
+    @property
+    def writes_for_protocol_version(self) -> bool:
+        return self.major == 2
+
+    @property
+    def common_protocol_version(self) -> int:
+        return 34 if self.major > 2 else 5
+
+    def require_live(self, _step: str) -> Participant:
+        return self
+
+    def as_canton_3(self) -> Canton3 | None:
+        return None
+
+    def hosting_stores(self, store: str) -> tuple[str, ...]:
+        return (store, AUTHORIZED) if self.major == 2 else (store,)
+
+    def hosting_store(self, store: str) -> str:
         connected = any(item.connected and item.id == store for item in self.known)
-        return store if connected or self.MAJOR > 2 else AUTHORIZED
+        return store if connected or self.major > 2 else AUTHORIZED
 
-    def settled(self, _store: str) -> bool:
+    def topology_published(self, _store: str) -> bool:
         self.unsettled -= 1
         return self.unsettled < 0
 
     def protocol_version(self, item: Synchronizer) -> int | None:
         number = "".join(item.physical_id.split("::")[2:]).partition("-")[0]
-        return int(number) if self.MAJOR > 2 and number else self.versions.get(item.alias)
+        return int(number) if self.major > 2 and number else self.versions.get(item.alias)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -125,7 +149,7 @@ class Fake:
         return self.status or Identity(self.uid, True, True, "3.5.10", "", (34, 35))
 
     def last_time(self, _synchronizer: str) -> float | None:
-        return self.clock if self.MAJOR > 2 else None
+        return self.clock if self.major > 2 else None
 
     def in_memory(self) -> bool:
         return self.memory
@@ -146,7 +170,7 @@ class Fake:
         return [item for item in self.delegated.get(store, []) if namespace in ("", item.namespace)]
 
     def written_for(self, item: Synchronizer) -> int | None:
-        return self.protocol_version(item) if self.MAJOR == 2 else None
+        return self.protocol_version(item) if self.major == 2 else None
 
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
@@ -158,6 +182,9 @@ class Fake:
     def read_delegation(self, raw: bytes) -> SignedDelegation | None:
         namespace, target = raw.decode().split()
         return None if namespace == "?" else SignedDelegation(_delegation(namespace, target), raw)
+
+    def export_key_pair(self, _fingerprint: str, _protocol_version: int) -> KeyPair:
+        raise CantonError("preview commands are off", error_id="preview_commands_off")
 
     def read_key(self, raw: bytes, name: str) -> Key:
         return replace(key(raw.decode()), name=name, public_key=raw)
@@ -180,15 +207,15 @@ class Fake:
     def ledger_end(self) -> int:
         return self.end
 
-    def active_contracts(self, parties: Collection[str], offset: int) -> Iterator[ActiveContract]:
-        for item in self._contracts_of(parties, self.past.get(offset)):
-            yield item if self.MAJOR > 2 else replace(item, synchronizer="")
+    def active_contracts(self, parties: Iterable[str], offset: Offset) -> Iterator[ActiveContract]:
+        for item in self._contracts_of(parties, self.past.get(int(offset))):
+            yield item if self.major > 2 else replace(item, synchronizer="")
 
     def _contracts_of(
-        self, parties: Collection[str], contracts: list[ActiveContract] | None = None
+        self, parties: Iterable[str], contracts: list[ActiveContract] | None = None
     ) -> Iterator[ActiveContract]:
-        known = self.contracts if contracts is None else contracts
-        return (item for item in list(known) if item.stakeholders & set(parties))
+        known, asked = self.contracts if contracts is None else contracts, set(parties)
+        return (item for item in list(known) if item.stakeholders & asked)
 
     def read_record(self, raw: bytes) -> ActiveContract:
         return read_record(raw)
@@ -197,7 +224,7 @@ class Fake:
         return self.flying.pop(0) if len(self.flying) > 1 else self.flying[0]
 
     def pruning_schedule(self) -> str | None:
-        return self.schedule if self.MAJOR > 2 else None
+        return self.schedule if self.major > 2 else None
 
     def identity_providers(self) -> list[IdentityProvider]:
         return list(self.providers)
@@ -246,7 +273,7 @@ class Fake:
             if errors[-1] is None and self.lose > 0:
                 self.lose -= 1
             elif errors[-1] is None:
-                listed = self.hosted.setdefault(self.proof_store(store), [])
+                listed = self.hosted.setdefault(self.hosting_store(store), [])
                 listed[:] = [*(other for other in listed if other.party != item.party), item]
         return errors
 
@@ -258,13 +285,13 @@ class Fake:
             if errors[-1] is None and self.lose > 0:
                 self.lose -= 1
             elif errors[-1] is None:
-                for name in {store, self.proof_store(store)} if self.MAJOR > 2 else self._reached(store):
+                for name in {store, self.hosting_store(store)} if self.major > 2 else self._reached(store):
                     self.hosted[name] = [other for other in self.hosted.get(name, []) if other.party != item.party]
         return errors
 
     def _reached(self, store: str) -> set[str]:
         """The stores that a write of Canton 2 gets to: its own, and that of a synchronizer that is connected."""
-        return {AUTHORIZED, self.proof_store(store)}
+        return {AUTHORIZED, self.hosting_store(store)}
 
     def authorize_delegation(self, namespace: str, target_key: Key) -> None:
         self.changes.append(("authorize", target_key.fingerprint))
@@ -344,7 +371,7 @@ class Fake:
         ]
 
     def export_contracts(
-        self, parties: Sequence[str], offset: int, renames: Mapping[str, str], protocol_version: int | None
+        self, parties: Sequence[str], offset: Offset, renames: Mapping[str, str], protocol_version: int | None
     ) -> Iterator[bytes]:
         self.changes.append(("export", sorted(parties), offset))
         self.exported_for = protocol_version

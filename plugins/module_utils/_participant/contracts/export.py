@@ -31,7 +31,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, Tally, tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 
 
@@ -52,7 +52,7 @@ class TransferSpec:
 # -- export -----------------------------------------------------------------------------------------------------------
 
 
-def reference(source: Participant, spec: TransferSpec, offset: Offset, report: Report = silent) -> Tally:
+def reference(source: Reader, spec: TransferSpec, offset: Offset, report: Report = silent) -> Tally:
     """The contracts of the parties as the source's ledger API shows them: what an export has to contain
     (docs/canton/contracts.md#only-the-ledger-api-counts-contracts)."""
     shown = counted(source.active_contracts(spec.parties, offset), report, "counting the contracts of the source")
@@ -162,7 +162,7 @@ def manifest_of(spec: TransferSpec, offset: Offset, found: Tally, size: int, sha
 
 
 def spec_between(
-    source: Participant,
+    source: Reader,
     target_uid: str,
     parties: t.Sequence[str],
     source_synchronizer: str,
@@ -193,7 +193,7 @@ def spec_between(
     )
 
 
-def refuse_busy_source(source: Participant, synchronizer: str) -> None:
+def refuse_busy_source(source: Reader, synchronizer: str) -> None:
     """Whatever is created after the export is lost to the target (docs/canton/contracts.md#what-comes-after-the-export-is-lost)."""
     item = synchronizers.find(source, synchronizer)
     if item.connected:

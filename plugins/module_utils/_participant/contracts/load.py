@@ -25,7 +25,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     SnapshotReader,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 
 CONTRACT_ID = re.compile(r"\b(?:ContractId\(|id )([0-9a-f]{8,})")
 REFUSED_CONTRACTS = {
@@ -44,7 +44,7 @@ AT_WORK = "all is sent, the target is at work"
 # -- import -----------------------------------------------------------------------------------------------------------
 
 
-def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -> None:
+def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> None:
     """What the node itself would not notice, or would notice too late (docs/canton/contracts.md#what-an-import-does-not-check)."""
     if store not in manifest.renames.values():
         raise CantonError(
@@ -54,7 +54,7 @@ def refuse_unready_target(target: Participant, manifest: Manifest, store: str) -
         )
     # The same participant on other keys: hosting and vetting are its own already, and it sees them when it connects.
     is_itself = manifest.source == manifest.target
-    proof = target.proof_store(store)
+    proof = target.hosting_store(store)
     hosted = set(manifest.parties) if is_itself else {each.party for each in target.hostings(proof, manifest.target)}
     unhosted = [party for party in manifest.parties if party not in hosted]
     if unhosted:

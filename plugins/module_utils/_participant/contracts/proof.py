@@ -24,7 +24,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 SHOWN_DIFFERENCES = 10
@@ -63,13 +63,13 @@ def refuse_difference(expected: Tally, found: Tally, renames: t.Mapping[str, str
     )
 
 
-def target_tally(target: Participant, manifest: Manifest, offset: Offset, report: Report = silent) -> Tally:
+def target_tally(target: Reader, manifest: Manifest, offset: Offset, report: Report = silent) -> Tally:
     shown = target.active_contracts(manifest.parties, offset)
     counting = counted(shown, report, "counting the contracts of the target", manifest.contracts)
     return tally(counting, manifest.parties)
 
 
-def holds_all(target: Participant, manifest: Manifest, offset: Offset, report: Report = silent) -> bool:
+def holds_all(target: Reader, manifest: Manifest, offset: Offset, report: Report = silent) -> bool:
     return is_all_of(target_tally(target, manifest, offset, report), manifest)
 
 

@@ -26,9 +26,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.transfer import TransferRequest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Offset
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Offset
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
@@ -61,7 +61,7 @@ def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None
     else:
         plan = _stale(request, store)
     if not request.check:
-        _carry_out(request.target, alias, store, plan)
+        _carry_out(request.live_target(), alias, store, plan)
     result: dict[str, object] = {
         "contracts": len(plan.wanted),
         "digest": _digest(plan.wanted).value,
@@ -82,7 +82,7 @@ def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None
 # -- what is to be purged ---------------------------------------------------------------------------------------------
 
 
-def _active(participant: Participant, parties: t.Iterable[str], offset: Offset, store: str = "") -> set[str]:
+def _active(participant: Reader, parties: t.Iterable[str], offset: Offset, store: str = "") -> set[str]:
     """Ids of the active contracts of ``parties``; those on another synchronizer than ``store`` are left out, where it is told."""
     return {
         item.contract_id
@@ -93,7 +93,7 @@ def _active(participant: Participant, parties: t.Iterable[str], offset: Offset, 
 
 def _of_snapshot(request: TransferRequest, store: str) -> Plan:
     """What a snapshot brought; refuses once the target has transacted, and when the source does not have it all."""
-    manifest, files, target = request.manifest(), request.files(), request.target
+    manifest, files, target = request.manifest(), request.files(), request.live_target()
     receipt, resumed = _import_to_take_back(files, manifest)
     here = _active(target, manifest.parties, target.ledger_end(), store)
     proven = None
@@ -128,7 +128,7 @@ def _import_to_take_back(files: SnapshotFiles, manifest: Manifest) -> tuple[Rece
     return found, receipt is None and begun is not None
 
 
-def refuse_transacted(target: Participant, proven: set[str], here: set[str], resumed: bool) -> None:
+def refuse_transacted(target: Reader, proven: set[str], here: set[str], resumed: bool) -> None:
     """The point of no return: the parties' contracts are not those any more that the import brought.
 
     What an interrupted purge took away is no transaction. It works in the order of the ids, a batch at a time.
@@ -149,7 +149,7 @@ def refuse_transacted(target: Participant, proven: set[str], here: set[str], res
         )
 
 
-def _missing(source: Participant, manifest: Manifest, brought: set[str] | None) -> list[str] | None:
+def _missing(source: Reader, manifest: Manifest, brought: set[str] | None) -> list[str] | None:
     """What the source does not show of a snapshot's contracts; None when the snapshot cannot tell its ids and the digests differ."""
     there = _active(source, manifest.parties, source.ledger_end())
     if brought is not None:
@@ -187,10 +187,9 @@ def _named(request: TransferRequest, store: str, contract_ids: t.Sequence[str]) 
     return Plan(parties, wanted, here - set(wanted), len(set(contract_ids)) - len(wanted))
 
 
-def _hosted(target: Participant, store: str) -> tuple[str, ...]:
+def _hosted(target: Reader, store: str) -> tuple[str, ...]:
     uid = target.identity().uid
-    stores = (store, AUTHORIZED) if target.HOSTS_OFFLINE else (store,)
-    return tuple(sorted({item.party for each in stores for item in target.hostings(each, uid)}))
+    return tuple(sorted({item.party for each in target.hosting_stores(store) for item in target.hostings(each, uid)}))
 
 
 def _stale(request: TransferRequest, store: str) -> Plan:
@@ -230,7 +229,7 @@ def purge_in_batches(
         participant.purge_contracts(alias, contract_ids[start : start + BATCH], parties)
 
 
-def _prove(target: Participant, store: str, plan: Plan) -> None:
+def _prove(target: Reader, store: str, plan: Plan) -> None:
     wanted = set(plan.wanted)
 
     def active() -> set[str]:

@@ -48,7 +48,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     TransferStats,
     remember_speed,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 
 # -- what the module asks for -----------------------------------------------------------------------------------------
@@ -58,8 +58,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
 class TransferRequest:
     """One call of the module; ``base`` is the snapshot's path without ending, or nothing for a pipe."""
 
-    source: Participant | None
-    target: Participant
+    source: Reader | None
+    target: Reader
     base: str | None
     parties: t.Sequence[str]
     source_synchronizer: str | None
@@ -68,13 +68,16 @@ class TransferRequest:
     protocol_version: int | None = None
     report: Report = silent
 
+    def live_target(self) -> Participant:
+        return self.target.require_live("importing and purging contracts")
+
     def ends(self) -> tuple[Participant, TransferSpec]:
         """The source and the move; the module's spec sees to it that both are given."""
         if self.source is None or self.source_synchronizer is None:
             raise CantonError("This state needs source and source_synchronizer", "source_missing", "Give both options.")
         store = synchronizers.known_id(self.target, self.target_synchronizer)
         known = self.target.protocol_version(synchronizers.find(self.target, self.target_synchronizer))
-        return self.source, spec_between(
+        return self.source.require_live("exporting contracts"), spec_between(
             self.source,
             self.target.identity().uid,
             self.parties,
@@ -122,7 +125,7 @@ def ensure_exported(request: TransferRequest) -> Outcome:
     return _exported(None, manifest, stats)
 
 
-def imported_before(target: Participant, files: SnapshotFiles) -> bool:
+def imported_before(target: Reader, files: SnapshotFiles) -> bool:
     receipt = files.read_receipt()
     return receipt is not None and receipt.target == target.identity().uid
 
@@ -158,21 +161,21 @@ def _result(
 
 
 def ensure_imported(request: TransferRequest) -> Outcome:
-    manifest, files = request.manifest(), request.files()
-    existing = already_imported(request.target, manifest, files, request.report)
+    target, manifest, files = request.live_target(), request.manifest(), request.files()
+    existing = already_imported(target, manifest, files, request.report)
     if existing is not None:
         if not request.check and files.read_receipt() != existing:
             files.write_receipt(existing)
         return Outcome(_shown(manifest), _shown(manifest), _result(manifest, existing))
-    check_snapshot(files, manifest, request.target, request.report)
-    store = synchronizers.known_id(request.target, request.target_synchronizer)
-    refuse_unready_target(request.target, manifest, store)
-    synchronizers.refuse_connected(request.target, "and contracts can only be imported while it is not")
-    before = target_tally(request.target, manifest, request.target.ledger_end(), request.report)
+    check_snapshot(files, manifest, target, request.report)
+    store = synchronizers.known_id(target, request.target_synchronizer)
+    refuse_unready_target(target, manifest, store)
+    synchronizers.refuse_connected(target, "and contracts can only be imported while it is not")
+    before = target_tally(target, manifest, target.ledger_end(), request.report)
     receipt = stats = None
     if not request.check:
         began = time.monotonic()
-        receipt = send(request.target, manifest, files, store, request.report)
+        receipt = send(target, manifest, files, store, request.report)
         stats = TransferStats(manifest.bytes, manifest.contracts, time.monotonic() - began)
         remember_speed(files.base, "imported", stats)
     return Outcome(
@@ -204,22 +207,23 @@ def _sum_of(*results: dict[str, t.Any]) -> dict[str, object]:
 
 
 def ensure_piped(request: TransferRequest) -> Outcome:
+    target = request.live_target()
     source, spec = request.ends()
     offset = source.ledger_end()
     draft = manifest_of(spec, offset, reference(source, spec, offset, request.report), 0, "")
-    end = request.target.ledger_end()
-    before = target_tally(request.target, draft, end, request.report)
+    end = target.ledger_end()
+    before = target_tally(target, draft, end, request.report)
     if is_all_of(before, draft):
         return Outcome(_shown(draft), _shown(draft), _result(draft, Receipt(spec.target, "", end, stamp())))
-    store = synchronizers.known_id(request.target, request.target_synchronizer)
+    store = synchronizers.known_id(target, request.target_synchronizer)
     refuse_busy_source(source, request.source_synchronizer or "")
-    refuse_unready_target(request.target, draft, store)
-    synchronizers.refuse_connected(request.target, "and contracts can only be imported while it is not")
+    refuse_unready_target(target, draft, store)
+    synchronizers.refuse_connected(target, "and contracts can only be imported while it is not")
     receipt = stats = None
     if not request.check:
         began = time.monotonic()
-        draft = pipe(source, request.target, spec, store, draft, request.report)
-        receipt = prove(request.target, draft, None, request.report)
+        draft = pipe(source, target, spec, store, draft, request.report)
+        receipt = prove(target, draft, None, request.report)
         stats = TransferStats(draft.bytes, draft.contracts, time.monotonic() - began)
     return Outcome(
         {"contracts": before.contracts, "digest": before.digest}, _shown(draft), _result(draft, receipt, stats)
@@ -228,5 +232,5 @@ def ensure_piped(request: TransferRequest) -> Outcome:
 
 def ensure_verified(request: TransferRequest) -> Outcome:
     manifest = request.manifest()
-    receipt = verify(request.target, manifest, request.files(), request.report)
+    receipt = verify(request.live_target(), manifest, request.files(), request.report)
     return Outcome(result=_result(manifest, receipt))

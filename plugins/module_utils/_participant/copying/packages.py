@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 
@@ -34,10 +34,10 @@ class PackagePlan:
 
 
 def plan_copy(
-    source: Participant,
+    source: Reader,
     source_uid: str,
     source_store: str,
-    target: Participant,
+    target: Reader,
     target_uid: str,
     target_store: str,
     excluded: t.Collection[str],
@@ -52,7 +52,7 @@ def plan_copy(
     """
     present = {dar.main for dar in target.dars()}
     vetted_there = source.vetted_packages(source_store, source_uid) if vetting else set()
-    vetted_here = target.vetted_packages(target.proof_store(target_store), target_uid) if vetting else set()
+    vetted_here = target.vetted_packages(target.hosting_store(target_store), target_uid) if vetting else set()
     upload, vet = [], []
     brought: set[str] = set()
     to_be_vetted: set[str] = set()
@@ -66,7 +66,10 @@ def plan_copy(
         if dar.main in vetted_there and not contents & vetted_there <= vetted_here:
             vet.append(dar)
             to_be_vetted |= contents & vetted_there
-    from_files = {target.dar_main(payload, name): (name, payload) for name, payload in files.items()}
+    from_files = {
+        target.require_live("reading DAR files").dar_main(payload, name): (name, payload)
+        for name, payload in files.items()
+    }
     for main, (name, _payload) in from_files.items():
         dar = Dar(main, name, "", name)
         if main not in present and dar.main not in {item.main for item in upload}:
@@ -79,9 +82,7 @@ def plan_copy(
     return PackagePlan(tuple(upload), tuple(vet), payloads, frozenset(unreachable), frozenset(to_be_vetted))
 
 
-def copy(
-    plan: PackagePlan, source: Participant, target: Participant, target_uid: str, store: str, seconds: float
-) -> None:
+def copy(plan: PackagePlan, source: Reader, target: Participant, target_uid: str, store: str, seconds: float) -> None:
     """Carry out a plan and prove it by the target's own lists."""
     to_vet = {dar.main for dar in plan.vet}
     for dar in plan.upload:
@@ -94,9 +95,7 @@ def copy(
     _prove(target, target_uid, store, uploaded, to_vet | plan.to_be_vetted, seconds)
 
 
-def _prove(
-    target: Participant, target_uid: str, store: str, stored: set[str], vetted: set[str], seconds: float
-) -> None:
+def _prove(target: Reader, target_uid: str, store: str, stored: set[str], vetted: set[str], seconds: float) -> None:
     absent = stored - {dar.main for dar in target.dars()}
     if absent:
         raise CantonError(
@@ -104,7 +103,7 @@ def _prove(
             error_id="dar_not_listed",
             hint="Look at the node's log, then run again.",
         )
-    proof = target.proof_store(store)
+    proof = target.hosting_store(store)
     reached, _last = wait_for(lambda: vetted <= target.vetted_packages(proof, target_uid), seconds)
     if not reached:
         raise CantonError(

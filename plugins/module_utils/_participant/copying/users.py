@@ -18,7 +18,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Right,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 
 ADMIN_RIGHTS = ("participant_admin", "identity_provider_admin")
 
@@ -40,7 +40,7 @@ class UserPlan:
         return not (self.providers or self.create or self.update or self.grant or self.annotate)
 
 
-def read_users(participant: Participant, providers: t.Iterable[str]) -> dict[tuple[str, str], User]:
+def read_users(participant: Reader, providers: t.Iterable[str]) -> dict[tuple[str, str], User]:
     """All users by (identity provider, id); the default provider's users are under the empty id."""
     found: dict[tuple[str, str], User] = {}
     for provider in ["", *providers]:
@@ -49,7 +49,7 @@ def read_users(participant: Participant, providers: t.Iterable[str]) -> dict[tup
     return found
 
 
-def plan_copy(source: Participant, target: Participant, skip: t.Collection[str], admin_rights: bool) -> UserPlan:
+def plan_copy(source: Reader, target: Reader, skip: t.Collection[str], admin_rights: bool) -> UserPlan:
     """Compare both nodes. Admin rights are copied only when asked for (docs/canton/migration.md#users-are-copied-separately)."""
     plan = UserPlan()
     theirs = {provider.id: provider for provider in target.identity_providers()}
@@ -98,7 +98,7 @@ def _plan_user(plan: UserPlan, wanted: User, existing: User | None) -> None:
         plan.grant.append((wanted, missing))
 
 
-def _plan_annotations(plan: UserPlan, source: Participant, target: Participant, providers: t.Sequence[str]) -> None:
+def _plan_annotations(plan: UserPlan, source: Reader, target: Reader, providers: t.Sequence[str]) -> None:
     """Annotations of parties that the target hosts; the target has to know a party first (docs/canton/ledger-api.md#parties)."""
     known = _parties(target, providers)
     for party, wanted in sorted(_parties(source, providers).items()):
@@ -111,11 +111,11 @@ def _plan_annotations(plan: UserPlan, source: Participant, target: Participant, 
             plan.annotate.append(wanted)
 
 
-def _parties(participant: Participant, providers: t.Sequence[str]) -> dict[str, LocalParty]:
+def _parties(participant: Reader, providers: t.Sequence[str]) -> dict[str, LocalParty]:
     return {item.party: item for provider in ["", *providers] for item in participant.local_parties(provider)}
 
 
-def copy(plan: UserPlan, source: Participant, target: Participant, skip: t.Collection[str], admin_rights: bool) -> None:
+def copy(plan: UserPlan, source: Reader, target: Participant, skip: t.Collection[str], admin_rights: bool) -> None:
     """Carry out a plan and prove it: planning again must find nothing left."""
     for provider in plan.providers:
         target.create_identity_provider(provider)

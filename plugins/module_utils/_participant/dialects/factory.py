@@ -6,13 +6,8 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-
-if t.TYPE_CHECKING:
-    pass
 
 
 def open_participant(admin: Endpoint, ledger: Endpoint | None) -> Participant:
@@ -22,5 +17,5 @@ def open_participant(admin: Endpoint, ledger: Endpoint | None) -> Participant:
     from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
     api = Api(admin)
-    dialect = V0 if V0.is_spoken_by(api.services) else V30
-    return dialect(api, Api(ledger) if ledger else None)
+    ledger_api = Api(ledger) if ledger else None
+    return V0(api, ledger_api) if V0.is_spoken_by(api.services) else V30(api, ledger_api)

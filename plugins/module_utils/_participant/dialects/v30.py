@@ -10,20 +10,13 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
-    PROTO_VERSION,
-    unwrap,
-    unwrap_active_contract,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import PROTO_VERSION, unwrap
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.exported_key import (
     read_pair,
     refusal,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import (
-    LedgerAdmin,
-    active_contract,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_contracts import Contracts
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_identity import OwnIdentity
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
     ADD,
@@ -32,16 +25,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dial
     CRYPTO,
     FETCH_TIME,
     FETCH_TIME_SECONDS,
-    LEDGER,
-    PACKAGES,
     PARTICIPANT,
-    PARTIES,
-    PERMISSIONS,
     PROTOCOL,
     READ,
     REMOVE,
     REMOVE_NUMBER,
-    REPAIR,
     RESTRICTIONS,
     SLOW_SECONDS,
     STATUS,
@@ -54,43 +42,44 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dial
     spec_name,
     store_id,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_packages import Packages
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_parties import Parties
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
     MEMORY_STORAGE,
     OPERATORS_TURN,
-    ActiveContract,
-    Clearance,
-    Dar,
     Delegation,
-    Host,
-    Hosting,
     Identity,
     Key,
-    Offset,
     Pong,
     SignedDelegation,
-    SignedHosting,
     Synchronizer,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 
-class V30(OwnIdentity, LedgerAdmin):
-    """One participant of Canton 3. ``ledger`` may be missing as long as nothing asks the ledger API."""
+class V30(OwnIdentity, Parties, Packages, Contracts):
+    """One participant of Canton 3."""
 
-    MAJOR = 3
-    LEDGER = LEDGER
-    # What its API tells, and when it takes what (Canton 2 differs in all of these)
-    SHOWS_KMS_KEYS = True
-    SHOWS_SYNCHRONIZERS_OF_CONTRACTS = True
-    HOSTS_OFFLINE = False
-    REPLACES_HOSTS = True
+    major = 3
+    tells_kms_keys = True
+    tells_synchronizer_of_contracts = True
+    hosts_offline = False
+    one_mapping_per_host = False
+    writes_for_protocol_version = False
+    common_protocol_version = 34
 
     def __init__(self, admin: Api, ledger: Api | None) -> None:
         super().__init__(admin, ledger)
         self.admin.starting = self._is_starting
+
+    def require_live(self, step: str) -> Participant:
+        return self
+
+    def as_canton_3(self) -> Canton3 | None:
+        return self
 
     # -- status and identity --------------------------------------------------------------------------------------
 
@@ -185,11 +174,13 @@ class V30(OwnIdentity, LedgerAdmin):
         """Topology is the same for all protocol versions of Canton 3."""
         return None
 
-    def proof_store(self, synchronizer: str) -> str:
-        """The store in which a hosting or a vetting of this node shows that it is in force: always the synchronizer's."""
+    def hosting_store(self, synchronizer: str) -> str:
         return synchronizer
 
-    def settled(self, synchronizer: str) -> bool:
+    def hosting_stores(self, synchronizer: str) -> tuple[str, ...]:
+        return (synchronizer,)
+
+    def topology_published(self, synchronizer: str) -> bool:
         """Whether the synchronizer has what was written while this node was away: nothing is written then
         (docs/canton/topology.md#stores)."""
         return True
@@ -298,10 +289,7 @@ class V30(OwnIdentity, LedgerAdmin):
             raise CantonError("A public key cannot be read", error_id="wrapper_unreadable") from exc
 
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
-        """One of the node's own key pairs, without a password, as a form of ``protocol_version``, which it has to support.
-
-        Needs preview commands on the node (docs/canton/keys.md#exporting-a-key-pair). Wipe the pair as soon as it is used.
-        """
+        """Without a password (docs/canton/keys.md#exporting-a-key-pair)."""
         try:
             answer = self.admin.read(
                 VAULT + "ExportKeyPair", fingerprint=fingerprint, protocol_version=protocol_version
@@ -330,8 +318,8 @@ class V30(OwnIdentity, LedgerAdmin):
         found = (_signed_delegation(*each, removed) for each in self._stored(wanted, namespace))
         return [item for item in found if item is not None and item.delegation.namespace == namespace]
 
-    def read_delegation(self, raw: bytes, removed: bool = False) -> SignedDelegation | None:
-        """What a signed topology transaction delegates (or takes back); None for proposals and everything else."""
+    def read_delegation(self, raw: bytes) -> SignedDelegation | None:
+        """None for removals and proposals too."""
         try:
             signed = self.admin.message(PROTOCOL + "SignedTopologyTransaction").FromString(raw)
             inner = unwrap(signed.transaction, "a topology transaction")
@@ -340,7 +328,7 @@ class V30(OwnIdentity, LedgerAdmin):
             raise
         except Exception as exc:
             raise CantonError("A topology transaction cannot be read", error_id="wrapper_unreadable") from exc
-        return _signed_delegation(signed, transaction, raw, removed)
+        return _signed_delegation(signed, transaction, raw, removed=False)
 
     def authorize_delegation(self, namespace: str, key: Key) -> None:
         """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations.
@@ -385,298 +373,9 @@ class V30(OwnIdentity, LedgerAdmin):
             **waiting,
         )
 
-    # -- topology: parties ----------------------------------------------------------------------------------------
-
-    def hostings(self, store: str, participant: str = "", proposals: bool = False) -> list[Hosting]:
-        """PartyToParticipant mappings of a synchronizer's store, all or those that name ``participant``."""
-        answer = self.admin.read(
-            READ + "ListPartyToParticipant",
-            base_query=query(store, proposals),
-            filter_participant=participant,
-        )
-        found = [_hosting(result.item) for result in answer.results]
-        return [item for item in found if not participant or item.host(participant)]
-
-    def host_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it
-        (docs/canton/topology.md#many-mappings)."""
-        return self._authorize_hostings(ADD, store, hostings, parallel)
-
-    def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Authorize the removal of these mappings, each repeated as it is (docs/canton/topology.md#a-removal-repeats-the-mapping)."""
-        return self._authorize_hostings(REMOVE, store, hostings, parallel)
-
-    def propose_hostings(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Sign these mappings as far as this node's keys go: what others have to sign as well stays a proposal
-        (docs/canton/topology.md#authorize)."""
-        return self._authorize_hostings(ADD, store, hostings, parallel, fully=False)
-
-    def _authorize_hostings(
-        self, change: str, store: str, hostings: t.Sequence[Hosting], parallel: int, fully: bool = True
-    ) -> list[CantonError | None]:
-        requests = [
-            {
-                "proposal": {"change": change, "mapping": {"party_to_participant": self._hosting_message(item)}},
-                "must_fully_authorize": fully,
-                "store": store_id(store),
-            }
-            for item in hostings
-        ]
-        answers = self.admin.write_many(WRITE + "Authorize", requests, parallel)
-        return [answer if isinstance(answer, CantonError) else None for answer in answers]
-
-    def _hosting_message(self, item: Hosting) -> dict[str, t.Any]:
-        numbers = {name: number for number, name in PERMISSIONS.items()}
-        fields: dict[str, t.Any] = {
-            "party": item.party,
-            "threshold": item.threshold,
-            "participants": [
-                {
-                    "participant_uid": host.participant,
-                    "permission": numbers[host.permission],
-                    **({"onboarding": {}} if host.onboarding else {}),
-                }
-                for host in item.hosts
-            ],
-        }
-        if item.signing_keys:
-            fields["party_signing_keys"] = self.admin.message(CRYPTO + "SigningKeysWithThreshold").FromString(
-                item.signing_keys
-            )
-        return fields
-
-    # -- parties that move on one synchronizer --------------------------------------------------------------------
-
-    def lacks_for_replication(self) -> list[str]:
-        """What this node's API does not have of all that a move of parties on one synchronizer takes (3.4 lacks some)."""
-        rpcs = [PARTIES + name for name in ("ExportPartyAcs", "ImportPartyAcs", "ClearPartyOnboardingFlag")]
-        lacks = [rpc.rpartition(".")[2] for rpc in (*rpcs, WRITE + "SignTransactions") if not self.admin.has_rpc(rpc)]
-        fields = {
-            PARTICIPANT + "ImportPartyAcsRequest": "party_id",
-            PROTOCOL + "PartyToParticipant.HostingParticipant": "onboarding",
-        }
-        for message, field in fields.items():
-            if not self.admin.has_field(message, field):
-                lacks.append(f"{message.rpartition('v30.')[2]}.{field}")
-        return lacks
-
-    def signed_proposals(self, store: str, namespace: str) -> list[SignedHosting]:
-        """The signed transactions behind the hosting proposals for parties of ``namespace``
-        (docs/canton/topology.md#lists-carry-no-signatures)."""
-        return [
-            SignedHosting(_hosting(transaction.mapping.party_to_participant), raw)
-            for signed, transaction, raw in self._stored(query(store, proposals=True), namespace)
-            if signed.proposal and transaction.mapping.WhichOneof("mapping") == "party_to_participant"
-        ]
-
-    def sign_transactions(self, signed: t.Sequence[bytes]) -> list[bytes]:
-        """Add this node's signatures to transactions that others signed. It stores nothing and works while disconnected."""
-        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
-        answer = self.admin.read(
-            WRITE + "SignTransactions",
-            deadline=SLOW_SECONDS,
-            transactions=[signed_class.FromString(raw) for raw in signed],
-            store=store_id(AUTHORIZED),
-        )
-        return [item.SerializeToString() for item in answer.transactions]
-
-    def export_party_contracts(
-        self, party: str, synchronizer: str, target: str, begin: Offset, wait_seconds: int
-    ) -> t.Iterator[bytes]:
-        """The node's gzip stream of a party's contracts at the moment from which ``target`` hosts it, looked for after
-        ``begin``. Contracts with a stakeholder that ``target`` hosted before are left out
-        (docs/canton/party-replication.md#shared-contracts-are-exported-once)."""
-        chunks = self.admin.stream(
-            PARTIES + "ExportPartyAcs",
-            party_id=party,
-            synchronizer_id=synchronizer,
-            target_participant_uid=target,
-            begin_offset_exclusive=begin,
-            wait_for_activation_timeout={"seconds": wait_seconds},
-        )
-        for answer in chunks:
-            yield answer.chunk
-
-    def import_party_contracts(
-        self, chunks: t.Iterable[bytes], party: str, synchronizer: str, workflow_prefix: str
-    ) -> None:
-        """Send a party's snapshot. With the party's id the node refuses it unless it knows of the onboarding
-        (docs/canton/party-replication.md#import-of-a-party)."""
-        first: dict[str, t.Any] = {
-            "party_id": party,
-            "synchronizer_id": synchronizer,
-            "workflow_id_prefix": workflow_prefix,
-            "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
-        }
-        self.admin.upload(PARTIES + "ImportPartyAcs", _requests(chunks, first, {}))
-
-    def clear_onboarding(self, party: str, synchronizer: str, begin: Offset, wait_seconds: int) -> Clearance:
-        """Ask that the onboarding flag be cleared, which the node does when its time has come; safe to repeat
-        (docs/canton/party-replication.md#onboarding-flag)."""
-        answer = self.admin.repeatable(
-            PARTIES + "ClearPartyOnboardingFlag",
-            deadline=wait_seconds + 10.0,
-            party_id=party,
-            synchronizer_id=synchronizer,
-            begin_offset_exclusive=begin,
-            wait_for_activation_timeout={"seconds": wait_seconds},
-        )
-        stamp = answer.earliest_retry_timestamp if answer.HasField("earliest_retry_timestamp") else None
-        return Clearance(answer.onboarded, stamp.seconds + stamp.nanos / 1e9 if stamp is not None else None)
-
     def decentralized_namespaces(self, store: str) -> set[str]:
         answer = self.admin.read(READ + "ListDecentralizedNamespaceDefinition", base_query=query(store))
         return {result.item.decentralized_namespace for result in answer.results}
-
-    # -- packages -------------------------------------------------------------------------------------------------
-
-    def dars(self) -> list[Dar]:
-        answer = self.admin.read(PACKAGES + "ListDars")
-        return [Dar(item.main, item.name, item.version, item.description) for item in answer.dars]
-
-    def packages(self) -> dict[str, str]:
-        """Package ids in the store with a readable name each."""
-        answer = self.admin.read(PACKAGES + "ListPackages")
-        return {item.package_id: f"{item.name} {item.version}".strip() for item in answer.package_descriptions}
-
-    def dar_packages(self, main: str) -> set[str]:
-        answer = self.admin.read(PACKAGES + "GetDarContents", main_package_id=main)
-        return {item.package_id for item in answer.packages} | {main}
-
-    def download_dar(self, main: str) -> bytes:
-        return bytes(self.admin.read(PACKAGES + "GetDar", main_package_id=main).payload)
-
-    def dar_main(self, payload: bytes, name: str) -> str:
-        """The main package id of a DAR, as the node reads it; nothing is stored."""
-        return str(self.admin.read(PACKAGES + "ValidateDar", data=payload, filename=name).main_package_id)
-
-    def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
-        """Store a DAR and, when ``synchronizer`` is given, vet all its packages there and wait for it
-        (docs/canton/packages.md#stored-and-vetted)."""
-        fields: dict[str, t.Any] = {
-            "dars": [{"bytes": payload, "description": description, "expected_main_package_id": main}],
-            "vet_all_packages": bool(synchronizer),
-            "synchronize_vetting": bool(synchronizer),
-        }
-        if synchronizer:
-            fields["synchronizer_id"] = synchronizer
-        self.admin.repeatable(PACKAGES + "UploadDar", deadline=SLOW_SECONDS, **fields)
-
-    def vet_dar(self, main: str, synchronizer: str) -> None:
-        self.admin.repeatable(
-            PACKAGES + "VetDar",
-            deadline=SLOW_SECONDS,
-            main_package_id=main,
-            synchronize=True,
-            synchronizer_id=synchronizer,
-        )
-
-    def vetted_packages(self, store: str, participant: str) -> set[str]:
-        answer = self.admin.read(READ + "ListVettedPackages", base_query=query(store), filter_participant=participant)
-        return {
-            package.package_id
-            for result in answer.results
-            if result.item.participant_uid == participant
-            for package in result.item.packages
-        }
-
-    # -- contracts ------------------------------------------------------------------------------------------------
-
-    def ledger_end(self) -> Offset:
-        return int(self.ledger.read(LEDGER + "StateService/GetLedgerEnd").offset)
-
-    def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
-        """Contracts that any of ``parties`` is a stakeholder of, as they stood at ``offset``; streamed, without payloads kept."""
-        wildcard: dict[str, t.Any] = {"cumulative": [{"wildcard_filter": {}}]}
-        filters = dict.fromkeys(parties, wildcard)
-        if not filters or not offset:
-            return
-        answers = self.ledger.stream(
-            LEDGER + "StateService/GetActiveContracts",
-            active_at_offset=offset,
-            event_format={"filters_by_party": filters, "verbose": False},
-        )
-        for answer in answers:
-            kind = answer.WhichOneof("contract_entry")
-            if kind == "active_contract":
-                entry = answer.active_contract
-                yield active_contract(entry.created_event, entry.synchronizer_id)
-            elif kind == "incomplete_unassigned":
-                yield active_contract(answer.incomplete_unassigned.created_event, "", True)
-            elif kind == "incomplete_assigned":
-                event = answer.incomplete_assigned.assigned_event
-                yield active_contract(event.created_event, event.target, True)
-
-    def read_record(self, record: bytes) -> ActiveContract:
-        """What one record of an ACS snapshot says about its contract (docs/canton/contracts.md#snapshot)."""
-        inner = unwrap_active_contract(record)
-        try:
-            entry = self.ledger.message(LEDGER + "ActiveContract").FromString(inner)
-        except CantonError:
-            raise
-        except Exception as exc:
-            raise CantonError("A contract record cannot be read", error_id="wrapper_unreadable") from exc
-        return active_contract(entry.created_event, entry.synchronizer_id)
-
-    def export_contracts(
-        self, parties: t.Sequence[str], offset: Offset, renames: t.Mapping[str, str], protocol_version: int | None
-    ) -> t.Iterator[bytes]:
-        """The node's gzip stream of the contracts of ``parties`` at ``offset``; synchronizer ids are logical
-        (docs/canton/contracts.md#export).
-
-        The protocol version is Canton 2's argument: nobody asks for it here. A synchronizer that stays what it is needs no rename.
-        """
-        renamed = {old: {"target_synchronizer_id": new} for old, new in renames.items() if old != new}
-        chunks = self.admin.stream(
-            REPAIR + "ExportAcs",
-            party_ids=list(parties),
-            ledger_offset=offset,
-            contract_synchronizer_renames=renamed,
-        )
-        for answer in chunks:
-            yield answer.chunk
-
-    def import_contracts(
-        self, chunks: t.Iterable[bytes], synchronizer: str, workflow_prefix: str, parties: t.Sequence[str]
-    ) -> None:
-        """Send a snapshot. Validation mode; 3.5 reads the arguments of the first message, 3.4 wants them in each
-        (docs/canton/contracts.md#import, docs/canton/canton-3-4.md#arguments-of-an-import).
-
-        The parties are Canton 2's argument.
-        """
-        arguments: dict[str, t.Any] = {
-            "workflow_id_prefix": workflow_prefix,
-            "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
-        }
-        if self.admin.has_field(PARTICIPANT + "ImportAcsRequest", "synchronizer_id"):
-            first, later = {**arguments, "synchronizer_id": synchronizer}, {}
-        else:
-            first = later = arguments
-        self.admin.upload(REPAIR + "ImportAcs", _requests(chunks, first, later))
-
-    def purge_contracts(self, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]) -> None:
-        """Purge contracts while disconnected; those that are not active are skipped. The parties are Canton 2's argument
-        (docs/canton/contracts.md#purge)."""
-        self.admin.repeatable(
-            REPAIR + "PurgeContracts",
-            deadline=SLOW_SECONDS,
-            synchronizer_alias=alias,
-            contract_ids=list(contract_ids),
-            ignore_already_purged=True,
-        )
-
-    def in_flight(self, synchronizer: str) -> int | None:
-        """Submissions and transactions that are on their way; None where a node cannot tell (Canton 2.8)
-        (docs/canton/synchronizers.md#work-in-flight)."""
-        answer = self.admin.read(
-            PARTICIPANT + "ParticipantInspectionService/CountInFlight", synchronizer_id=synchronizer
-        )
-        return int(answer.pending_submissions + answer.pending_transactions)
-
-    def pruning_schedule(self) -> str | None:
-        """The cron of a pruning schedule, or nothing; None where a node does not tell (Canton 2)."""
-        answer = self.admin.read(PARTICIPANT + "PruningService/GetSchedule")
-        return str(answer.schedule.cron) if answer.HasField("schedule") else ""
 
     def set_display_name(self, party: str, name: str) -> None:
         """Only Canton 2 has display names: there is nothing to set, as no party of Canton 3 comes with one."""
@@ -714,21 +413,3 @@ def _delegation(item: Message, serial: int) -> Delegation:
     return Delegation(
         item.namespace, fingerprint(spec_name(item.target_key), item.target_key.public_key), restriction, serial
     )
-
-
-def _hosting(item: Message) -> Hosting:
-    keys = item.party_signing_keys.SerializeToString() if item.HasField("party_signing_keys") else b""
-    hosts = tuple(
-        Host(host.participant_uid, PERMISSIONS.get(host.permission, "unspecified"), host.HasField("onboarding"))
-        for host in item.participants
-    )
-    return Hosting(item.party, item.threshold, hosts, keys)
-
-
-def _requests(
-    chunks: t.Iterable[bytes], first: dict[str, t.Any], later: dict[str, t.Any]
-) -> t.Iterator[dict[str, t.Any]]:
-    arguments = first
-    for chunk in chunks:
-        yield {"acs_snapshot": chunk, **arguments}
-        arguments = later

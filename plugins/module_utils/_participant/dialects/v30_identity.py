@@ -11,32 +11,19 @@ them there (docs/canton/canton-2.md#vault).
 from __future__ import annotations
 
 import typing as t
-from contextlib import suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    MappingExists,
-    Redacted,
-    StoreNotEncrypted,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Redacted, StoreNotEncrypted
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
-    ADD,
     CRYPTO,
-    PROTOCOL,
     READ,
     TOPOLOGY,
     VAULT,
-    WRITE,
+    Node,
     key_of,
     query,
-    store_id,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Key,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
     encryption_enum,
     signing_enum,
@@ -64,10 +51,8 @@ def _maps(transaction: Message, uid: str) -> bool:
     return bool(is_mapping and mapping.owner_to_key_mapping.member == f"PAR::{uid}")
 
 
-class OwnIdentity:
+class OwnIdentity(Node):
     """A part of ``v30.V30``."""
-
-    admin: Api
 
     # -- vault ----------------------------------------------------------------------------------------------------
 
@@ -162,29 +147,3 @@ class OwnIdentity:
         key = transaction.mapping.namespace_delegation.target_key
         target = key_of(self.admin.message(CRYPTO + "PublicKey")(signing_public_key=key), "", "")
         return target.fingerprint != namespace
-
-    # -- what these and the dialect's other words are made of -----------------------------------------------------
-
-    def _authorize(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
-        """Sign a mapping into the node's own store with its own keys, which have to suffice."""
-        self.admin.write(
-            WRITE + "Authorize",
-            proposal={"change": change, "mapping": mapping},
-            must_fully_authorize=True,
-            store=store_id(AUTHORIZED),
-        )
-
-    def _authorize_again(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
-        """The same; that it is there already is no error."""
-        with suppress(MappingExists):
-            self._authorize(mapping, change)
-
-    def _stored(self, base_query: dict[str, t.Any], namespace: str) -> t.Iterator[tuple[Message, Message, bytes]]:
-        """Stored transactions: the signed one, what it says, and its bytes (docs/canton/topology.md#lists-carry-no-signatures)."""
-        answer = self.admin.read(READ + "ListAll", base_query=base_query, filter_namespace=namespace)
-        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
-        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
-        for item in answer.result.items:
-            raw = unwrap(item.transaction, "a stored topology transaction")
-            signed = signed_class.FromString(raw)
-            yield signed, transaction_class.FromString(unwrap(signed.transaction, "a topology transaction")), raw

@@ -2,13 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names and the small messages that everything of the v30 dialect is made of."""
+"""What the parts of the v30 dialect have in common: names, small messages, and topology as it is written and stored."""
 
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import MappingExists
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import LedgerAdmin
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint, spec_of
 
@@ -81,3 +85,43 @@ def spec_name(key: Message) -> str:
     (docs/canton/keys.md#fingerprints)."""
     value = key.DESCRIPTOR.fields_by_name["key_spec"].enum_type.values_by_number.get(key.key_spec)
     return (spec_of(value.name) if value is not None else None) or "ec_p256"
+
+
+def snapshot_requests(
+    chunks: t.Iterable[bytes], first: dict[str, t.Any], later: dict[str, t.Any]
+) -> t.Iterator[dict[str, t.Any]]:
+    """A snapshot as the messages of an upload, with its arguments in the first message and in the later ones."""
+    arguments = first
+    for chunk in chunks:
+        yield {"acs_snapshot": chunk, **arguments}
+        arguments = later
+
+
+class Node(LedgerAdmin):
+    """The base of the parts of ``v30.V30``."""
+
+    LEDGER = LEDGER
+
+    def _authorize(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
+        """Sign a mapping into the node's own store with its own keys, which have to suffice."""
+        self.admin.write(
+            WRITE + "Authorize",
+            proposal={"change": change, "mapping": mapping},
+            must_fully_authorize=True,
+            store=store_id(AUTHORIZED),
+        )
+
+    def _authorize_again(self, mapping: dict[str, t.Any], change: str = ADD) -> None:
+        """The same; that it is there already is no error."""
+        with suppress(MappingExists):
+            self._authorize(mapping, change)
+
+    def _stored(self, base_query: dict[str, t.Any], namespace: str) -> t.Iterator[tuple[Message, Message, bytes]]:
+        """Stored transactions: the signed one, what it says, and its bytes (docs/canton/topology.md#lists-carry-no-signatures)."""
+        answer = self.admin.read(READ + "ListAll", base_query=base_query, filter_namespace=namespace)
+        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
+        transaction_class = self.admin.message(PROTOCOL + "TopologyTransaction")
+        for item in answer.result.items:
+            raw = unwrap(item.transaction, "a stored topology transaction")
+            signed = signed_class.FromString(raw)
+            yield signed, transaction_class.FromString(unwrap(signed.transaction, "a topology transaction")), raw

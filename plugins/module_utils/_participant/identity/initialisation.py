@@ -23,13 +23,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Key,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES, purpose_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
-
-if t.TYPE_CHECKING:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
-
 
 MAX_KMS_KEY_ID = 300  # characters (docs/canton/keys.md#registering-a-kms-key)
 IDENTIFIER = re.compile(r"(?!.*::)[a-zA-Z0-9:\-_ ]{1,185}")  # docs/canton/identity-and-start.md#identifiers
@@ -93,21 +89,21 @@ class State:
         }
 
 
-def canton_3(participant: Participant) -> V30:
-    """The participant, which has to be one of Canton 3."""
-    if participant.MAJOR != 3:
+def require_canton_3(participant: Participant) -> Canton3:
+    node = participant.as_canton_3()
+    if node is None:
         raise CantonError(
             f"The {participant.label} runs Canton 2, whose identity and keys this collection does not manage",
             error_id="canton_2",
             hint="Let the node create its keys in the KMS itself (init.auto-init), and migrate with method delegation.",
         )
-    return t.cast("V30", participant)
+    return node
 
 
 # -- what is there ----------------------------------------------------------------------------------------------------
 
 
-def read_old(participant: V30) -> OldIdentity:
+def read_old(participant: Canton3) -> OldIdentity:
     """The identity of an initialised node, with the keys that its successor needs."""
     uid = participant.identity().uid
     mapped = [key.fingerprint for key in participant.owner_keys(AUTHORIZED, uid)]
@@ -136,7 +132,7 @@ def registered(own: t.Iterable[Key], wanted: Wanted) -> Key | None:
     return None
 
 
-def read_state(participant: V30, wanted: t.Sequence[Wanted]) -> State:
+def read_state(participant: Canton3, wanted: t.Sequence[Wanted]) -> State:
     identity = participant.identity()
     own = participant.own_keys()
     found = {_label(item): registered(own, item) for item in wanted}
@@ -228,8 +224,8 @@ def _keys_invalid(why: str) -> CantonError:
     )
 
 
-def refuse_unlike(
-    participant: V30, state: State, wanted: t.Sequence[Wanted], identifier: str, namespace: str | None
+def require_same_identity(
+    participant: Canton3, state: State, wanted: t.Sequence[Wanted], identifier: str, namespace: str | None
 ) -> None:
     """What no later step could put right: another identity, another key mapping, a node that will not ask for one."""
     identity = participant.identity()
@@ -264,7 +260,7 @@ def refuse_unlike(
 # -- the steps --------------------------------------------------------------------------------------------------------
 
 
-def initialize_new(participant: V30, wanted: t.Sequence[Wanted], identifier: str, seconds: float) -> None:
+def initialize_new(participant: Canton3, wanted: t.Sequence[Wanted], identifier: str, seconds: float) -> None:
     """Everything that is missing, in Canton's order, each step proven by a read (docs/canton/identity-and-start.md#manual-identity)."""
     keys = {item.purpose: register(participant, item) for item in wanted}
     own = keys.pop("namespace")
@@ -274,7 +270,7 @@ def initialize_new(participant: V30, wanted: t.Sequence[Wanted], identifier: str
     _await(participant, seconds)
 
 
-def initialize_like(participant: V30, wanted: t.Sequence[Wanted], old: OldIdentity, seconds: float) -> None:
+def initialize_like(participant: Canton3, wanted: t.Sequence[Wanted], old: OldIdentity, seconds: float) -> None:
     """The same for an identity that exists: its topology is loaded, not made. Its root key may be kept offline."""
     for item in wanted:
         register(participant, item)
@@ -284,7 +280,7 @@ def initialize_like(participant: V30, wanted: t.Sequence[Wanted], old: OldIdenti
     _await(participant, seconds)
 
 
-def _await(participant: V30, seconds: float) -> None:
+def _await(participant: Canton3, seconds: float) -> None:
     reached, _last = wait_for(lambda: participant.identity().initialized, seconds)
     if not reached:
         raise CantonError(
@@ -294,7 +290,7 @@ def _await(participant: V30, seconds: float) -> None:
         )
 
 
-def register(participant: V30, item: Wanted) -> Key:
+def register(participant: Canton3, item: Wanted) -> Key:
     """The KMS key as a key of the node, registered if it is not yet; its usages are the ones that are asked for."""
     own = participant.own_keys()
     key = registered(own, item)
@@ -304,7 +300,7 @@ def register(participant: V30, item: Wanted) -> Key:
     return key
 
 
-def _send_registration(participant: V30, item: Wanted, known: t.Collection[str]) -> Key:
+def _send_registration(participant: Canton3, item: Wanted, known: t.Collection[str]) -> Key:
     try:
         if item.usage:
             answer = participant.register_kms_signing_key(item.kms_key_id, item.name, item.usage)
@@ -343,7 +339,7 @@ def _send_registration(participant: V30, item: Wanted, known: t.Collection[str])
     return shown
 
 
-def _check_usage(participant: V30, item: Wanted, key: Key) -> None:
+def _check_usage(participant: Canton3, item: Wanted, key: Key) -> None:
     own, desired = (tuple(sorted(set(usage) - {"proof_of_ownership"})) for usage in (key.usage, item.usage))
     if own != desired:
         raise CantonError(
@@ -355,7 +351,7 @@ def _check_usage(participant: V30, item: Wanted, key: Key) -> None:
         )
 
 
-def _give_id(participant: V30, identifier: str, namespace: str) -> None:
+def _give_id(participant: Canton3, identifier: str, namespace: str) -> None:
     if participant.identity().uid:
         return
     participant.init_id(identifier, namespace)
@@ -368,7 +364,7 @@ def _give_id(participant: V30, identifier: str, namespace: str) -> None:
         )
 
 
-def _certify(participant: V30, key: Key) -> None:
+def _certify(participant: Canton3, key: Key) -> None:
     def certified() -> bool:
         return any(item.is_root_certificate for item in participant.delegations(AUTHORIZED, key.fingerprint))
 
@@ -377,7 +373,7 @@ def _certify(participant: V30, key: Key) -> None:
         _shown(participant, certified, "root certificate")
 
 
-def _map_keys(participant: V30, uid: str, keys: t.Sequence[Key]) -> None:
+def _map_keys(participant: Canton3, uid: str, keys: t.Sequence[Key]) -> None:
     desired = {key.fingerprint for key in keys}
 
     def mapped() -> bool:
@@ -388,7 +384,7 @@ def _map_keys(participant: V30, uid: str, keys: t.Sequence[Key]) -> None:
         _shown(participant, mapped, "key mapping")
 
 
-def _load(participant: V30, old: OldIdentity) -> None:
+def _load(participant: Canton3, old: OldIdentity) -> None:
     """Certificates and key mapping as the old participant signed them; known ones are a no-op
     (docs/canton/topology.md#signatures-on-transactions)."""
 
@@ -402,7 +398,7 @@ def _load(participant: V30, old: OldIdentity) -> None:
         _shown(participant, loaded, "topology of the old participant")
 
 
-def _shown(participant: V30, look: t.Callable[[], bool], what: str) -> None:
+def _shown(participant: Canton3, look: t.Callable[[], bool], what: str) -> None:
     reached, _last = wait_for(look, SHOWN_SECONDS)
     if not reached:
         raise CantonError(

@@ -29,7 +29,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Offset,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 
 VERSION = 1
 SECTIONS = ("keys", "topology", "packages", "dar_files", "users", "contracts")
@@ -97,11 +97,16 @@ def _unordered(value: t.Any) -> t.Any:
 # -- reading a participant --------------------------------------------------------------------------------------------
 
 
-def read(participant: Participant, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
+def read(participant: Reader, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
     """Everything that ``sections`` ask for but contracts and DAR files. Of one that does not serve only who it is."""
     identity = participant.identity()
-    traits = {name: getattr(participant, name) for name in dir(type(participant)) if name.isupper()}
-    flags = {name: value for name, value in traits.items() if isinstance(value, int)}
+    flags = {
+        "MAJOR": participant.major,
+        "SHOWS_KMS_KEYS": participant.tells_kms_keys,
+        "SHOWS_SYNCHRONIZERS_OF_CONTRACTS": participant.tells_synchronizer_of_contracts,
+        "HOSTS_OFFLINE": participant.hosts_offline,
+        "REPLACES_HOSTS": not participant.one_mapping_per_host,
+    }
     content: Values = {
         "identity": plain(identity),
         "node": {"flags": flags, "has_ledger": participant.has_ledger},
@@ -121,7 +126,7 @@ def read(participant: Participant, sections: t.Collection[str], namespaces: t.Co
         for item in known
     ]
     content["node"].update(
-        proof_stores={store: participant.proof_store(store) for store in stores},
+        proof_stores={store: participant.hosting_store(store) for store in stores},
         pruning_schedule=participant.pruning_schedule(),
         in_memory=participant.in_memory(),
     )
@@ -129,7 +134,7 @@ def read(participant: Participant, sections: t.Collection[str], namespaces: t.Co
     observed["ahead"] = {item.id: _ahead(participant, item.id) for item in known if item.connected and item.id}
     if participant.has_ledger:
         observed["ledger_end"] = participant.ledger_end()
-    if participant.HOSTS_OFFLINE:
+    if participant.hosts_offline:
         stores.append(AUTHORIZED)
     readers: dict[str, t.Callable[[], Values]] = {
         "keys": lambda: {"own": plain(participant.own_keys())},
@@ -141,13 +146,13 @@ def read(participant: Participant, sections: t.Collection[str], namespaces: t.Co
     return Dossier(content, observed)
 
 
-def _ahead(participant: Participant, synchronizer: str) -> float | None:
+def _ahead(participant: Reader, synchronizer: str) -> float | None:
     """Seconds by which the time last seen of a synchronizer is ahead of the clock here."""
     seen = participant.last_time(synchronizer)
     return None if seen is None else seen - time.time()
 
 
-def _topology(participant: Participant, uid: str, stores: t.Sequence[str], requested: t.Collection[str]) -> Values:
+def _topology(participant: Reader, uid: str, stores: t.Sequence[str], requested: t.Collection[str]) -> Values:
     """What this participant hosts, and the delegations of the namespaces of that, of its own and of those asked for.
 
     An external party is a namespace of its own, with nothing to delegate.
@@ -170,7 +175,7 @@ def _topology(participant: Participant, uid: str, stores: t.Sequence[str], reque
     }
 
 
-def _packages(participant: Participant, uid: str, stores: t.Sequence[str]) -> Values:
+def _packages(participant: Reader, uid: str, stores: t.Sequence[str]) -> Values:
     return {
         "dars": [
             {"dar": plain(dar), "packages": plain(participant.dar_packages(dar.main))} for dar in participant.dars()
@@ -180,7 +185,7 @@ def _packages(participant: Participant, uid: str, stores: t.Sequence[str]) -> Va
     }
 
 
-def _users(participant: Participant) -> Values:
+def _users(participant: Reader) -> Values:
     providers = participant.identity_providers()
     ids = ["", *(item.id for item in providers)]
     return {
@@ -191,7 +196,7 @@ def _users(participant: Participant) -> Values:
     }
 
 
-def _parties(participant: Participant, dossier: Dossier) -> set[str]:
+def _parties(participant: Reader, dossier: Dossier) -> set[str]:
     """All whose contracts the ledger API shows: the local ones of every provider, and the participant's own party."""
     found = {dossier.uid}
     for provider in ["", *(item.id for item in participant.identity_providers())]:
@@ -199,7 +204,7 @@ def _parties(participant: Participant, dossier: Dossier) -> set[str]:
     return found
 
 
-def _lines(participant: Participant, dossier: Dossier, digest: IdDigest) -> t.Iterator[bytes]:
+def _lines(participant: Reader, dossier: Dossier, digest: IdDigest) -> t.Iterator[bytes]:
     for item in participant.active_contracts(_parties(participant, dossier), dossier.observed["ledger_end"]):
         line = json.dumps([plain(getattr(item, name)) for name in CONTRACT_FIELDS])
         digest.add(line)
@@ -216,7 +221,7 @@ def contract_of(line: bytes) -> ActiveContract:
 # -- the file ---------------------------------------------------------------------------------------------------------
 
 
-def look(participant: Participant, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
+def look(participant: Reader, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
     """The dossier that ``write`` would write."""
     dossier = read(participant, sections, namespaces)
     if "contracts" not in sections or not dossier.content["synchronizers"]:
@@ -227,7 +232,7 @@ def look(participant: Participant, sections: t.Collection[str], namespaces: t.Co
     return _with_contracts(dossier, digest)
 
 
-def write(path: str, participant: Participant, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
+def write(path: str, participant: Reader, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
     """Read a participant into ``path``, which appears only when it is whole."""
     dossier = read(participant, sections, namespaces)
     serves = bool(dossier.content["synchronizers"])
@@ -255,7 +260,7 @@ def _with_contracts(dossier: Dossier, digest: IdDigest) -> Dossier:
     return dataclasses.replace(dossier, content=content)
 
 
-def _write_dars(participant: Participant, archive: zipfile.ZipFile) -> Values:
+def _write_dars(participant: Reader, archive: zipfile.ZipFile) -> Values:
     """The files of the DARs that can be copied, by main package; the reason where a node has none (Canton 2)."""
     lacking = {}
     for dar in participant.dars():

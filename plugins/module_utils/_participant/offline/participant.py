@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A participant that cannot be reached from here: its dossier answers what procedures read, and refuses everything else."""
+"""A participant that cannot be reached from here: its dossier answers what is read of it."""
 
 from __future__ import annotations
 
@@ -29,23 +29,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
 
 
-def refuse_recorded(participant: Participant, step: str) -> None:
-    """Refuse a step that is nothing without the participant itself."""
-    if isinstance(participant, RecordedParticipant):
-        raise CantonError(
-            f"The {participant.label} is known here only by its dossier, and this step needs the participant itself ({step})",
-            error_id="dossier_is_read_only",
-            hint="Run this step on the host that reaches the participant, with its endpoint in place of the dossier.",
-        )
-
-
-class RecordedParticipant:
-    """The reading half of a participant. What the dossier does not have is an error, never an empty answer."""
-
-    MAJOR: int
-    SHOWS_KMS_KEYS: bool
-    SHOWS_SYNCHRONIZERS_OF_CONTRACTS: bool
-    HOSTS_OFFLINE: bool
+class OfflineParticipant:
+    """A ``Reader`` made of a dossier. What the dossier does not have is an error, never an empty answer."""
 
     def __init__(self, path: str, label: str, uid: str | None = None) -> None:
         """``uid``: the participant that has to be meant, when it is known."""
@@ -58,17 +43,12 @@ class RecordedParticipant:
         self.read_at = str(found.observed["read_at"])
         self.label = f"{label} (dossier of {self.read_at})"
 
-    def __getattr__(self, name: str) -> t.Any:
-        """What is not told below needs the node itself, but for the traits of its dialect."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if name.isupper():
-            return self._of("node", "flags", name)
-
-        def refuse(*_arguments: object, **_options: object) -> None:
-            refuse_recorded(self, name)
-
-        return refuse
+    def require_live(self, step: str) -> Participant:
+        raise CantonError(
+            f"The {self.label} is known here only by its dossier, and this step needs the participant itself ({step})",
+            error_id="dossier_is_read_only",
+            hint="Run this step on the host that reaches the participant, with its endpoint in place of the dossier.",
+        )
 
     def _of(self, *keys: str) -> t.Any:
         value: t.Any = self._content
@@ -101,6 +81,30 @@ class RecordedParticipant:
     # -- who and where ------------------------------------------------------------------------------------------------
 
     @property
+    def major(self) -> int:
+        return int(self._of("node", "flags", "MAJOR"))
+
+    @property
+    def tells_kms_keys(self) -> bool:
+        return bool(self._of("node", "flags", "SHOWS_KMS_KEYS"))
+
+    @property
+    def tells_synchronizer_of_contracts(self) -> bool:
+        return bool(self._of("node", "flags", "SHOWS_SYNCHRONIZERS_OF_CONTRACTS"))
+
+    @property
+    def hosts_offline(self) -> bool:
+        return bool(self._of("node", "flags", "HOSTS_OFFLINE"))
+
+    @property
+    def one_mapping_per_host(self) -> bool:
+        return not self._of("node", "flags", "REPLACES_HOSTS")
+
+    @property
+    def writes_for_protocol_version(self) -> bool:
+        return self.major == 2
+
+    @property
     def has_ledger(self) -> bool:
         return bool(self._of("node", "has_ledger"))
 
@@ -122,9 +126,12 @@ class RecordedParticipant:
                 return t.cast("dict[str, t.Any]", item)
         raise self._lacks(f"synchronizer {wanted.alias}", "synchronizers")
 
-    def proof_store(self, synchronizer: str) -> str:
-        elsewhere = AUTHORIZED if self.HOSTS_OFFLINE else synchronizer
+    def hosting_store(self, synchronizer: str) -> str:
+        elsewhere = AUTHORIZED if self.hosts_offline else synchronizer
         return str(self._of("node", "proof_stores").get(synchronizer, elsewhere))
+
+    def hosting_stores(self, synchronizer: str) -> tuple[str, ...]:
+        return (synchronizer, AUTHORIZED) if self.hosts_offline else (synchronizer,)
 
     def in_flight(self, synchronizer: str) -> int | None:
         """As it was when the dossier was read: good for a look before, no proof of rest."""
@@ -167,10 +174,8 @@ class RecordedParticipant:
         found = self._of("topology", "removed" if removed else "signed", store, namespace)
         return t.cast("list[SignedDelegation]", self._built(list[SignedDelegation], found))
 
-    def hostings(self, store: str, participant: str = "", proposals: bool = False) -> list[Hosting]:
+    def hostings(self, store: str, participant: str = "") -> list[Hosting]:
         self._own(participant, "hostings")
-        if proposals:
-            raise self._lacks("proposals", "")
         return t.cast("list[Hosting]", self._built(list[Hosting], self._of("topology", "hostings", store)))
 
     def decentralized_namespaces(self, store: str) -> set[str]:

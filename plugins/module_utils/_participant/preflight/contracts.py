@@ -20,7 +20,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Synchronizer,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     Findings,
@@ -99,7 +99,7 @@ def _count(numbers: dict[str, int], parties: t.Iterable[str]) -> None:
         numbers[party] = numbers.get(party, 0) + 1
 
 
-def _contract_ids(participant: Participant, parties: t.Collection[str]) -> set[str]:
+def _contract_ids(participant: Reader, parties: t.Collection[str]) -> set[str]:
     """Ids of the active contracts of these parties; nothing for parties that the participant has never heard of."""
     with suppress(PartiesUnknown):
         return {item.contract_id for item in participant.active_contracts(parties, participant.ledger_end())}
@@ -130,7 +130,7 @@ def _check_synchronizers_of_contracts(findings: Findings, found: Tally, old: Syn
             "Reassign them to the synchronizer that is moved from, or exclude their parties.",
         )
     others = [item.alias for item in findings.source.synchronizers() if item.physical_id and item.id != old.id]
-    if others and not findings.source.SHOWS_SYNCHRONIZERS_OF_CONTRACTS:
+    if others and not findings.source.tells_synchronizer_of_contracts:
         findings.warn(
             "synchronizers_of_contracts_not_visible",
             f"The source knows {', '.join(sorted(others))} too, and Canton 2 does not tell on which domain a contract lives",

@@ -23,8 +23,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import (
-    Participant,
-    refuse_unlike,
+    Reader,
+    require_same_major,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
     KMS_PROVIDERS,
@@ -62,9 +62,7 @@ CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
 SPLICE_DSO = "DSO::"
 
 
-def examine(
-    source: Participant, target: Participant, request: MigrationRequest
-) -> tuple[list[Finding], dict[str, object]]:
+def examine(source: Reader, target: Reader, request: MigrationRequest) -> tuple[list[Finding], dict[str, object]]:
     """All findings, and the plan with numbers as far as they could be read."""
     findings = Findings(source, target, request)
     ours, theirs = source.identity(), target.identity()
@@ -85,7 +83,7 @@ def _are_comparable(findings: Findings, ours: Identity, theirs: Identity) -> boo
         findings.error("same_participant", "Source and target are the same participant", "Correct the endpoints.")
         return False
     before = len(findings.all)
-    findings.as_finding(refuse_unlike, findings.source, findings.target)
+    findings.as_finding(require_same_major, findings.source, findings.target)
     return len(findings.all) == before
 
 
@@ -128,7 +126,7 @@ def _check_method(findings: Findings, source: Identity, target: Identity) -> Non
 def _check_keys(findings: Findings) -> None:
     if not findings.request.require_kms:
         return
-    if not findings.target.SHOWS_KMS_KEYS:
+    if not findings.target.tells_kms_keys:
         findings.warn(
             "kms_not_visible",
             "The API of Canton 2 does not tell whether the target's keys lie in a KMS",
@@ -226,7 +224,7 @@ def _check_protocol_versions(findings: Findings, source: Identity, old: Synchron
             f"The target's synchronizer runs protocol version {theirs}, the source's {ours}",
             "Move to a synchronizer of the same or a later protocol version: newer contract ids are refused by an older one.",
         )
-    if findings.source.MAJOR > 2:
+    if not findings.source.writes_for_protocol_version:
         return
     # Canton 2 writes the target's protocol version into the snapshot, and has to know how
     # (docs/canton/canton-2.md#export-and-import).

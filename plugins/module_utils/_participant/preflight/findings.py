@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Busy, CantonError, ConnectionFailed
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
 # The old keys go into the KMS and the identity stays; keys that stay where they are, in an envelope
@@ -105,7 +105,7 @@ class Parties:
 class Findings:
     """Collects findings; a check that cannot be made because another failed is left out, never passed."""
 
-    def __init__(self, source: Participant, target: Participant, request: MigrationRequest) -> None:
+    def __init__(self, source: Reader, target: Reader, request: MigrationRequest) -> None:
         self.source, self.target, self.request = source, target, request
         self.all: list[Finding] = []
         self.plan = Plan(request.method)

@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import read_users
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
@@ -18,6 +16,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Synchronizer,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import (
     ExportRefused,
     KeyUnknown,
@@ -38,10 +37,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 
-if t.TYPE_CHECKING:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
-
-
 NO_KEY = "1220" + 64 * "0"
 
 
@@ -54,7 +49,7 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
             "To undo this later, set encryption.reverted = true.",
         )
         return
-    if findings.source.MAJOR != 3 or findings.target.MAJOR != 3:
+    if 2 in (findings.source.major, findings.target.major):
         findings.error(
             "key_import_release",
             "Keys are imported between participants of Canton 3 only",
@@ -70,13 +65,12 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
         "Migrate to a new participant by namespace delegation (method other_synchronizer), or on Canton 3.5 with method same_synchronizer. "
         "Only for a test: set accept_key_import_crash to true.",
     )
-    source, target = initialisation.canton_3(findings.source), initialisation.canton_3(findings.target)
-    if not check_node(findings, findings.source, ours) or not _check_target(findings, target, ours, theirs):
+    if not check_node(findings, findings.source, ours) or not _check_target(findings, ours, theirs):
         return
     check_backup(findings)
     known_bugs.check(findings, ours, theirs)
     findings.as_finding(check_pruning, findings)
-    findings.as_finding(_check_keys, findings, source, ours, theirs.uid == ours.uid)
+    findings.as_finding(_check_keys, findings, ours, theirs.uid == ours.uid)
     findings.warn(
         "key_copies_remain",
         "The private keys were outside of the KMS until now: the old node's database and every backup of it have copies that stay valid",
@@ -89,7 +83,7 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     ):
         return
     _check_synchronizers(findings, old)
-    parties = moving(source, ours.uid, old)
+    parties = moving(findings.source, ours.uid, old)
     findings.plan.parties = len(parties)
     findings.as_finding(preflight_contracts.check_all_contracts, findings, old, parties)
     users = findings.as_finding(read_users, findings.source, [item.id for item in findings.source.identity_providers()])
@@ -98,12 +92,12 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     )
 
 
-def moving(source: V30, uid: str, old: Synchronizer) -> set[str]:
+def moving(source: Reader, uid: str, old: Synchronizer) -> set[str]:
     """Everybody: whoever the node hosts, and its admin party, as the identity itself moves."""
     return {item.party for item in source.hostings(old.id, uid)} | {uid}
 
 
-def _check_target(findings: Findings, target: V30, ours: Identity, theirs: Identity) -> bool:
+def _check_target(findings: Findings, ours: Identity, theirs: Identity) -> bool:
     if not theirs.initialized and theirs.waiting_for in OPERATORS_TURN and theirs.uid in ("", ours.uid):
         return True
     if theirs.uid != ours.uid:
@@ -113,7 +107,7 @@ def _check_target(findings: Findings, target: V30, ours: Identity, theirs: Ident
             f"Start a new node with an empty database and with {initialisation.MANUAL_LINES}.",
         )
         return False
-    outside = [key for key in target.own_keys() if not key.kms_key_id]
+    outside = [key for key in findings.target.own_keys() if not key.kms_key_id]
     if outside:
         findings.error(
             "target_not_on_kms",
@@ -123,7 +117,8 @@ def _check_target(findings: Findings, target: V30, ours: Identity, theirs: Ident
     return not outside
 
 
-def _check_keys(findings: Findings, source: V30, ours: Identity, arrived: bool) -> None:
+def _check_keys(findings: Findings, ours: Identity, arrived: bool) -> None:
+    source = initialisation.require_canton_3(findings.source.require_live("reading its keys"))
     old = initialisation.read_old(source)
     findings.plan.keys = {key.fingerprint: f"{key.purpose} {key.spec}" for key in old.keys}
     provider = findings.request.kms_provider
@@ -171,7 +166,7 @@ def _check_keys(findings: Findings, source: V30, ours: Identity, arrived: bool) 
         )
 
 
-def _check_export(findings: Findings, source: V30, ours: Identity) -> None:
+def _check_export(findings: Findings, source: Canton3, ours: Identity) -> None:
     """Asked for a key that nobody has, a node says whether it would give any out (docs/canton/keys.md#exporting-a-key-pair)."""
     try:
         source.export_key_pair(NO_KEY, max(ours.protocol_versions))

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Findings
 
 
-def check_node(findings: Findings, participant: Participant, identity: Identity) -> bool:
+def check_node(findings: Findings, participant: Reader, identity: Identity) -> bool:
     label = participant.label
     if not identity.initialized:
         waiting = f" and waits for: {identity.waiting_for.replace('_', ' ')}" if identity.waiting_for else ""

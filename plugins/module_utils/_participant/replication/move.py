@@ -20,7 +20,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Offset,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import (
     Away,
     Journal,
@@ -32,10 +32,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
     synchronizers,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
-
-if t.TYPE_CHECKING:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
-
 
 # Where a party stands, told by its mapping alone.
 SOURCE = "source"  # hosted by the source alone
@@ -81,7 +77,7 @@ class PartyStages:
 class Replication:
     """One move: two participants, one synchronizer, and the journal. Refuses at once what can't work."""
 
-    def __init__(self, source: Participant, target: Participant, options: Options) -> None:
+    def __init__(self, source: Reader, target: Reader, options: Options) -> None:
         self.options = options
         self.check = options.check
         self.source = _replicating(source)
@@ -99,10 +95,10 @@ class Replication:
 
     # -- where the parties stand ----------------------------------------------------------------------------------
 
-    def connected(self, participant: Participant) -> bool:
+    def connected(self, participant: Reader) -> bool:
         return synchronizers.find(participant, self.store).connected
 
-    def witness(self) -> V30:
+    def witness(self) -> Canton3:
         """A participant that is connected, since the store of one that is not is as old as its disconnect."""
         if self.connected(self.source):
             return self.source
@@ -126,7 +122,7 @@ class Replication:
         permission = (here or mapping.hosts[0]).permission
         return Hosting(mapping.party, 1, (Host(uid, permission),), mapping.signing_keys)
 
-    def proposals_on(self, participant: V30, mappings: t.Mapping[str, Hosting]) -> set[str]:
+    def proposals_on(self, participant: Canton3, mappings: t.Mapping[str, Hosting]) -> set[str]:
         """Those parties whose proposal, just as this move makes it, this participant lists."""
         listed = participant.hostings(self.store, self.target_uid, proposals=True)
         return {item.party for item in listed if item.party in mappings and self._is_proposal(item, mappings)}
@@ -299,7 +295,7 @@ class Replication:
 
     # -- off the synchronizers and back ---------------------------------------------------------------------------
 
-    def keep_away(self, participant: V30, noted: dict[str, Away]) -> None:
+    def keep_away(self, participant: Canton3, noted: dict[str, Away]) -> None:
         """Take a participant off all its synchronizers, so that a restart does not bring it back; ``noted`` tells the way back."""
         connected = [item for item in participant.synchronizers() if item.connected]
         for item in connected:
@@ -311,7 +307,7 @@ class Replication:
         for item in connected:
             synchronizers.set_connected(participant, item.alias, False, self.options.seconds)
 
-    def bring_back(self, participant: V30, noted: dict[str, Away]) -> None:
+    def bring_back(self, participant: Canton3, noted: dict[str, Away]) -> None:
         """Connect what was connected before; the synchronizer of the move in any case."""
         alias = synchronizers.find(participant, self.store).alias
         for name, how in {alias: Away(True, False), **noted}.items():
@@ -355,13 +351,14 @@ class Comparison:
         return self.target.same_contracts(self.source) and set(self.target.synchronizers) <= {store}
 
 
-def _replicating(participant: Participant) -> V30:
-    if participant.MAJOR < 3:
+def _replicating(reader: Reader) -> Canton3:
+    participant = reader.require_live("moving parties on one synchronizer")
+    found = participant.as_canton_3()
+    if found is None:
         raise NotOffered(
-            f"The {participant.label} runs Canton {participant.MAJOR}, where parties can't be moved on one domain this way",
+            f"The {participant.label} runs Canton {participant.major}, where parties can't be moved on one domain this way",
             hint="Migrate to another domain (the other method), or after an upgrade to Canton 3.5.",
         )
-    found = t.cast("V30", participant)
     lacks = found.lacks_for_replication()
     if lacks:
         raise NotOffered(

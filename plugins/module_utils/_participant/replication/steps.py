@@ -34,6 +34,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     tally,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import Entry, Proof
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import (
     BOTH,
@@ -449,7 +450,7 @@ def _clear(replication: Replication, parties: t.Sequence[str]) -> None:
         time.sleep(min(LONGEST_PAUSE, max(0.5, min(retry, default=0.5))))
 
 
-def _flagged(replication: Replication, participant: t.Any, parties: t.Collection[str]) -> set[str]:
+def _flagged(replication: Replication, participant: Reader, parties: t.Collection[str]) -> set[str]:
     return {
         item.party
         for item in participant.hostings(replication.store, replication.target_uid)
@@ -498,7 +499,7 @@ def ensure_moved(replication: Replication) -> Outcome:
 def _still_on_source(replication: Replication, parties: t.Collection[str]) -> tuple[list[str], list[str]]:
     """Parties that either side still lists on the source, and those of them that the target has not written."""
 
-    def listed(participant: t.Any) -> set[str]:
+    def listed(participant: Reader) -> set[str]:
         return {
             item.party
             for item in participant.hostings(replication.store, replication.source_uid)

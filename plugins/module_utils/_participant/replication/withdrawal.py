@@ -13,6 +13,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.purge import purge_in_batches
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import Away
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import (
     BOTH,
@@ -26,10 +27,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.repl
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.hosting import authorize_until
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
-
-if t.TYPE_CHECKING:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
-
 
 CLEANING_ROUNDS = 3
 
@@ -129,7 +126,7 @@ def ensure_purged(replication: Replication) -> Outcome:
 
 
 def _alone(
-    replication: Replication, participant: V30, uid: str, parties: t.Sequence[str], leaving: t.Collection[str] = ()
+    replication: Replication, participant: Canton3, uid: str, parties: t.Sequence[str], leaving: t.Collection[str] = ()
 ) -> list[str]:
     """Ids of contracts of ``parties`` on a participant that hosts none of their stakeholders, those ``leaving`` aside."""
     staying = {item.party for item in replication.witness().hostings(replication.store, uid)} - set(leaving)
@@ -143,7 +140,7 @@ def _alone(
 
 def _purge(
     replication: Replication,
-    participant: V30,
+    participant: Canton3,
     noted: dict[str, Away],
     parties: t.Sequence[str],
     contract_ids: t.Sequence[str],

@@ -16,7 +16,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     SignedDelegation,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
@@ -40,7 +40,7 @@ class DelegationState:
         return self.target and self.synchronizer
 
 
-def namespace_key(participant: Participant, uid: str) -> Key:
+def namespace_key(participant: Reader, uid: str) -> Key:
     """The participant's namespace signing key: the one whose fingerprint is the namespace."""
     key = next((key for key in participant.own_keys() if key.fingerprint == namespace_of(uid)), None)
     if key is None:
@@ -52,12 +52,12 @@ def namespace_key(participant: Participant, uid: str) -> Key:
     return key
 
 
-def is_delegated(participant: Participant, store: str, namespace: str, target_key: str) -> bool:
+def is_delegated(participant: Reader, store: str, namespace: str, target_key: str) -> bool:
     return any(item.target == target_key for item in participant.delegations(store, namespace))
 
 
 def delegation_state(
-    source: Participant | None, target: Participant, namespace: str, target_key: str, synchronizer: str
+    source: Reader | None, target: Reader, namespace: str, target_key: str, synchronizer: str
 ) -> DelegationState:
     """Without a ``source`` its signature is at hand: it came in a file."""
     return DelegationState(
@@ -68,7 +68,7 @@ def delegation_state(
 
 
 def refuse_removed_delegation(
-    source: Participant | None, target: Participant | None, namespace: str, target_key: str, synchronizer: str
+    source: Reader | None, target: Reader | None, namespace: str, target_key: str, synchronizer: str
 ) -> None:
     """A delegation that was removed never comes back for the same key, though every call answers OK
     (docs/canton/topology.md#removed-delegations-never-return)."""
@@ -85,7 +85,7 @@ def refuse_removed_delegation(
             )
 
 
-def refuse_without_root_key(source: Participant, namespace: str, state: DelegationState) -> None:
+def refuse_without_root_key(source: Reader, namespace: str, state: DelegationState) -> None:
     """Only the root key can sign the delegation; it is not needed once that is signed (docs/canton/topology.md#who-can-delegate)."""
     if not state.source and not any(key.fingerprint == namespace for key in source.own_keys()):
         raise CantonError(
@@ -97,7 +97,7 @@ def refuse_without_root_key(source: Participant, namespace: str, state: Delegati
 
 
 def delegate(
-    source: Participant, target: Participant, namespace: str, target_key: Key, synchronizer: str, seconds: float
+    source: Reader, target: Participant, namespace: str, target_key: Key, synchronizer: str, seconds: float
 ) -> None:
     """Delegate ``namespace`` to the target's key and load it on the target (docs/canton/migration.md#steps-of-a-delegation)."""
     written_for = target.written_for(synchronizers.find(target, synchronizer))
@@ -105,16 +105,16 @@ def delegate(
     load(source, target, chain, synchronizer, seconds)
 
 
-def sign(source: Participant, namespace: str, target_key: Key, written_for: int | None) -> list[SignedDelegation]:
+def sign(source: Reader, namespace: str, target_key: Key, written_for: int | None) -> list[SignedDelegation]:
     """Root certificate and delegation of ``namespace``, signed by the source's root key unless they are there already."""
     if not is_delegated(source, AUTHORIZED, namespace, target_key.fingerprint):
-        source.authorize_delegation(namespace, target_key)
+        source.require_live("signing the delegation").authorize_delegation(namespace, target_key)
         wait_for(lambda: is_delegated(source, AUTHORIZED, namespace, target_key.fingerprint), SIGNED_SECONDS)
     return _chain(source, namespace, target_key.fingerprint, written_for)
 
 
 def load(
-    source: Participant | None,
+    source: Reader | None,
     target: Participant,
     chain: t.Sequence[SignedDelegation],
     synchronizer: str,
@@ -139,7 +139,7 @@ def load(
         )
 
 
-def _chain(source: Participant, namespace: str, target_key: str, written_for: int | None) -> list[SignedDelegation]:
+def _chain(source: Reader, namespace: str, target_key: str, written_for: int | None) -> list[SignedDelegation]:
     """Root certificate first, then the delegation: the other order is refused
     (docs/canton/topology.md#the-root-certificate-comes-first)."""
     stored = source.signed_delegations(AUTHORIZED, namespace, written_for=written_for)
@@ -154,7 +154,7 @@ def _chain(source: Participant, namespace: str, target_key: str, written_for: in
     return [root[0], delegation[0]]
 
 
-def delegated_namespaces(target: Participant, synchronizer: str) -> set[str]:
+def delegated_namespaces(target: Reader, synchronizer: str) -> set[str]:
     """The namespaces for whose parties the target can sign on this synchronizer: its own, and those delegated to its key.
 
     A delegation counts when both the target's own store and the synchronizer's list it, and when it is for all parties.

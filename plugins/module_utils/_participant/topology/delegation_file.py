@@ -22,7 +22,7 @@ from functools import partial
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, read_json
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key, SignedDelegation
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
     delegation as namespace_delegation,
 )
@@ -99,28 +99,28 @@ class SignedChain:
 # -- at the target and at the root key --------------------------------------------------------------------------------
 
 
-def target_key(target: Participant, synchronizer: str | None) -> TargetKey:
+def target_key(target: Reader, synchronizer: str | None) -> TargetKey:
     """What a target tells the holder of a root key. Canton 2 has to know the domain whose form the signature must have."""
     uid = target.identity().uid
     written_for = None
     if synchronizer is not None:
         written_for = target.written_for(synchronizers.find(target, synchronizer))
-    elif target.MAJOR == 2:
+    elif target.writes_for_protocol_version:
         raise CantonError(
             "Canton 2 signs for the form of a certain domain",
             error_id="synchronizer_missing",
             hint="Name the target's domain in synchronizer.",
         )
-    return TargetKey(target.MAJOR, uid, namespace_delegation.namespace_key(target, uid), written_for)
+    return TargetKey(target.major, uid, namespace_delegation.namespace_key(target, uid), written_for)
 
 
-def sign(source: Participant, namespace: str, key: TargetKey) -> SignedChain:
+def sign(source: Reader, namespace: str, key: TargetKey) -> SignedChain:
     """Have the source's root key sign. It needs no synchronizer for that."""
     root, delegation = namespace_delegation.sign(source, namespace, key.key, key.written_for)
-    return SignedChain(source.MAJOR, root, delegation, key.written_for)
+    return SignedChain(source.major, root, delegation, key.written_for)
 
 
-def refuse_unfit(chain: SignedChain, target: Participant, key: str, written_for: int | None) -> None:
+def refuse_unfit(chain: SignedChain, target: Reader, key: str, written_for: int | None) -> None:
     """Refuse a chain for another key than the target's, or in a form that the target's domain does not take."""
     if chain.target_key != key:
         raise CantonError(
@@ -185,9 +185,9 @@ def _checked(values: t.Any, kind: str, reader: Participant, where: str, texts: t
     written_for = values.get("written_for")
     if not all(isinstance(values.get(name), str) for name in texts) or not isinstance(written_for, (int, type(None))):
         raise _damaged(where, "it is not complete")
-    if values.get("canton") != reader.MAJOR:
+    if values.get("canton") != reader.major:
         raise DelegationFileUnusable(
-            f"{where} is from Canton {values.get('canton')}, and the {reader.label} runs Canton {reader.MAJOR}",
+            f"{where} is from Canton {values.get('canton')}, and the {reader.label} runs Canton {reader.major}",
             error_id="release_lines",
             hint="Delegations are valid within one major release only.",
         )

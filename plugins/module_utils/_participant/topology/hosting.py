@@ -22,7 +22,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Hosting,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 
@@ -120,7 +120,7 @@ class PartySelection:
 
 
 def select_parties(
-    source: Participant,
+    source: Reader,
     source_uid: str,
     store: str,
     wanted: t.Sequence[str] | None,
@@ -173,7 +173,7 @@ def hosted_on(mapping: Hosting, participant: str) -> Hosting:
 
 
 def missing_hostings(
-    target: Participant, store: str, wanted: t.Mapping[str, Hosting], replaceable: t.Collection[str] = ()
+    target: Reader, store: str, wanted: t.Mapping[str, Hosting], replaceable: t.Collection[str] = ()
 ) -> dict[str, Hosting]:
     """Those of ``wanted`` that are not shown as they are to be proven; refuses when another mapping stands in the way.
 
@@ -182,7 +182,7 @@ def missing_hostings(
     (docs/canton/topology.md#a-hosting-replaces-the-one-before).
     """
     in_force = {item.party: item for item in target.hostings(store) if item.party in wanted}
-    proof = target.proof_store(store)
+    proof = target.hosting_store(store)
     shown = in_force if proof == store else {item.party: item for item in target.hostings(proof)}
     different = {
         party: item[party]
@@ -193,7 +193,7 @@ def missing_hostings(
     elsewhere = {party: item for party, item in different.items() if not _is_replaceable(item, replaceable)}
     if elsewhere:
         raise _hosted_elsewhere(elsewhere, wanted)
-    if different and not target.REPLACES_HOSTS:
+    if different and target.one_mapping_per_host:
         raise CantonError(
             f"{len(different)} of the parties are hosted by others on the target's synchronizer, and Canton 2 cannot replace a host: {some(different)}",
             error_id="hosted_elsewhere",

@@ -10,13 +10,13 @@ import time
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Synchronizer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 QUIET_POLLS = 3  # in a row with nothing in flight, so that a gap between two transactions is not taken for quiet
 
 
-def find(participant: Participant, wanted: str) -> Synchronizer:
+def find(participant: Reader, wanted: str) -> Synchronizer:
     """The synchronizer with this alias, logical id or physical id; never a prefix of one."""
     known = participant.synchronizers()
     for item in known:
@@ -31,7 +31,7 @@ def find(participant: Participant, wanted: str) -> Synchronizer:
     )
 
 
-def known_id(participant: Participant, wanted: str) -> str:
+def known_id(participant: Reader, wanted: str) -> str:
     """The logical id of a synchronizer, which a node knows only after its first connect
     (docs/canton/synchronizers.md#ids-are-known-after-the-first-contact)."""
     found = find(participant, wanted)
@@ -40,12 +40,12 @@ def known_id(participant: Participant, wanted: str) -> str:
             f"The {participant.label} has never been connected to synchronizer {found.alias}, so its id is not known",
             error_id="synchronizer_never_connected",
             hint="Connect it once with ledgerops.canton.participant_synchronizer."
-            + ("" if participant.MAJOR > 2 else " Canton 2 also forgets the id while the domain does not answer."),
+            + ("" if participant.major > 2 else " Canton 2 also forgets the id while the domain does not answer."),
         )
     return found.id
 
 
-def connected_id(participant: Participant, wanted: str, why: str) -> str:
+def connected_id(participant: Reader, wanted: str, why: str) -> str:
     """The logical id of a synchronizer that must be connected; ``why`` ends the sentence of the refusal."""
     found = find(participant, wanted)
     if not found.connected:
@@ -57,13 +57,13 @@ def connected_id(participant: Participant, wanted: str, why: str) -> str:
     return found.id
 
 
-def refuse_away(participant: Participant, wanted: str, why: str) -> None:
+def refuse_away(participant: Reader, wanted: str, why: str) -> None:
     """Refuse what a node of Canton 3 can write only while it is connected; Canton 2 writes it and pushes it later."""
-    if not participant.HOSTS_OFFLINE:
+    if not participant.hosts_offline:
         connected_id(participant, wanted, why)
 
 
-def refuse_connected(participant: Participant, why: str) -> None:
+def refuse_connected(participant: Reader, why: str) -> None:
     """Refuse when any synchronizer is connected (docs/canton/contracts.md#import-and-purge-need-all-synchronizers-disconnected)."""
     connected = sorted(item.alias for item in participant.synchronizers() if item.connected)
     if connected:
@@ -74,7 +74,7 @@ def refuse_connected(participant: Participant, why: str) -> None:
         )
 
 
-def wait_until_quiet(participant: Participant, item: Synchronizer, seconds: float) -> str:
+def wait_until_quiet(participant: Reader, item: Synchronizer, seconds: float) -> str:
     """Wait until nothing is in flight on a connected synchronizer, or refuse (docs/canton/synchronizers.md#work-in-flight).
 
     A node that cannot count (Canton 2.8) is given the whole time; the answer is a warning that says so, or nothing.
@@ -122,10 +122,10 @@ def set_connected(participant: Participant, alias: str, connected: bool, seconds
         )
 
 
-def wait_until_settled(participant: Participant, item: Synchronizer, seconds: float) -> None:
+def wait_until_published(participant: Participant, item: Synchronizer, seconds: float) -> None:
     """Wait until a synchronizer has what was hosted and vetted while its participant was away
     (docs/canton/migration.md#canton-2-hosts-parties-while-disconnected)."""
-    reached, _last = wait_for(lambda: participant.settled(item.id), seconds)
+    reached, _last = wait_for(lambda: participant.topology_published(item.id), seconds)
     if not reached:
         raise CantonError(
             f"The {participant.label} is connected to {item.alias}, which does not show all its hostings and vettings within {seconds:g} s",

@@ -14,16 +14,18 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import O
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation, synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 
-def refuse_dependants(target: Participant, uid: str, namespace: str, store: str) -> None:
+def refuse_dependants(target: Reader, uid: str, namespace: str, store: str) -> None:
     """Parties that the target hosts by this delegation could never be moved again by its keys."""
-    stores = (store, AUTHORIZED) if target.HOSTS_OFFLINE else (store,)
     hosted = {
-        item.party for each in stores for item in target.hostings(each, uid) if namespace_of(item.party) == namespace
+        item.party
+        for each in target.hosting_stores(store)
+        for item in target.hostings(each, uid)
+        if namespace_of(item.party) == namespace
     }
     if hosted:
         raise CantonError(
@@ -71,7 +73,7 @@ def undelegate(
         )
 
 
-def ensure_absent(params: dict[str, t.Any], source: Participant, target: Participant, check: bool) -> Outcome:
+def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
     if not params["give_up_key"]:
         raise CantonError(
             "The removal of a delegation is for good, and give_up_key is not set",
@@ -90,7 +92,8 @@ def ensure_absent(params: dict[str, t.Any], source: Participant, target: Partici
         )
         if not check:
             synchronizers.connected_id(target, params["synchronizer"], "which the removal has to reach")
-            undelegate(source, target, namespace, key, store, params["wait_timeout"])
+            signer, loader = (each.require_live("removing the delegation") for each in (source, target))
+            undelegate(signer, loader, namespace, key, store, params["wait_timeout"])
     return Outcome(
         asdict(before),
         asdict(after),

@@ -21,7 +21,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     AUTHORIZED,
     Hosting,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting, synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
@@ -38,15 +38,15 @@ class Hosted:
         return sorted({*self.on_synchronizer, *self.in_own_store})
 
 
-def hosted(target: Participant, uid: str, store: str, parties: t.Collection[str]) -> Hosted:
+def hosted(target: Reader, uid: str, store: str, parties: t.Collection[str]) -> Hosted:
     def listed(name: str) -> dict[str, Hosting]:
         return {item.party: item for item in target.hostings(name, uid) if item.party in parties}
 
-    return Hosted(listed(store), listed(AUTHORIZED) if target.HOSTS_OFFLINE else {})
+    return Hosted(listed(store), listed(AUTHORIZED) if target.hosts_offline else {})
 
 
 def parties_of(
-    source: Participant, source_store: str, wanted: t.Sequence[str] | None, excluded: t.Collection[str]
+    source: Reader, source_store: str, wanted: t.Sequence[str] | None, excluded: t.Collection[str]
 ) -> tuple[set[str], set[str]]:
     """The parties that are meant, and those of them that the source hosts: by default all of these but its admin party."""
     uid = source.identity().uid
@@ -55,7 +55,7 @@ def parties_of(
     return meant, meant & there
 
 
-def refuse_homeless(source: Participant, found: Hosted, there: t.Collection[str]) -> None:
+def refuse_homeless(source: Reader, found: Hosted, there: t.Collection[str]) -> None:
     """A party that the source does not host would be hosted by nobody."""
     homeless = [party for party in found.parties if party not in there]
     if homeless:
@@ -115,7 +115,7 @@ def _divide(left: Hosted, uid: str) -> tuple[list[Hosting], list[Hosting]]:
 
 
 def _send(target: Participant, uid: str, store: str, left: Hosted, parallel: int) -> list[CantonError | None]:
-    if target.HOSTS_OFFLINE:
+    if target.one_mapping_per_host:
         return target.unhost_parties(store, list({**left.on_synchronizer, **left.in_own_store}.values()), parallel)
     alone, shared = _divide(left, uid)
     errors = target.host_parties(store, shared, parallel) if shared else []
@@ -142,20 +142,27 @@ def _cannot_unhost(target: Participant, error: CantonError, failed: int, total: 
 # -- what the module asks for -----------------------------------------------------------------------------------------
 
 
-def ensure_absent(params: dict[str, t.Any], source: Participant, target: Participant, check: bool) -> Outcome:
+def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
     uid = target.identity().uid
     source_store = synchronizers.known_id(source, params["source_synchronizer"])
     store = synchronizers.known_id(target, params["target_synchronizer"])
     meant, there = parties_of(source, source_store, params["parties"], params["exclude"])
     found = hosted(target, uid, store, meant)
     refuse_homeless(source, found, there)
-    if not target.HOSTS_OFFLINE:
+    if not target.one_mapping_per_host:
         _divide(found, uid)  # refuses
     if found.parties and not check:
         # Canton 2 can take back offline only what has not reached the domain.
         if found.on_synchronizer:
             synchronizers.connected_id(target, params["target_synchronizer"], "which lists the hostings to remove")
-        unhost(target, uid, store, found.parties, params["parallel"], params["wait_timeout"])
+        unhost(
+            target.require_live("removing hostings"),
+            uid,
+            store,
+            found.parties,
+            params["parallel"],
+            params["wait_timeout"],
+        )
     return Outcome(
         before={"hosted": found.parties},
         after={"hosted": []},
@@ -170,7 +177,7 @@ def ensure_absent(params: dict[str, t.Any], source: Participant, target: Partici
     )
 
 
-def _with_contracts(target: Participant, parties: t.Sequence[str]) -> bool:
+def _with_contracts(target: Reader, parties: t.Sequence[str]) -> bool:
     """Whether the target shows any active contract of these parties: as long as it does, a node does not let them go."""
     if not parties or not target.has_ledger:
         return False

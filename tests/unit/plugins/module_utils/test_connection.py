@@ -72,5 +72,5 @@ def test_without_a_ledger_endpoint_there_is_no_ledger_api(ends: Ends) -> None:
 
 
 def test_a_dossier_stands_in_for_an_endpoint() -> None:
-    found = refused(lambda: _connection.participant_of({**NOTHING, "dossier": "/nowhere/old.dossier"}, "source"))
+    found = refused(lambda: _connection.reader_of({**NOTHING, "dossier": "/nowhere/old.dossier"}, "source"))
     assert found.error_id == "dossier_missing" and "/nowhere/old.dossier" in found.message

@@ -18,7 +18,7 @@ from unit.plugins.samples import ALICE, BOB, CAROL, OLD, OLD_NAMESPACE, OLD_SYNC
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import LocalParty, User
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
-    RecordedParticipant,
+    OfflineParticipant,
 )
 from ansible_collections.ledgerops.canton.plugins.modules import (
     participant_acs_transfer,
@@ -179,5 +179,5 @@ def test_the_clock_of_a_synchronizer_is_compared_with_the_one_that_read_it(
     write(participants, path)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 500)
-    seen = RecordedParticipant(path, "source participant").last_time(OLD_SYNC)
+    seen = OfflineParticipant(path, "source participant").last_time(OLD_SYNC)
     assert seen is not None and 585 < seen - now < 591

@@ -279,14 +279,16 @@ def held(spec: str = "ec_p256", purpose: str = "signing", **more: Any) -> entiti
 def node(*keys: entities.Key, namespace: str = "", versions: tuple[int, ...] = (), major: int = 3) -> Any:
     known = SimpleNamespace(namespace=namespace, protocol_versions=versions)
     asked: list[Any] = []
-    return SimpleNamespace(
+    found: Any = SimpleNamespace(
         label="source participant",
-        MAJOR=major,
+        common_protocol_version={2: 5, 3: 34}[major],
         own_keys=lambda: list(keys),
         identity=lambda: known,
         asked=asked,
         export_key_pair=lambda *arguments: asked.append(arguments),
+        require_live=lambda _step: found,
     )
+    return found
 
 
 def test_choosing() -> None:

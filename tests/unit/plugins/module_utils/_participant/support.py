@@ -29,8 +29,8 @@ class Setting:
 
     def task(self, check: bool = False, pipe: bool = False, source: bool = True) -> transfer.TransferRequest:
         return transfer.TransferRequest(
-            source=self.source if source else None,  # type: ignore[arg-type]
-            target=self.target,  # type: ignore[arg-type]
+            source=self.source if source else None,
+            target=self.target,
             base=None if pipe else str(self.folder / "node1"),
             parties=self.parties,
             source_synchronizer="oldsync",

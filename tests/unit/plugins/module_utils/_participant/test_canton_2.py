@@ -35,7 +35,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Identity,
     LocalParty,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import refuse_unlike
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import require_same_major
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     Finding,
@@ -51,19 +51,19 @@ ALWAYS = ["kms_not_visible", "pruning_not_visible"]
 
 def old(**values: Any) -> Any:
     status = Identity(OLD, True, True, "2.10.4", "", (5, 7))
-    return old_participant(**{"MAJOR": 2, "versions": VERSIONS, "status": status, **values})
+    return old_participant(**{"major": 2, "versions": VERSIONS, "status": status, **values})
 
 
 def new(**values: Any) -> Any:
     status = Identity(NEW, True, True, "2.10.4", "", (5, 7))
-    return new_participant(**{"MAJOR": 2, "versions": VERSIONS, "status": status, **values})
+    return new_participant(**{"major": 2, "versions": VERSIONS, "status": status, **values})
 
 
 # -- preflight ----------------------------------------------------------------------------------------------------------
 
 
 def look(source: Fake, target: Fake, **options: Any) -> list[Finding]:
-    return examine(source, target, replace(REQUEST, **options))[0]  # type: ignore[arg-type]
+    return examine(source, target, replace(REQUEST, **options))[0]
 
 
 def test_what_cannot_be_seen_is_said() -> None:
@@ -118,9 +118,11 @@ def test_contracts_on_other_domains_cannot_be_seen_before() -> None:
 def test_canton_2_and_3_do_not_mix() -> None:
     pairs: list[tuple[Any, Any]] = [(old(), new_participant()), (old_participant(), new())]
     for source, target in pairs:
-        assert refused(lambda source=source, target=target: refuse_unlike(source, target)).error_id == "release_lines"
+        assert (
+            refused(lambda source=source, target=target: require_same_major(source, target)).error_id == "release_lines"
+        )
         assert [item.id for item in look(source, target)] == ["release_lines"]
-    refuse_unlike(old(), new())
+    require_same_major(old(), new())
 
 
 # -- hosting and vetting off the domain ---------------------------------------------------------------------------------
@@ -205,7 +207,7 @@ def test_display_names_are_copied() -> None:
 def test_identity_says_what_is_not_known() -> None:
     found = info.identity(new())
     assert found["kms_backed"] is None and found["hosts_offline"] is True
-    assert info.identity(old_participant())["hosts_offline"] is False  # type: ignore[arg-type]
+    assert info.identity(old_participant())["hosts_offline"] is False
     assert info.synchronizers(new())[0]["protocol_version"] == 7
 
 

@@ -36,7 +36,7 @@ def source(**values: Any) -> Fake:
 def plan(
     target: Fake, origin: Fake | None = None, excluded: tuple[str, ...] = (), files: dict[str, bytes] | None = None
 ) -> PackagePlan:
-    return plan_copy(origin or source(), OLD, OLD_SYNC, target, NEW, NEW_SYNC, excluded, files or {})  # type: ignore[arg-type]
+    return plan_copy(origin or source(), OLD, OLD_SYNC, target, NEW, NEW_SYNC, excluded, files or {})
 
 
 def empty_target() -> Fake:
@@ -87,7 +87,7 @@ def test_dars_from_files_that_are_there() -> None:
 
 
 def carry_out(found: PackagePlan, target: Fake) -> None:
-    copy(found, source(), target, NEW, NEW_SYNC, 0.01)  # type: ignore[arg-type]
+    copy(found, source(), target, NEW, NEW_SYNC, 0.01)
 
 
 def test_copy_vets_only_what_the_source_vets() -> None:

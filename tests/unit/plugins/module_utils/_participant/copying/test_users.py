@@ -37,7 +37,7 @@ def source(**values: Any) -> Fake:
 
 
 def plan(target: Fake, origin: Fake | None = None, skip: tuple[str, ...] = (), admin_rights: bool = False) -> UserPlan:
-    return plan_copy(origin or source(), target, skip, admin_rights)  # type: ignore[arg-type]
+    return plan_copy(origin or source(), target, skip, admin_rights)
 
 
 def plain(user: User) -> User:
@@ -130,7 +130,7 @@ def test_copy_leaves_nothing_to_do() -> None:
     origin = source(parties=[replace(NOTED, identity_provider="idp")])
     target = new_participant(people=[ROOT, replace(APP, primary_party=BOB, rights=frozenset())])
     target.parties = [LocalParty(ALICE, True)]
-    copy(plan(target, origin), origin, target, (), False)  # type: ignore[arg-type]
+    copy(plan(target, origin), origin, target, (), False)
     assert plan(target, origin).empty
     assert {user.id: user.rights for user in target.people} == {
         ADMIN_USER: {ADMIN},
@@ -144,5 +144,5 @@ def test_copy_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fake, "create_user", lambda *_arguments: None)
     target = new_participant()
     with pytest.raises(CantonError) as caught:
-        copy(plan(target), source(), target, (), False)  # type: ignore[arg-type]
+        copy(plan(target), source(), target, (), False)
     assert caught.value.error_id == "users_differ" and "app, guest" in caught.value.message

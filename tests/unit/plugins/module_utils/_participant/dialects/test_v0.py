@@ -265,11 +265,11 @@ def test_protocol_version_that_nothing_tells() -> None:
 
 def test_proof_store() -> None:
     config = {"domain_alias": "da"}
-    assert domains(config, ListConnectedDomains=connected(DOMAIN)).speaker.proof_store(DOMAIN) == DOMAIN
-    assert domains(config, stores=(DOMAIN,)).speaker.proof_store(DOMAIN) == AUTHORIZED
+    assert domains(config, ListConnectedDomains=connected(DOMAIN)).speaker.hosting_store(DOMAIN) == DOMAIN
+    assert domains(config, stores=(DOMAIN,)).speaker.hosting_store(DOMAIN) == AUTHORIZED
 
 
-def settled_node(**missing: bool) -> Node:
+def published_node(**missing: bool) -> Node:
     """A node whose domain has all of its own store, less what is ``missing``."""
     known = [{"party": party, "is_local": not missing.get("ledger")} for party in (ALICE, BOB)]
     node = Node(ListKnownParties={"party_details": known})
@@ -285,16 +285,16 @@ def settled_node(**missing: bool) -> Node:
     return node
 
 
-def test_settled() -> None:
-    assert settled_node().speaker.settled(DOMAIN)
+def test_topology_is_published() -> None:
+    assert published_node().speaker.topology_published(DOMAIN)
 
 
 @pytest.mark.parametrize("missing", ["p", "d", "v", "ledger"])
-def test_not_settled(missing: str) -> None:
-    node = settled_node(**{missing: True})
-    assert not node.speaker.settled(DOMAIN)
+def test_topology_is_not_published(missing: str) -> None:
+    node = published_node(**{missing: True})
+    assert not node.speaker.topology_published(DOMAIN)
     without_ledger = V0(node.api, None)  # type: ignore[arg-type]
-    assert without_ledger.settled(DOMAIN) is (missing == "ledger")
+    assert without_ledger.topology_published(DOMAIN) is (missing == "ledger")
 
 
 def test_connect() -> None:
@@ -476,7 +476,6 @@ def test_hostings_by_party_store_and_participant() -> None:
     assert node.speaker.hostings(DOMAIN, UID) == [alice]
     assert [item.party for item in node.speaker.hostings(DOMAIN)] == [ALICE, BOB, f"Carol::{NAMESPACE}"]
     assert [item.party for item in node.speaker.hostings(AUTHORIZED, UID)] == [BOB]
-    assert node.speaker.hostings(DOMAIN, proposals=True) == []
     assert node.speaker.decentralized_namespaces(DOMAIN) == set()
 
 

@@ -19,7 +19,7 @@ SEVERITIES = {"error": "error", "warn": "warning", "report": "error or warning"}
 # Refusals inside of checks, which become findings.
 REFUSING = {
     "identity/initialisation": {"read_old"},
-    "model/interface": {"refuse_unlike"},
+    "model/interface": {"require_same_major"},
     "topology/synchronizers": {"find", "known_id"},
     "topology/delegation": {"namespace_key", "refuse_without_root_key", "refuse_removed_delegation"},
     "topology/hosting": {"missing_hostings"},

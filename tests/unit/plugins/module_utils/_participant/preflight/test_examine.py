@@ -64,7 +64,7 @@ def look(
     source: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **options: Any
 ) -> tuple[list[Finding], dict[str, Any]]:
     fresh = {"hosted": {}, **(target or {})}
-    return examine(old_participant(**(source or {})), new_participant(**fresh), replace(REQUEST, **options))  # type: ignore[arg-type]
+    return examine(old_participant(**(source or {})), new_participant(**fresh), replace(REQUEST, **options))
 
 
 def status(uid: str, version: str = "3.5.10", **values: Any) -> Identity:
@@ -151,7 +151,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "ledger_endpoint_missing": ({"has_ledger": False}, {}, "source participant has no", "ledger API"),
     "same_participant": ({}, {"status": status(OLD)}, "same participant", "endpoints"),
     "storage_in_memory": ({}, {"memory": True}, "target participant keeps its data in memory", "PostgreSQL"),
-    "release_lines": ({"MAJOR": 2}, {}, "runs Canton 2 and the target participant Canton 3", "major release"),
+    "release_lines": ({"major": 2}, {}, "runs Canton 2 and the target participant Canton 3", "major release"),
     "known_bug_25_013": ({}, {"status": status(NEW, "3.4.8")}, "3.4.8", "3.4.9"),
     "target_not_on_kms": (
         {},

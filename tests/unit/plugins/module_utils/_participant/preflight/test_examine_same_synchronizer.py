@@ -44,7 +44,7 @@ def look(
 ) -> tuple[list[tuple[str, str]], dict[str, Any], list[Finding]]:
     fresh = {"hosted": {}, "known": [ONE], **(target or {})}
     known = {"known": [synchronizer("oldsync")], **(source or {})}
-    findings, plan = examine(old_participant(**known), new_participant(**fresh), replace(REQUEST, **options))  # type: ignore[arg-type]
+    findings, plan = examine(old_participant(**known), new_participant(**fresh), replace(REQUEST, **options))
     return [(item.id, item.severity) for item in findings], plan, findings
 
 

@@ -59,7 +59,7 @@ def test_it_is_refused_unless_the_operator_knows_that_the_target_dies() -> None:
     ("source", "target", "wish", "expected"),
     [
         (old(), None, {"method": "envelope"}, {"envelope_needs_no_migration": "error"}),
-        (old_participant(MAJOR=2), None, {}, {"key_import_release": "error"}),
+        (old_participant(major=2), None, {}, {"key_import_release": "error"}),
         (waiting(), None, {}, {"key_import_crashes": "warning", "not_initialized": "error"}),
         (old(), running(label="target"), {}, {"key_import_crashes": "warning", "key_import_target": "error"}),
         (old(), old(), {}, {"key_import_crashes": "warning", "target_not_on_kms": "error"}),

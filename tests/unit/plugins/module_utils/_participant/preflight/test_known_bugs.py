@@ -29,10 +29,10 @@ def bugs(source: str, target: str, keyed: int = 0) -> list[tuple[str, str]]:
     contracts = [replace(contract(f"00a{number}", ALICE), has_key=number < keyed) for number in range(4)]
     versions = {"oldsync": 5, "newsync": 5}
     old = old_participant(
-        MAJOR=major, versions=versions, status=Identity(OLD, True, True, source, "", ()), contracts=contracts
+        major=major, versions=versions, status=Identity(OLD, True, True, source, "", ()), contracts=contracts
     )
-    new = new_participant(MAJOR=major, versions=versions, status=Identity(NEW, True, True, target, "", ()))
-    findings, _plan = examine(old, new, REQUEST)  # type: ignore[arg-type]
+    new = new_participant(major=major, versions=versions, status=Identity(NEW, True, True, target, "", ()))
+    findings, _plan = examine(old, new, REQUEST)
     return [(item.id, item.severity) for item in findings if item.id not in NOT_VISIBLE]
 
 
@@ -82,7 +82,7 @@ def test_contracts_with_keys(target: str, found: list[tuple[str, str]]) -> None:
 
 def test_what_is_said() -> None:
     old, new = old_participant(), new_participant(status=Identity(NEW, True, True, "3.4.8", "", ()))
-    (finding,) = examine(old, new, REQUEST)[0]  # type: ignore[arg-type]
+    (finding,) = examine(old, new, REQUEST)[0]
     assert "Canton 3.4.8 of the target" in finding.message and "bug 25-013" in finding.message
     assert "3.4.9" in finding.remedy
 

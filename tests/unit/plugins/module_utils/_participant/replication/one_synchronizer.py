@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from unit.plugins.fakes import Fake
 from unit.plugins.samples import (
@@ -42,6 +42,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Hosting,
     SignedHosting,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Options, Replication
 from ansible_collections.ledgerops.canton.plugins.modules import participant_party_replication as module
 
@@ -115,6 +116,9 @@ class Node(Fake):
         if self.dies_at == call:
             raise Killed
         return found
+
+    def as_canton_3(self) -> Canton3 | None:
+        return cast("Canton3", self) if self.major == 3 else None  # all that a move of parties asks, and no keys
 
     def lacks_for_replication(self) -> list[str]:
         return self.lacks
@@ -255,7 +259,7 @@ class Setting:
 
     def move(self, **options: Any) -> Replication:
         values = {"source_synchronizer": "shared", "target_synchronizer": "shared", "base": str(self.folder / "node1")}
-        return Replication(self.source, self.target, Options(**{**values, **self.options, **options}))  # type: ignore[arg-type]
+        return Replication(self.source, self.target, Options(**{**values, **self.options, **options}))
 
     def run(self, state: str, **options: Any) -> Outcome:
         return module.STATES[state](self.move(**options))

@@ -199,7 +199,7 @@ def test_verified_compares_with_the_proof(setting: Setting) -> None:
 @pytest.mark.parametrize(
     ("change", "error_id"),
     [
-        (lambda s: setattr(s.source, "MAJOR", 2), "not_offered"),
+        (lambda s: setattr(s.source, "major", 2), "not_offered"),
         (lambda s: setattr(s.target, "lacks", ["ImportPartyAcsRequest.party_id"]), "not_offered"),
         (
             lambda s: setattr(s.target, "known", [replace(synchronizer("x"), alias="shared")]),

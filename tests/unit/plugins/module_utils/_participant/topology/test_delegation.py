@@ -39,7 +39,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
 )
 def test_namespaces_that_a_target_signs_for(own: Delegation, synchronizer_s: bool, expected: set[str]) -> None:
     target = new_participant(delegated={AUTHORIZED: [own], NEW_SYNC: [own] if synchronizer_s else []})
-    assert delegation.delegated_namespaces(target, NEW_SYNC) == expected  # type: ignore[arg-type]
+    assert delegation.delegated_namespaces(target, NEW_SYNC) == expected
 
 
 def connected_target(**values: Any) -> Fake:
@@ -47,12 +47,12 @@ def connected_target(**values: Any) -> Fake:
 
 
 def delegate(source: Fake, target: Fake) -> None:
-    target_key = delegation.namespace_key(target, NEW)  # type: ignore[arg-type]
-    delegation.delegate(source, target, OLD_NAMESPACE, target_key, NEW_SYNC, 0.01)  # type: ignore[arg-type]
+    target_key = delegation.namespace_key(target, NEW)
+    delegation.delegate(source, target, OLD_NAMESPACE, target_key, NEW_SYNC, 0.01)
 
 
 def state(source: Fake, target: Fake) -> delegation.DelegationState:
-    return delegation.delegation_state(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
+    return delegation.delegation_state(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)
 
 
 def test_delegation_root_certificate_first() -> None:
@@ -67,7 +67,7 @@ def test_delegation_root_certificate_first() -> None:
 def test_delegation_that_the_source_has_signed_already() -> None:
     source, target = old_participant(keys=[]), connected_target()
     source.delegated[AUTHORIZED].append(Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1))
-    delegation.refuse_without_root_key(source, OLD_NAMESPACE, state(source, target))  # type: ignore[arg-type]
+    delegation.refuse_without_root_key(source, OLD_NAMESPACE, state(source, target))
     delegate(source, target)
     assert state(source, target).complete and source.changes == []
 
@@ -86,8 +86,8 @@ def test_keys_that_are_kept_elsewhere() -> None:
     source, target = old_participant(keys=[key("1220ff")]), connected_target()
     before = state(source, target)
     errors = [
-        refused(lambda: delegation.namespace_key(source, OLD)),  # type: ignore[arg-type]
-        refused(lambda: delegation.refuse_without_root_key(source, OLD_NAMESPACE, before)),  # type: ignore[arg-type]
+        refused(lambda: delegation.namespace_key(source, OLD)),
+        refused(lambda: delegation.refuse_without_root_key(source, OLD_NAMESPACE, before)),
     ]
     assert [error.error_id for error in errors] == ["namespace_key_missing"] * 2
     assert all("1220aaaaaaaa…" in error.message and "Bring" in error.hint.title() for error in errors)
@@ -101,7 +101,7 @@ def test_delegation_that_was_removed_once(place: str) -> None:
         NEW_SYNC if place == "synchronizer" else AUTHORIZED: removed
     }
     error = refused(
-        lambda: delegation.refuse_removed_delegation(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
+        lambda: delegation.refuse_removed_delegation(source, target, OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)
     )
     assert error.error_id == "delegation_was_removed"
     assert "was removed once" in error.message and "another namespace key" in error.hint
@@ -109,4 +109,4 @@ def test_delegation_that_was_removed_once(place: str) -> None:
 
 def test_another_key_s_removal_does_not_matter() -> None:
     source = old_participant(removed={AUTHORIZED: [Delegation(OLD_NAMESPACE, "1220ff", "all", 2)]})
-    delegation.refuse_removed_delegation(source, new_participant(), OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)  # type: ignore[arg-type]
+    delegation.refuse_removed_delegation(source, new_participant(), OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)

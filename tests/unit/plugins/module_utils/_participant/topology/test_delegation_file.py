@@ -172,7 +172,7 @@ def test_signed_file_for_another_target(post: Post) -> None:
 
 
 def test_canton_2_signs_for_the_form_of_a_domain(post: Post) -> None:
-    source, target = old_participant(MAJOR=2), new_participant(MAJOR=2, known=[synchronizer("newsync")])
+    source, target = old_participant(major=2), new_participant(major=2, known=[synchronizer("newsync")])
     target.keys[0] = replace(target.keys[0], public_key=NEW_NAMESPACE.encode())
     target.versions = {"newsync": 5}
     post.source, post.target = source, target

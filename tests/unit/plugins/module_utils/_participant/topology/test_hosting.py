@@ -71,7 +71,7 @@ def test_why_not_movable(item: Hosting, reason: str | None) -> None:
 def test_select_parties(
     wanted: list[str] | None, excluded: list[str], movable: list[str], refused_parties: list[str]
 ) -> None:
-    found = party_hosting.select_parties(old_participant(), OLD, OLD_SYNC, wanted, excluded)  # type: ignore[arg-type]
+    found = party_hosting.select_parties(old_participant(), OLD, OLD_SYNC, wanted, excluded)
     assert list(found.movable) == movable and list(found.refused) == refused_parties
 
 
@@ -79,10 +79,10 @@ def test_parties_of_further_namespaces() -> None:
     eve = "Eve::1220ee"
     source = old_participant()
     source.hosted[OLD_SYNC].append(hosting(eve, OLD))
-    without = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [])  # type: ignore[arg-type]
+    without = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [])
     assert without.refused == {eve: party_hosting.OF_ANOTHER_NAMESPACE} and without.namespaces() == {OLD_NAMESPACE: 3}
     assert "holder of its root key" in refused(lambda: party_hosting.refuse_unmovable(without)).hint
-    found = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [], {"1220ee"})  # type: ignore[arg-type]
+    found = party_hosting.select_parties(source, OLD, OLD_SYNC, None, [], {"1220ee"})
     assert eve in found.movable and found.namespaces() == {OLD_NAMESPACE: 3, "1220ee": 1}
 
 
@@ -105,7 +105,7 @@ def test_hosted_on_keeps_the_permission() -> None:
 
 
 def host(target: Fake, seconds: float = 1.0) -> list[str]:
-    return party_hosting.host_parties(target, NEW_SYNC, WANTED, 8, seconds)  # type: ignore[arg-type]
+    return party_hosting.host_parties(target, NEW_SYNC, WANTED, 8, seconds)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def host(target: Fake, seconds: float = 1.0) -> list[str]:
 )
 def test_missing_hostings(standing: list[Hosting], missing: list[str]) -> None:
     target = new_participant(hosted={NEW_SYNC: standing})
-    assert list(party_hosting.missing_hostings(target, NEW_SYNC, WANTED)) == missing  # type: ignore[arg-type]
+    assert list(party_hosting.missing_hostings(target, NEW_SYNC, WANTED)) == missing
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_missing_hostings(standing: list[Hosting], missing: list[str]) -> None:
 )
 def test_parties_that_are_hosted_differently(standing: Hosting) -> None:
     target = new_participant(hosted={NEW_SYNC: [standing]})
-    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED))  # type: ignore[arg-type]
+    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED))
     assert error.error_id == "hosted_elsewhere" and error.details["parties"] == [BOB]
     listed = ", ".join(f"{ids.short(host.participant)} with permission {host.permission}" for host in standing.hosts)
     assert f"is hosted by {listed}, and it should be by {ids.short(NEW)} with permission " in error.message
@@ -138,11 +138,11 @@ REPLACED = hosting(BOB, ELSEWHERE)
 
 def test_a_host_that_was_given_up_is_replaced() -> None:
     target = new_participant(hosted={NEW_SYNC: [REPLACED, WANTED[CAROL]]})
-    missing = party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE])  # type: ignore[arg-type]
+    missing = party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE])
     assert list(missing) == [ALICE, BOB]
-    party_hosting.host_parties(target, NEW_SYNC, missing, 8, 1.0, [ELSEWHERE])  # type: ignore[arg-type]
+    party_hosting.host_parties(target, NEW_SYNC, missing, 8, 1.0, [ELSEWHERE])
     assert target.changes == [("host", [ALICE, BOB])]
-    assert not party_hosting.missing_hostings(target, NEW_SYNC, WANTED)  # type: ignore[arg-type]
+    assert not party_hosting.missing_hostings(target, NEW_SYNC, WANTED)
 
 
 @pytest.mark.parametrize(
@@ -156,14 +156,14 @@ def test_a_host_that_was_given_up_is_replaced() -> None:
 )
 def test_only_the_sole_hosting_of_a_host_that_was_given_up_is_replaced(standing: Hosting) -> None:
     target = new_participant(hosted={NEW_SYNC: [standing]})
-    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))  # type: ignore[arg-type]
+    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))
     assert error.error_id == "hosted_elsewhere" and "replace_hosts" in error.hint
     assert error.details["hosts"] == sorted(host.participant for host in standing.hosts)
 
 
 def test_canton_2_replaces_no_host() -> None:
-    target = new_participant(MAJOR=2, known=[synchronizer("newsync")], hosted={NEW_SYNC: [REPLACED]})
-    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))  # type: ignore[arg-type]
+    target = new_participant(major=2, known=[synchronizer("newsync")], hosted={NEW_SYNC: [REPLACED]})
+    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED, [ELSEWHERE]))
     assert error.error_id == "hosted_elsewhere" and "Canton 2 cannot replace" in error.message
 
 

@@ -50,7 +50,7 @@ def test_ids() -> None:
 def test_refuse_connected() -> None:
     error = refused(lambda: synchronizers.refuse_connected(participant(), "and must not be"))
     assert error.error_id == "still_connected" and "still connected to newsync, and must not be" in error.message
-    synchronizers.refuse_connected(new_participant(), "")  # type: ignore[arg-type]
+    synchronizers.refuse_connected(new_participant(), "")
 
 
 @pytest.mark.parametrize(("flying", "left"), [([0, 0, 0, 7], [7]), ([2, 1, 0, 0, 1, 0, 0, 0, 7], [7])])
@@ -72,10 +72,10 @@ def test_a_node_that_cannot_count_is_given_the_time(monkeypatch: pytest.MonkeyPa
 def test_settled_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     found = participant(unsettled=3)
-    synchronizers.wait_until_settled(found, found.known[0], 60.0)
+    synchronizers.wait_until_published(found, found.known[0], 60.0)
     assert found.unsettled == -1
     found = participant(unsettled=10**9)
-    error = refused(lambda: synchronizers.wait_until_settled(found, found.known[0], 0.01))
+    error = refused(lambda: synchronizers.wait_until_published(found, found.known[0], 0.01))
     assert error.error_id == "topology_not_pushed" and "newsync" in error.message
 
 

@@ -35,7 +35,7 @@ def absent(target: Fake, source: Fake | None = None, check: bool = False, **para
         "wait_timeout": 0.05,
         **params,
     }
-    return ensure_absent(given, source or old_participant(), target, check)  # type: ignore[arg-type]
+    return ensure_absent(given, source or old_participant(), target, check)
 
 
 def test_all_that_the_source_hosts() -> None:
@@ -103,16 +103,16 @@ def test_needs_the_connection_unless_predicted() -> None:
 
 
 def test_canton_2_takes_back_offline_what_never_reached_the_domain() -> None:
-    source = old_participant(MAJOR=2)
-    target = new_participant(MAJOR=2, hosted={AUTHORIZED: [hosting(ALICE, NEW)]})
+    source = old_participant(major=2)
+    target = new_participant(major=2, hosted={AUTHORIZED: [hosting(ALICE, NEW)]})
     outcome = absent(target, source)
     assert (outcome.result["unhosted"], outcome.result["on_synchronizer"]) == ([ALICE], [])
     assert not target.hosted[AUTHORIZED]
 
 
 def test_canton_2_needs_the_domain_for_what_it_lists() -> None:
-    source = old_participant(MAJOR=2)
-    target = new_participant(MAJOR=2, hosted={AUTHORIZED: [hosting(ALICE, NEW)], NEW_SYNC: [hosting(ALICE, NEW)]})
+    source = old_participant(major=2)
+    target = new_participant(major=2, hosted={AUTHORIZED: [hosting(ALICE, NEW)], NEW_SYNC: [hosting(ALICE, NEW)]})
     assert refused(lambda: absent(target, source)).error_id == "not_connected"
     target.known = [synchronizer("newsync")]
     absent(target, source)

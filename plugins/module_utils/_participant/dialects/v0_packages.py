@@ -1,0 +1,110 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Canton 2: DARs and the vetting of their packages."""
+
+from __future__ import annotations
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DarWithoutContent
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.dar_file import main_package
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_messages import (
+    PACKAGES,
+    SLOW_SECONDS,
+    Node,
+    bare_uid,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
+
+
+class Packages(Node):
+    """A part of ``v0.V0``."""
+
+    def __init__(self, admin: Api, ledger: Api | None) -> None:
+        super().__init__(admin, ledger)
+        self._dar_hashes: dict[str, str] = {}
+        self._dar_contents: dict[str, Message] = {}
+
+    def dars(self) -> list[Dar]:
+        """DARs by their main package. The node's own key of a DAR is the hash of its file, which is kept here beside."""
+        found: dict[str, Dar] = {}
+        for item in self.admin.read(PACKAGES + "ListDars").dars:
+            main = self._contents(item.hash).main
+            if main not in found:
+                self._dar_hashes[main] = item.hash
+                found[main] = Dar(main, item.name, "", item.name)
+        return list(found.values())
+
+    def packages(self) -> dict[str, str]:
+        """Package ids in the store with a readable name each."""
+        answer = self.admin.read(PACKAGES + "ListPackages")
+        return {item.package_id: item.source_description for item in answer.package_descriptions}
+
+    def dar_packages(self, main: str) -> set[str]:
+        answer = self._contents(self._dar_hash(main))
+        return {main, *answer.packages, *answer.dependencies}
+
+    def _contents(self, dar_hash: str) -> Message:
+        """What a DAR holds; asked once in a run, for its hash names its content."""
+        if dar_hash not in self._dar_contents:
+            self._dar_contents[dar_hash] = self.admin.read(PACKAGES + "ListDarContents", dar_id=dar_hash)
+        return self._dar_contents[dar_hash]
+
+    def download_dar(self, main: str) -> bytes:
+        answer = self.admin.read(PACKAGES + "GetDar", hash=self._dar_hash(main))
+        if not answer.data:
+            raise DarWithoutContent(
+                f"The {self.label} has the packages of DAR {answer.name or main} but not its file: it was uploaded through the ledger API"
+            )
+        return bytes(answer.data)
+
+    def _dar_hash(self, main: str) -> str:
+        if main not in self._dar_hashes:
+            self.dars()
+        if main not in self._dar_hashes:
+            raise CantonError(
+                f"The {self.label} has no DAR with main package {main}",
+                error_id="DAR_NOT_FOUND",
+                hint="Upload it first with ledgerops.canton.participant_package.",
+            )
+        return self._dar_hashes[main]
+
+    def dar_main(self, payload: bytes, name: str) -> str:
+        """The main package id of a DAR, read here: the node itself tells it only of DARs that it stores."""
+        return main_package(payload, name)
+
+    def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
+        """Store a DAR and, when ``synchronizer`` is given, vet all its packages.
+
+        Vetting is for all domains, and is waited for on those that are connected. A refusal can come as a normal answer.
+        """
+        name = (description or main).removesuffix(".dar") + ".dar"
+        answer = self.admin.repeatable(
+            PACKAGES + "UploadDar",
+            deadline=SLOW_SECONDS,
+            data=payload,
+            filename=name,
+            vet_all_packages=bool(synchronizer),
+            synchronize_vetting=bool(synchronizer),
+        )
+        if answer.WhichOneof("value") != "success":
+            raise CantonError(
+                f"The {self.label} did not take DAR {name}: {answer.failure.reason or 'it gave no reason'}",
+                error_id="dar_refused",
+                hint="Look at the node's log, then run again.",
+            )
+
+    def vet_dar(self, main: str, synchronizer: str) -> None:
+        self.admin.repeatable(
+            PACKAGES + "VetDar", deadline=SLOW_SECONDS, dar_hash=self._dar_hash(main), synchronize=True
+        )
+
+    def vetted_packages(self, store: str, participant: str) -> set[str]:
+        return {
+            package
+            for row in self._list("ListVettedPackages", store, filter_participant=participant)
+            if bare_uid(row.item.participant) == participant
+            for package in row.item.package_ids
+        }
