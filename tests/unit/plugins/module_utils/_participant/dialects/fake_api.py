@@ -2,18 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An API of Canton 2 without a network: real messages of a release line, answers given by the test, requests written down."""
+"""An API without a network: real messages of a release line, answers given by the test, requests written down."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Union
+from typing import Any, Union, cast
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Descriptors
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 from sandbox import wire
 from sandbox.release import release
 
@@ -95,6 +97,18 @@ class FakeApi:
         return response_class()
 
 
+def as_api(fake: FakeApi) -> Api:
+    """The fake as what the dialects take: it has all of an ``Api`` that they call."""
+    return cast("Api", fake)
+
+
+def canton_3(line: str = "3.5", **answers: Answer) -> tuple[V30, FakeApi]:
+    """A participant of Canton 3 without a ledger API, with what a test wants it to answer."""
+    api = FakeApi(line)
+    api.answers.update(answers)
+    return V30(as_api(api), None), api
+
+
 class Node:
     """A participant of Canton 2 with what a test wants it to answer."""
 
@@ -103,7 +117,7 @@ class Node:
         self.messages = wire.messages(self.line)
         self.api = FakeApi(line)
         self.api.answers.update(answers)
-        self.speaker = V0(self.api, self.api)  # type: ignore[arg-type]
+        self.speaker = V0(as_api(self.api), as_api(self.api))
 
     def rows(self, method: str, *items: dict[str, Any]) -> None:
         """Rows of a topology list by store; a query finds those whose store begins with what it asks for, as in a node."""

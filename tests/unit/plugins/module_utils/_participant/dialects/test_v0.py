@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from unit.plugins.module_utils._participant.dialects.fake_api import (
     SECOND,
     UID,
     Node,
+    as_api,
     delegation,
     hosting,
     row,
@@ -33,13 +33,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     Unreachable,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_identity import OwnIdentity
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Delegation,
-    Host,
-    Hosting,
     Key,
     Synchronizer,
 )
@@ -61,35 +57,6 @@ def connected(*ids: str) -> dict[str, Any]:
 
 def configured(*configs: dict[str, Any]) -> dict[str, Any]:
     return {"results": [{"config": config} for config in configs]}
-
-
-# What a move on one synchronizer asks for, which is refused for Canton 2 before any of it.
-REPLICATION = {
-    "clear_onboarding",
-    "export_party_contracts",
-    "import_party_contracts",
-    "lacks_for_replication",
-    "propose_hostings",
-    "sign_transactions",
-    "signed_proposals",
-}
-# Identity and keys of a node (``identity.canton_3`` refuses Canton 2).
-OWN_IDENTITY = {name for name in vars(OwnIdentity) if not name.startswith("_")}
-
-
-def test_it_has_all_the_words_of_canton_3() -> None:
-    def words(dialect: type) -> dict[str, list[str]]:
-        found = inspect.getmembers(dialect, inspect.isfunction)
-        return {
-            # what may be left out is the dialect's own
-            name: [each.name for each in inspect.signature(it).parameters.values() if each.default is each.empty]
-            for name, it in found
-            if not name.startswith("_") and name not in REPLICATION | OWN_IDENTITY
-        }
-
-    spoken = words(V0)
-    assert {name: spoken.get(name) for name in words(V30)} == words(V30)
-    assert {name for name in vars(V30) if name.isupper()} <= set(vars(V0))
 
 
 @pytest.mark.parametrize(
@@ -293,7 +260,7 @@ def test_topology_is_published() -> None:
 def test_topology_is_not_published(missing: str) -> None:
     node = published_node(**{missing: True})
     assert not node.speaker.topology_published(DOMAIN)
-    without_ledger = V0(node.api, None)  # type: ignore[arg-type]
+    without_ledger = V0(as_api(node.api), None)
     assert without_ledger.topology_published(DOMAIN) is (missing == "ledger")
 
 
@@ -436,82 +403,11 @@ def test_delegations_of_one_store_and_one_namespace() -> None:
     ]
 
 
-# -- parties ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("mappings", "permission"),
-    [
-        ([("Both", "Submission")], "submission"),
-        ([("Both", "Observation")], "observation"),
-        ([("From", "Submission"), ("To", "Confirmation")], "confirmation"),
-        ([("From", "Observation"), ("To", "Submission")], "observation"),
-        ([("From", "Submission")], None),
-        ([("To", "Submission")], None),
-        ([("Both", "Disabled")], None),
-        ([("From", "Submission"), ("To", "Disabled")], None),
-    ],
-)
-def test_when_a_party_is_hosted(mappings: list[tuple[str, str]], permission: str | None) -> None:
-    node = Node()
-    node.rows(
-        "ListPartyToParticipant", *(hosting(DOMAIN, ALICE, UID, side, permission) for side, permission in mappings)
-    )
-    expected = [Hosting(ALICE, 1, (Host(UID, permission),))] if permission else []
-    assert node.speaker.hostings(DOMAIN, UID) == node.speaker.hostings(DOMAIN) == expected
-
-
-def test_hostings_by_party_store_and_participant() -> None:
-    node = Node()
-    node.rows(
-        "ListPartyToParticipant",
-        hosting(DOMAIN, BOB, THERE),
-        hosting(DOMAIN, ALICE, THERE),
-        hosting(DOMAIN, ALICE, UID),
-        hosting(DOMAIN, f"Carol::{NAMESPACE}", UID + "0"),
-        hosting(SECOND, BOB, UID),
-        hosting("Authorized", BOB, UID),
-    )
-    alice = Hosting(ALICE, 1, (Host(UID, "submission"), Host(THERE, "submission")))
-    assert node.speaker.hostings(DOMAIN, UID) == [alice]
-    assert [item.party for item in node.speaker.hostings(DOMAIN)] == [ALICE, BOB, f"Carol::{NAMESPACE}"]
-    assert [item.party for item in node.speaker.hostings(AUTHORIZED, UID)] == [BOB]
-    assert node.speaker.decentralized_namespaces(DOMAIN) == set()
-
-
-def test_host_parties() -> None:
-    there = MappingExists("there", "TOPOLOGY_MAPPING_ALREADY_EXISTS")
-    node = Node(AuthorizePartyToParticipant=lambda request: there if request.party == BOB else {})
-    wanted = [Hosting(ALICE, 1, (Host(UID, "observation"),)), Hosting(BOB, 1, (Host(UID, "submission"),))]
-    assert node.speaker.host_parties(DOMAIN, wanted, 4) == [None, there]
-    both, member, observation = 1, "PAR::" + UID, 3
-    sent = node.api.requests("AuthorizePartyToParticipant")[0]
-    assert (sent.side, sent.party, sent.participant, sent.permission) == (both, ALICE, member, observation)
-
-
 def test_display_name() -> None:
     node = Node()
     node.speaker.set_display_name(ALICE, "Alice & Sons")
     sent = node.api.requests("setPartyDisplayName")[0]
     assert (sent.party_id, sent.display_name) == (ALICE, "Alice & Sons")
-
-
-GUEST = f"guest::{OTHER}"
-
-
-def test_canton_2_removes_its_own_rows_as_they_are() -> None:
-    node = Node()
-    node.rows(
-        "ListPartyToParticipant",
-        fake_api.hosting("Authorized", ALICE, UID, "Both", "Confirmation"),
-        fake_api.hosting("Authorized", BOB, UID),
-        fake_api.hosting("Authorized", ALICE, GUEST, "From"),
-    )
-    assert node.speaker.unhost_parties(DOMAIN, [Hosting(ALICE, 1, (Host(UID, "confirmation"),))], 2) == [None]
-    (sent,) = node.api.requests("AuthorizePartyToParticipant")
-    assert (sent.authorization.change, sent.side, sent.permission) == (1, 1, 2)
-    assert (sent.party, sent.participant) == (ALICE, f"PAR::{UID}")
-    assert not sent.authorization.force_change
 
 
 def test_canton_2_lists_the_removals_that_it_signed() -> None:
@@ -523,3 +419,14 @@ def test_canton_2_lists_the_removals_that_it_signed() -> None:
     assert [item.signed for item in node.speaker.delegation_removals("authorized", NAMESPACE, 5)] == [b"signed removal"]
     query = node.api.requests("ListNamespaceDelegation")[0].base_query
     assert (query.operation, query.filter_operation, query.protocol_version.value) == (1, True, "5")
+
+
+@pytest.mark.parametrize(
+    ("answer", "success", "millis"), [({"success": {"ping_time": 40, "responder": OTHER}}, True, 40), ({}, False, 0)]
+)
+def test_ping(answer: Any, success: bool, millis: int) -> None:
+    node = Node(ping=answer)
+    pong = node.speaker.ping(UID, DOMAIN, 5)
+    assert (pong.success, pong.millis, bool(pong.reason)) == (success, millis, not success)
+    sent = node.api.requests("ping")[0]
+    assert list(sent.target_parties) == [UID] and sent.timeout_milliseconds == 5000

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a node of Canton 3 tells of its storage and of its synchronizer's time."""
+"""The dialect of Canton 3: status, time and delegations."""
 
 from __future__ import annotations
 
@@ -10,39 +10,29 @@ from contextlib import nullcontext
 
 import pytest
 from unit.plugins.module_utils._participant.dialects.fake_api import (
-    ALICE,
-    DOMAIN,
     NAMESPACE,
-    UID,
-    Answer,
-    FakeApi,
+    canton_3,
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Hosting, Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key
 
 LINES = pytest.mark.parametrize("line", ["3.5", "3.4"])
-
-
-def node(line: str = "3.5", **answers: Answer) -> tuple[V30, FakeApi]:
-    api = FakeApi(line)
-    api.answers.update(answers)
-    return V30(api, None), api  # type: ignore[arg-type]
 
 
 @LINES
 @pytest.mark.parametrize(("component", "in_memory"), [("memory_storage", True), ("db-storage", False)])
 def test_storage(line: str, component: str, in_memory: bool) -> None:
     components = [{"name": "sequencer-client", "ok": {}}, {"name": component, "ok": {}}]
-    speaker, _api = node(line, ParticipantStatus={"status": {"common_status": {"components": components}}})
+    speaker, _api = canton_3(line, ParticipantStatus={"status": {"common_status": {"components": components}}})
     assert speaker.in_memory() is in_memory
 
 
 @LINES
 def test_time_of_a_synchronizer(line: str) -> None:
-    speaker, api = node(line, FetchTime={"timestamp": {"seconds": 1000, "nanos": 500_000_000}})
+    speaker, api = canton_3(line, FetchTime={"timestamp": {"seconds": 1000, "nanos": 500_000_000}})
     assert speaker.last_time("da::1220") == 1000.5
     (sent,) = api.requests("FetchTime")
     assert sent.synchronizer.id == "da::1220"
@@ -51,14 +41,14 @@ def test_time_of_a_synchronizer(line: str) -> None:
 
 
 def test_no_time_is_no_trouble_and_no_node_is() -> None:
-    refused, _api = node("3.5", FetchTime=CantonError("no", "DEADLINE_EXCEEDED"))
+    refused, _api = canton_3("3.5", FetchTime=CantonError("no", "DEADLINE_EXCEEDED"))
     assert refused.last_time("da::1220") is None
-    gone, _api = node("3.5", FetchTime=Unreachable("no"))
+    gone, _api = canton_3("3.5", FetchTime=Unreachable("no"))
     with pytest.raises(CantonError):
         gone.last_time("da::1220")
 
 
-ADD, REMOVE = 1, 2
+REMOVE = 2
 
 
 def key(speaker: V30) -> Key:
@@ -67,31 +57,8 @@ def key(speaker: V30) -> Key:
     return Key("1220ff", "root", "signing", (), "ec_p256", "", raw, b"spki")
 
 
-@pytest.mark.parametrize("line", ["3.5", "3.4"])
-def test_purge(line: str) -> None:
-    speaker, api = node(line)
-    speaker.purge_contracts("newsync", ["00a1", "00a2"], [ALICE])
-    (sent,) = api.requests("PurgeContracts")
-    assert (sent.synchronizer_alias, list(sent.contract_ids)) == ("newsync", ["00a1", "00a2"])
-    assert sent.ignore_already_purged
-
-
-def test_removal_repeats_the_mapping() -> None:
-    speaker, api = node()
-    mapping = Hosting(ALICE, 1, (Host(UID, "observation", onboarding=True),))
-    assert speaker.unhost_parties(DOMAIN, [mapping], 2) == [None]
-    speaker.host_parties(DOMAIN, [mapping], 2)
-    removed, added = api.requests("Authorize")
-    assert (removed.proposal.change, added.proposal.change) == (REMOVE, ADD)
-    assert removed.proposal.mapping == added.proposal.mapping
-    (host,) = removed.proposal.mapping.party_to_participant.participants
-    assert host.HasField("onboarding")
-    assert removed.must_fully_authorize and removed.store.synchronizer.id == DOMAIN
-    assert not removed.force_changes
-
-
 def test_removal_of_a_delegation() -> None:
-    speaker, api = node()
+    speaker, api = canton_3()
     speaker.authorize_delegation(NAMESPACE, key(speaker))
     speaker.remove_delegation(NAMESPACE, key(speaker))
     added, removed = api.requests("Authorize")
@@ -102,7 +69,7 @@ def test_removal_of_a_delegation() -> None:
 
 @pytest.mark.parametrize(("code", "told"), [("TOPOLOGY_MAPPING_ALREADY_EXISTS", False), ("redacted", True)])
 def test_removal_that_is_there_is_done(code: str, told: bool) -> None:
-    speaker, api = node()
+    speaker, api = canton_3()
     api.answers["Authorize"] = answer_error("no", code)
     with pytest.raises(CantonError, match="no") if told else nullcontext():
         speaker.remove_delegation(NAMESPACE, key(speaker))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The dialect of Canton 2: packages, contracts, and what the ledger API keeps."""
+"""Contracts and their snapshots in the dialect of Canton 2."""
 
 from __future__ import annotations
 
@@ -14,98 +14,15 @@ from unit.plugins.module_utils._participant.dialects.fake_api import (
     ALICE,
     BOB,
     DOMAIN,
-    OTHER,
     SECOND,
     UID,
     Node,
-    vetting,
 )
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
     ActiveContract,
-    Dar,
 )
-
-# -- packages ---------------------------------------------------------------------------------------------------------
-
-CONTENTS: dict[str, dict[str, Any]] = {
-    "1220h1": {"main": "p1", "packages": ["p1", "lib"], "dependencies": ["std"]},
-    "1220h2": {"main": "p2", "packages": ["p2"]},
-    "1220h3": {"main": "p1", "packages": ["p1"]},
-}
-
-
-def store(**answers: Any) -> Node:
-    dars = [{"hash": "1220h1", "name": "app"}, {"hash": "1220h2", "name": "AdminWorkflows"}]
-    return Node(
-        ListDars={"dars": [*dars, {"hash": "1220h3", "name": "app-again"}]},
-        ListDarContents=lambda request: CONTENTS[request.dar_id],
-        **answers,
-    )
-
-
-def test_dars_by_main_package() -> None:
-    node = store()
-    assert node.speaker.dars() == [Dar("p1", "app", "", "app"), Dar("p2", "AdminWorkflows", "", "AdminWorkflows")]
-    assert [dar.builtin for dar in node.speaker.dars()] == [False, True]
-    assert node.speaker.dar_packages("p1") == {"p1", "lib", "std"}
-
-
-def test_download_asks_for_the_file_by_its_hash() -> None:
-    node = store(GetDar={"data": b"zip", "name": "app"})
-    assert node.speaker.download_dar("p1") == b"zip"
-    assert node.api.requests("GetDar")[0].hash == "1220h1"
-
-
-def test_dar_without_its_file() -> None:
-    with pytest.raises(CantonError) as caught:
-        store(GetDar={"name": "app"}).speaker.download_dar("p1")
-    assert caught.value.error_id == "dar_without_content" and "files" in caught.value.hint
-    with pytest.raises(CantonError) as caught:
-        store().speaker.download_dar("p9")
-    assert caught.value.error_id == "DAR_NOT_FOUND"
-
-
-@pytest.mark.parametrize(("description", "filename"), [("app", "app.dar"), ("app.dar", "app.dar"), ("", "p1.dar")])
-def test_upload(description: str, filename: str) -> None:
-    node = Node(UploadDar={"success": {"hash": "1220h1"}})
-    node.speaker.upload_dar(b"zip", "p1", description, DOMAIN)
-    node.speaker.upload_dar(b"zip", "p1", description, "")
-    vetted, stored = node.api.requests("UploadDar")
-    assert (vetted.filename, vetted.data, vetted.vet_all_packages, vetted.synchronize_vetting) == (
-        filename,
-        b"zip",
-        True,
-        True,
-    )
-    assert not stored.vet_all_packages and not stored.synchronize_vetting
-
-
-@pytest.mark.parametrize(("answer", "cause"), [({"failure": {"reason": "too old"}}, "too old"), ({}, "no reason")])
-def test_refusal_that_comes_as_an_answer(answer: Any, cause: str) -> None:
-    with pytest.raises(CantonError, match=cause) as caught:
-        Node(UploadDar=answer).speaker.upload_dar(b"zip", "p1", "app", DOMAIN)
-    assert caught.value.error_id == "dar_refused"
-
-
-def test_vetting() -> None:
-    node = store()
-    node.rows(
-        "ListVettedPackages",
-        vetting(DOMAIN, UID, "p1", "lib"),
-        vetting(DOMAIN, UID, "p2"),
-        vetting(DOMAIN, UID + "0", "p3"),
-        vetting("Authorized", UID, "p4"),
-    )
-    assert node.speaker.vetted_packages(DOMAIN, UID) == {"p1", "lib", "p2"}
-    assert node.speaker.vetted_packages(AUTHORIZED, UID) == {"p4"}
-    node.speaker.vet_dar("p1", DOMAIN)
-    assert node.api.requests("VetDar")[0].dar_hash == "1220h1" and node.api.requests("VetDar")[0].synchronize
-
-
-# -- contracts --------------------------------------------------------------------------------------------------------
 
 
 def created(identifier: str, *signatories: str, observers: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -206,20 +123,6 @@ def test_in_flight() -> None:
     assert counted.speaker.in_flight(DOMAIN) == 5
     assert counted.api.requests("CountInFlight")[0].domain_id == DOMAIN
     assert Node("2.8").speaker.in_flight(DOMAIN) is None
-
-
-@pytest.mark.parametrize(
-    ("answer", "success", "millis"), [({"success": {"ping_time": 40, "responder": OTHER}}, True, 40), ({}, False, 0)]
-)
-def test_ping(answer: Any, success: bool, millis: int) -> None:
-    node = Node(ping=answer)
-    pong = node.speaker.ping(UID, DOMAIN, 5)
-    assert (pong.success, pong.millis, bool(pong.reason)) == (success, millis, not success)
-    sent = node.api.requests("ping")[0]
-    assert list(sent.target_parties) == [UID] and sent.timeout_milliseconds == 5000
-
-
-# -- the ledger API's own ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("line", "parties"), [("2.10", [ALICE]), ("2.8", None)])
