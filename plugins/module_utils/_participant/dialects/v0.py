@@ -99,7 +99,7 @@ class V0(Parties, Packages, Contracts):
     # -- status and identity --------------------------------------------------------------------------------------
 
     def identity(self) -> Identity:
-        """Who this is. A node without identity is waited for: one that makes its own looks like one that waits for it.
+        """A node that makes its own identity looks like one that waits for it, so both are waited for.
 
         2.8 has no service that tells release and protocol versions: it is what lacks the one of 2.10.
         """
@@ -137,13 +137,11 @@ class V0(Parties, Packages, Contracts):
         return Identity(bare_uid(answer.success.id), True, answer.success.active, "2.8", "", ())
 
     def in_memory(self) -> bool:
-        """Whether the node has no database, by the components of its status."""
         new = self.admin.has_rpc(STATUS)
         found = self.admin.read(STATUS).status.common_status if new else self.admin.read(OLD_STATUS).success
         return any(item.name == MEMORY_STORAGE for item in found.components)
 
     def last_time(self, synchronizer: str) -> float | None:
-        """None: it is not read from Canton 2."""
         return None
 
     def _is_starting(self, rpc: str) -> bool:
@@ -218,10 +216,9 @@ class V0(Parties, Packages, Contracts):
         return self._asked_ids[alias]
 
     def protocol_version(self, item: Synchronizer) -> int | None:
-        """The domain's protocol version as far as the node tells: by the form of what it wrote there itself
-        (docs/canton/canton-2.md#versions-of-messages).
+        """By the form of what the node wrote there itself (docs/canton/canton-2.md#versions-of-messages).
 
-        4 and 5 write the same form: there a node tells only when it supports one of the two. None: not known.
+        4 and 5 write the same form: there a node tells only when it supports one of the two.
         """
         possible = self._possible_versions(item)
         if len(possible) > 1:
@@ -230,7 +227,6 @@ class V0(Parties, Packages, Contracts):
         return possible[0] if len(possible) == 1 else None
 
     def written_for(self, item: Synchronizer) -> int | None:
-        """A protocol version that writes topology in the form that this domain takes; None: not known."""
         return max(self._possible_versions(item), default=None)
 
     def _possible_versions(self, item: Synchronizer) -> t.Sequence[int]:
@@ -250,7 +246,7 @@ class V0(Parties, Packages, Contracts):
         return (synchronizer, AUTHORIZED)
 
     def topology_published(self, synchronizer: str) -> bool:
-        """Whether the domain has what was written while this node was away, and the ledger API knows the parties of it."""
+        """The ledger API has to know the hosted parties as well."""
         uid = self._uid()
         hosted = self._hosted(AUTHORIZED, uid)
         if not hosted <= self._hosted(synchronizer, uid):
@@ -273,7 +269,6 @@ class V0(Parties, Packages, Contracts):
         return {item.party for provider in providers for item in self.local_parties(provider) if item.is_local}
 
     def connect(self, alias: str) -> None:
-        """Connect a registered domain; connecting again is a no-op."""
         try:
             answer = self.admin.repeatable(
                 CONNECTIVITY + "ConnectDomain", deadline=SLOW_SECONDS, domain_alias=alias, retry=False
@@ -312,7 +307,6 @@ class V0(Parties, Packages, Contracts):
         self.admin.repeatable(CONNECTIVITY + "DisconnectDomain", domain_alias=alias)
 
     def set_manual_connect(self, alias: str, manual: bool) -> None:
-        """Decide whether the node connects ``alias`` by itself after a restart."""
         config = next((item for item in self._configured() if item.domain_alias == alias), None)
         if config is None:
             raise CantonError(f"The {self.label} has no synchronizer with alias {alias}", error_id="unknown_alias")
@@ -320,7 +314,7 @@ class V0(Parties, Packages, Contracts):
         self.admin.repeatable(CONNECTIVITY + "ModifyDomain", modify=config)
 
     def register(self, alias: str, connections: t.Sequence[str], ca_cert: bytes, manual_connect: bool) -> None:
-        """Register a domain by its sequencers' addresses; its id is known only after the first connect.
+        """The id is known only after the first connect.
 
         A node connects at once to what it may connect to by itself, which was not asked for: that comes afterwards.
         The durations are those of Canton 3's console, whose defaults did not change
@@ -362,7 +356,6 @@ class V0(Parties, Packages, Contracts):
         ]
 
     def read_key(self, raw: bytes, name: str) -> Key:
-        """A serialized ``PublicKey`` that another node told."""
         try:
             return key_of(self.admin.message(CANTON + "crypto.v0.PublicKey").FromString(raw), name)
         except CantonError:
@@ -384,13 +377,12 @@ class V0(Parties, Packages, Contracts):
     # -- topology: namespace delegations --------------------------------------------------------------------------
 
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
-        """The delegations of one namespace, or of all."""
         return [item.delegation for item in self.signed_delegations(store, namespace)]
 
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
     ) -> list[SignedDelegation]:
-        """The signed transactions behind ``delegations``. No removal is final here, so there is none to be told.
+        """No removal is final here, so there is none to be told.
 
         A domain takes them only in the form of its protocol version, and only a node with the key can sign them anew in
         that form: whoever loads them elsewhere says what they have to be ``written_for``.
@@ -413,10 +405,7 @@ class V0(Parties, Packages, Contracts):
         return SignedDelegation(Delegation(item.namespace, item.target_key.id, restriction, 0), raw)
 
     def authorize_delegation(self, namespace: str, key: Key) -> None:
-        """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations.
-
-        The node has to know the key first. It writes into its own store and answers at once: there is nothing to wait for.
-        """
+        """The node has to know the key first. It answers at once: there is nothing to wait for."""
         listed = self.admin.read(VAULT + "ListPublicKeys", filter_fingerprint=key.fingerprint)
         if not any(key_of(item.public_key, "").fingerprint == key.fingerprint for item in listed.public_keys):
             self.admin.write(VAULT + "ImportPublicKey", public_key=key.public_key, name=key.name)
@@ -430,7 +419,6 @@ class V0(Parties, Packages, Contracts):
             )
 
     def remove_delegation(self, namespace: str, key: Key) -> None:
-        """Sign, with this node's keys, that the delegation to ``key`` is over."""
         self.admin.write(
             WRITE + "AuthorizeNamespaceDelegation",
             authorization={"change": "Remove"},
@@ -440,7 +428,6 @@ class V0(Parties, Packages, Contracts):
         )
 
     def delegation_removals(self, store: str, namespace: str, written_for: int | None) -> list[SignedDelegation]:
-        """The signed removals of delegations in a store, in the form of a domain's protocol version."""
         rows = self._list("ListNamespaceDelegation", store, written_for, operation="Remove", filter_namespace=namespace)
         return [
             SignedDelegation(delegation_of(row), row.context.serialized)
@@ -449,7 +436,6 @@ class V0(Parties, Packages, Contracts):
         ]
 
     def add_transactions(self, store: str, signed: t.Sequence[bytes]) -> None:
-        """Load transactions that others signed, in this order, into the node's own store; known ones are a no-op."""
         for raw in signed:
             with suppress(TransactionExists):
                 self.admin.repeatable(WRITE + "AddSignedTopologyTransaction", serialized=raw)
@@ -466,7 +452,7 @@ class V0(Parties, Packages, Contracts):
         )
 
     def ping(self, target: str, synchronizer: str, timeout_seconds: int) -> Pong:
-        """Ping over a domain of the node's own choice: it cannot be told which. It gives no reason for a failure."""
+        """The node chooses the domain. It gives no reason for a failure."""
         answer = self.admin.write(
             PARTICIPANT + "PingService/ping",
             deadline=timeout_seconds + 10.0,

@@ -34,10 +34,7 @@ class Contracts(Node):
         return end
 
     def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
-        """Contracts that any of ``parties`` is a stakeholder of, as they stood at ``offset``; streamed, without payloads kept.
-
-        The parties are asked for at once: a contract of several comes once. Its domain is not told.
-        """
+        """The parties are asked for at once: a contract of several comes once."""
         wanted = list(parties)
         if not wanted or not offset:
             return
@@ -54,8 +51,7 @@ class Contracts(Node):
         )
 
     def read_record(self, record: bytes) -> ActiveContract:
-        """What one record of an ACS snapshot says about its contract; its package is not told
-        (docs/canton/canton-2.md#snapshot-records)."""
+        """Its package is not told (docs/canton/canton-2.md#snapshot-records)."""
         domain, contract = unwrap_repair_contract(record)
         metadata = contract.metadata
         stakeholders = frozenset(

@@ -38,7 +38,6 @@ class Packages(Node):
         return list(found.values())
 
     def packages(self) -> dict[str, str]:
-        """Package ids in the store with a readable name each."""
         answer = self.admin.read(PACKAGES + "ListPackages")
         return {item.package_id: item.source_description for item in answer.package_descriptions}
 

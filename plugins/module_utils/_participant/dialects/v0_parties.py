@@ -40,7 +40,7 @@ class Parties(Node):
         return [item for item in found if (item.host(participant) if participant else item.hosts)]
 
     def host_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Authorize these mappings, each with the one host that it is to have, into the node's own store."""
+        """Each mapping has the one host that is added."""
         requests = [
             {
                 "authorization": {"change": "Add"},
@@ -55,7 +55,7 @@ class Parties(Node):
         return [answer if isinstance(answer, CantonError) else None for answer in answers]
 
     def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Authorize the removal of this node's share in hosting these parties: rows of its own store, each repeated as it is."""
+        """Rows of its own store, each repeated as it is."""
         parties = {item.party for item in hostings}
         requests = [
             {

@@ -84,8 +84,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
     # -- status and identity --------------------------------------------------------------------------------------
 
     def identity(self) -> Identity:
-        """Who this is. A node that is only starting is waited for; one that waits for an operator is told as it is
-        (docs/canton/identity-and-start.md#status-of-a-node)."""
+        """One that waits for an operator is returned as it is (docs/canton/identity-and-start.md#status-of-a-node)."""
         _settled, found = wait_for(self._settled_status, self.admin.endpoint.ready_timeout)
         status = found or self._status()
         if status.HasField("not_initialized"):
@@ -99,15 +98,11 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return Identity(common.uid, True, status.status.active, common.version, "", versions)
 
     def in_memory(self) -> bool:
-        """Whether the node has no database, by the components of its status."""
         return any(item.name == MEMORY_STORAGE for item in self._status().status.common_status.components)
 
     def last_time(self, synchronizer: str) -> float | None:
-        """The latest time that this node has seen on a connected synchronizer, in seconds since 1970; None: it does not tell.
-
-        However old it is, it is fresh enough: so nothing is sent to the synchronizer
-        (docs/canton/synchronizers.md#latest-time).
-        """
+        """However old it is, it is fresh enough: so nothing is sent to the synchronizer
+        (docs/canton/synchronizers.md#latest-time)."""
         if not self.admin.has_rpc(FETCH_TIME):
             return None
         try:
@@ -181,8 +176,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return (synchronizer,)
 
     def topology_published(self, synchronizer: str) -> bool:
-        """Whether the synchronizer has what was written while this node was away: nothing is written then
-        (docs/canton/topology.md#stores)."""
+        """Always: nothing can be written while disconnected (docs/canton/topology.md#stores)."""
         return True
 
     def _connected(self) -> dict[str, bool]:
@@ -193,7 +187,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return list(self.admin.read(CONNECTIVITY + "ListRegisteredSynchronizers").results)
 
     def connect(self, alias: str) -> None:
-        """Connect a registered synchronizer; connecting again is a no-op (docs/canton/synchronizers.md#connecting)."""
+        """See docs/canton/synchronizers.md#connecting."""
         answer = self.admin.repeatable(
             CONNECTIVITY + "ReconnectSynchronizer", deadline=SLOW_SECONDS, synchronizer_alias=alias, retry=False
         )
@@ -208,7 +202,6 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         self.admin.repeatable(CONNECTIVITY + "DisconnectSynchronizer", synchronizer_alias=alias)
 
     def set_manual_connect(self, alias: str, manual: bool) -> None:
-        """Decide whether the node connects ``alias`` by itself after a restart."""
         result = next((item for item in self._registered() if item.config.synchronizer_alias == alias), None)
         if result is None:
             raise CantonError(f"The {self.label} has no synchronizer with alias {alias}", error_id="unknown_alias")
@@ -219,8 +212,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         self.admin.repeatable(CONNECTIVITY + "ModifySynchronizer", **fields)
 
     def register(self, alias: str, connections: t.Sequence[str], ca_cert: bytes, manual_connect: bool) -> None:
-        """Register a synchronizer by its sequencers' addresses and shake hands, which makes its id known
-        (docs/canton/synchronizers.md#registering).
+        """Registers with a handshake, which makes the id known (docs/canton/synchronizers.md#registering).
 
         The durations are the ones that a node gives a synchronizer that is connected from its console
         (docs/canton/synchronizers.md#durations-of-the-console).
@@ -280,7 +272,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         ]
 
     def read_key(self, raw: bytes, name: str) -> Key:
-        """A serialized ``PublicKey`` that another node told; its fingerprint is computed here, never believed."""
+        """Its fingerprint is computed here, never believed."""
         try:
             return key_of(self.admin.message(CRYPTO + "PublicKey").FromString(raw), name, "")
         except CantonError:
@@ -302,7 +294,6 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
     # -- topology: namespace delegations --------------------------------------------------------------------------
 
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
-        """The delegations of one namespace, or of all."""
         answer = self.admin.read(READ + "ListNamespaceDelegation", base_query=query(store), filter_namespace=namespace)
         return [
             _delegation(result.item, result.context.serial)
@@ -313,7 +304,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
     ) -> list[SignedDelegation]:
-        """The signed transactions behind ``delegations``, or the signed removals (docs/canton/topology.md#lists-carry-no-signatures)."""
+        """Lists carry no signatures (docs/canton/topology.md#lists-carry-no-signatures)."""
         wanted = query(store, operation=REMOVE if removed else ADD)
         found = (_signed_delegation(*each, removed) for each in self._stored(wanted, namespace))
         return [item for item in found if item is not None and item.delegation.namespace == namespace]
@@ -331,16 +322,12 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return _signed_delegation(signed, transaction, raw, removed=False)
 
     def authorize_delegation(self, namespace: str, key: Key) -> None:
-        """Sign, with this node's keys, that ``key`` may sign everything for ``namespace`` but further delegations.
-
-        Nothing is waited for, as this node may be without any synchronizer, and its own store has it at once
-        (docs/canton/topology.md#stores).
-        """
+        """Not waited for, as this node may be without any synchronizer, and its own store has it at once
+        (docs/canton/topology.md#stores)."""
         self._authorize(self._delegation_message(namespace, key))
 
     def remove_delegation(self, namespace: str, key: Key) -> None:
-        """Sign, with this node's keys, that the delegation to ``key`` is over. It never comes back for this key
-        (docs/canton/topology.md#removed-delegations-never-return)."""
+        """See docs/canton/topology.md#removed-delegations-never-return."""
         self._authorize_again(self._delegation_message(namespace, key), REMOVE)
 
     def _delegation_message(self, namespace: str, key: Key) -> dict[str, t.Any]:
@@ -353,16 +340,10 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return {"namespace_delegation": delegation}
 
     def delegation_removals(self, store: str, namespace: str, written_for: int | None) -> list[SignedDelegation]:
-        """The signed removals of delegations in a store."""
         return self.signed_delegations(store, namespace, removed=True)
 
     def add_transactions(self, store: str, signed: t.Sequence[bytes], wait_seconds: int = 0) -> None:
-        """Load transactions that others signed, in this order; known ones are a no-op
-        (docs/canton/topology.md#signatures-on-transactions).
-
-        ``wait_seconds``: how long the node may wait until they are effective; it fails when they are not by then
-        (docs/canton/topology.md#waiting-for-the-effect).
-        """
+        """See docs/canton/topology.md#signatures-on-transactions and docs/canton/topology.md#waiting-for-the-effect."""
         signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
         waiting: dict[str, t.Any] = {"wait_to_become_effective": {"seconds": wait_seconds}} if wait_seconds else {}
         self.admin.repeatable(

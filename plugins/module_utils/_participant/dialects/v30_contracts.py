@@ -29,7 +29,6 @@ class Contracts(Node):
         return int(self.ledger.read(LEDGER + "StateService/GetLedgerEnd").offset)
 
     def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
-        """Contracts that any of ``parties`` is a stakeholder of, as they stood at ``offset``; streamed, without payloads kept."""
         wildcard: dict[str, t.Any] = {"cumulative": [{"wildcard_filter": {}}]}
         filters = dict.fromkeys(parties, wildcard)
         if not filters or not offset:
@@ -51,7 +50,7 @@ class Contracts(Node):
                 yield active_contract(event.created_event, event.target, True)
 
     def read_record(self, record: bytes) -> ActiveContract:
-        """What one record of an ACS snapshot says about its contract (docs/canton/contracts.md#snapshot)."""
+        """See docs/canton/contracts.md#snapshot."""
         inner = unwrap_active_contract(record)
         try:
             entry = self.ledger.message(LEDGER + "ActiveContract").FromString(inner)
@@ -64,11 +63,7 @@ class Contracts(Node):
     def export_contracts(
         self, parties: t.Sequence[str], offset: Offset, renames: t.Mapping[str, str], protocol_version: int | None
     ) -> t.Iterator[bytes]:
-        """The node's gzip stream of the contracts of ``parties`` at ``offset``; synchronizer ids are logical
-        (docs/canton/contracts.md#export).
-
-        The protocol version is Canton 2's argument: nobody asks for it here. A synchronizer that stays what it is needs no rename.
-        """
+        """A synchronizer that stays what it is needs no rename (docs/canton/contracts.md#export)."""
         renamed = {old: {"target_synchronizer_id": new} for old, new in renames.items() if old != new}
         chunks = self.admin.stream(
             REPAIR + "ExportAcs",
@@ -82,11 +77,8 @@ class Contracts(Node):
     def import_contracts(
         self, chunks: t.Iterable[bytes], synchronizer: str, workflow_prefix: str, parties: t.Sequence[str]
     ) -> None:
-        """Send a snapshot. Validation mode; 3.5 reads the arguments of the first message, 3.4 wants them in each
-        (docs/canton/contracts.md#import, docs/canton/canton-3-4.md#arguments-of-an-import).
-
-        The parties are Canton 2's argument.
-        """
+        """Validation mode; 3.5 reads the arguments of the first message, 3.4 wants them in each
+        (docs/canton/contracts.md#import, docs/canton/canton-3-4.md#arguments-of-an-import)."""
         arguments: dict[str, t.Any] = {
             "workflow_id_prefix": workflow_prefix,
             "contract_import_mode": "CONTRACT_IMPORT_MODE_VALIDATION",
@@ -98,8 +90,7 @@ class Contracts(Node):
         self.admin.upload(REPAIR + "ImportAcs", snapshot_requests(chunks, first, later))
 
     def purge_contracts(self, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]) -> None:
-        """Purge contracts while disconnected; those that are not active are skipped. The parties are Canton 2's argument
-        (docs/canton/contracts.md#purge)."""
+        """See docs/canton/contracts.md#purge."""
         self.admin.repeatable(
             REPAIR + "PurgeContracts",
             deadline=SLOW_SECONDS,
@@ -109,14 +100,12 @@ class Contracts(Node):
         )
 
     def in_flight(self, synchronizer: str) -> int | None:
-        """Submissions and transactions that are on their way; None where a node cannot tell (Canton 2.8)
-        (docs/canton/synchronizers.md#work-in-flight)."""
+        """See docs/canton/synchronizers.md#work-in-flight."""
         answer = self.admin.read(
             PARTICIPANT + "ParticipantInspectionService/CountInFlight", synchronizer_id=synchronizer
         )
         return int(answer.pending_submissions + answer.pending_transactions)
 
     def pruning_schedule(self) -> str | None:
-        """The cron of a pruning schedule, or nothing; None where a node does not tell (Canton 2)."""
         answer = self.admin.read(PARTICIPANT + "PruningService/GetSchedule")
         return str(answer.schedule.cron) if answer.HasField("schedule") else ""

@@ -57,7 +57,6 @@ class OwnIdentity(Node):
     # -- vault ----------------------------------------------------------------------------------------------------
 
     def register_kms_signing_key(self, kms_key_id: str, name: str, usage: t.Sequence[str]) -> Key:
-        """Make a signing key of the KMS the node's own. Again with another name or usage it fails: look before."""
         answer = self.admin.write(
             VAULT + "RegisterKmsSigningKey", kms_key_id=kms_key_id, name=name, usage=_usages(usage)
         )
@@ -68,7 +67,6 @@ class OwnIdentity(Node):
         return self._public("encryption_public_key", answer.public_key, name, kms_key_id)
 
     def generate_signing_key(self, name: str, spec: str, usage: t.Sequence[str]) -> Key:
-        """A new signing key: in the node's own store, or in the KMS of a node that uses one."""
         answer = self.admin.write(
             VAULT + "GenerateSigningKey", key_spec=signing_enum(spec), name=name, usage=_usages(usage)
         )
@@ -79,7 +77,7 @@ class OwnIdentity(Node):
         return self._public("encryption_public_key", answer.public_key, name, "")
 
     def wrapper_key_id(self) -> str | None:
-        """The KMS key that encrypts the node's own key store; None when the store is not encrypted (docs/canton/keys.md#wrapper-key)."""
+        """See docs/canton/keys.md#wrapper-key."""
         try:
             return str(self.admin.read(VAULT + "GetWrapperKeyId").wrapper_key_id)
         except (StoreNotEncrypted, Redacted):
@@ -91,11 +89,9 @@ class OwnIdentity(Node):
     # -- identity -------------------------------------------------------------------------------------------------
 
     def init_id(self, identifier: str, namespace: str) -> None:
-        """Give a node that waits for it its identity, for good."""
         self.admin.write(TOPOLOGY + "IdentityInitializationService/InitId", identifier=identifier, namespace=namespace)
 
     def authorize_root_certificate(self, key: Key) -> None:
-        """Sign, with the namespace key itself, that it may sign everything for its namespace."""
         public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
         certificate = {
             "namespace": key.fingerprint,
@@ -105,7 +101,6 @@ class OwnIdentity(Node):
         self._authorize_again({"namespace_delegation": certificate})
 
     def owner_keys(self, store: str, uid: str) -> list[Key]:
-        """The keys by which others know the participant ``uid``, in the order of its mapping; empty without one."""
         answer = self.admin.read(READ + "ListOwnerToKeyMapping", base_query=query(store), filter_key_owner_uid=uid)
         member = f"PAR::{uid}"
         return [

@@ -26,7 +26,6 @@ class Packages(Node):
         return [Dar(item.main, item.name, item.version, item.description) for item in answer.dars]
 
     def packages(self) -> dict[str, str]:
-        """Package ids in the store with a readable name each."""
         answer = self.admin.read(PACKAGES + "ListPackages")
         return {item.package_id: f"{item.name} {item.version}".strip() for item in answer.package_descriptions}
 
@@ -38,12 +37,10 @@ class Packages(Node):
         return bytes(self.admin.read(PACKAGES + "GetDar", main_package_id=main).payload)
 
     def dar_main(self, payload: bytes, name: str) -> str:
-        """The main package id of a DAR, as the node reads it; nothing is stored."""
         return str(self.admin.read(PACKAGES + "ValidateDar", data=payload, filename=name).main_package_id)
 
     def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
-        """Store a DAR and, when ``synchronizer`` is given, vet all its packages there and wait for it
-        (docs/canton/packages.md#stored-and-vetted)."""
+        """See docs/canton/packages.md#stored-and-vetted."""
         fields: dict[str, t.Any] = {
             "dars": [{"bytes": payload, "description": description, "expected_main_package_id": main}],
             "vet_all_packages": bool(synchronizer),

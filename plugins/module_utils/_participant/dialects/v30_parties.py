@@ -40,7 +40,6 @@ class Parties(Node):
     """A part of ``v30.V30``."""
 
     def hostings(self, store: str, participant: str = "", proposals: bool = False) -> list[Hosting]:
-        """PartyToParticipant mappings of a synchronizer's store, all or those that name ``participant``."""
         answer = self.admin.read(
             READ + "ListPartyToParticipant",
             base_query=query(store, proposals),
@@ -50,17 +49,15 @@ class Parties(Node):
         return [item for item in found if not participant or item.host(participant)]
 
     def host_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Authorize these mappings, ``parallel`` calls at a time; no error says only that the node took it
-        (docs/canton/topology.md#many-mappings)."""
+        """See docs/canton/topology.md#many-mappings."""
         return self._authorize_hostings(ADD, store, hostings, parallel)
 
     def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Authorize the removal of these mappings, each repeated as it is (docs/canton/topology.md#a-removal-repeats-the-mapping)."""
+        """Each mapping is repeated as it is (docs/canton/topology.md#a-removal-repeats-the-mapping)."""
         return self._authorize_hostings(REMOVE, store, hostings, parallel)
 
     def propose_hostings(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
-        """Sign these mappings as far as this node's keys go: what others have to sign as well stays a proposal
-        (docs/canton/topology.md#authorize)."""
+        """See docs/canton/topology.md#authorize."""
         return self._authorize_hostings(ADD, store, hostings, parallel, fully=False)
 
     def _authorize_hostings(
@@ -100,7 +97,6 @@ class Parties(Node):
     # -- parties that move on one synchronizer --------------------------------------------------------------------
 
     def lacks_for_replication(self) -> list[str]:
-        """What this node's API does not have of all that a move of parties on one synchronizer takes (3.4 lacks some)."""
         rpcs = [PARTIES + name for name in ("ExportPartyAcs", "ImportPartyAcs", "ClearPartyOnboardingFlag")]
         lacks = [rpc.rpartition(".")[2] for rpc in (*rpcs, WRITE + "SignTransactions") if not self.admin.has_rpc(rpc)]
         fields = {
@@ -113,8 +109,7 @@ class Parties(Node):
         return lacks
 
     def signed_proposals(self, store: str, namespace: str) -> list[SignedHosting]:
-        """The signed transactions behind the hosting proposals for parties of ``namespace``
-        (docs/canton/topology.md#lists-carry-no-signatures)."""
+        """Lists carry no signatures (docs/canton/topology.md#lists-carry-no-signatures)."""
         return [
             SignedHosting(_hosting(transaction.mapping.party_to_participant), raw)
             for signed, transaction, raw in self._stored(query(store, proposals=True), namespace)
@@ -122,7 +117,6 @@ class Parties(Node):
         ]
 
     def sign_transactions(self, signed: t.Sequence[bytes]) -> list[bytes]:
-        """Add this node's signatures to transactions that others signed. It stores nothing and works while disconnected."""
         signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
         answer = self.admin.read(
             WRITE + "SignTransactions",
@@ -135,9 +129,7 @@ class Parties(Node):
     def export_party_contracts(
         self, party: str, synchronizer: str, target: str, begin: Offset, wait_seconds: int
     ) -> t.Iterator[bytes]:
-        """The node's gzip stream of a party's contracts at the moment from which ``target`` hosts it, looked for after
-        ``begin``. Contracts with a stakeholder that ``target`` hosted before are left out
-        (docs/canton/party-replication.md#shared-contracts-are-exported-once)."""
+        """See docs/canton/party-replication.md#shared-contracts-are-exported-once."""
         chunks = self.admin.stream(
             PARTIES + "ExportPartyAcs",
             party_id=party,
@@ -152,8 +144,7 @@ class Parties(Node):
     def import_party_contracts(
         self, chunks: t.Iterable[bytes], party: str, synchronizer: str, workflow_prefix: str
     ) -> None:
-        """Send a party's snapshot. With the party's id the node refuses it unless it knows of the onboarding
-        (docs/canton/party-replication.md#import-of-a-party)."""
+        """The party's id makes the node check for the onboarding (docs/canton/party-replication.md#import-of-a-party)."""
         first: dict[str, t.Any] = {
             "party_id": party,
             "synchronizer_id": synchronizer,
@@ -163,8 +154,7 @@ class Parties(Node):
         self.admin.upload(PARTIES + "ImportPartyAcs", snapshot_requests(chunks, first, {}))
 
     def clear_onboarding(self, party: str, synchronizer: str, begin: Offset, wait_seconds: int) -> Clearance:
-        """Ask that the onboarding flag be cleared, which the node does when its time has come; safe to repeat
-        (docs/canton/party-replication.md#onboarding-flag)."""
+        """See docs/canton/party-replication.md#onboarding-flag."""
         answer = self.admin.repeatable(
             PARTIES + "ClearPartyOnboardingFlag",
             deadline=wait_seconds + 10.0,
