@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from unit.plugins.module_utils._kms.support import record, refuse
-from unit.plugins.modules.kms_support import ALIAS, key_of, refused, run, run_thrice, writes
+from unit.plugins.module_utils._kms.aws.support import ALIAS, key_of, record, refuse, refused, run, run_thrice, writes
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from unit.plugins.module_utils._kms.support import CONNECTION, refuse
+from unit.plugins.module_utils._kms.aws.support import CONNECTION, refuse
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys

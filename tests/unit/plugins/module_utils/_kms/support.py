@@ -2,80 +2,104 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An AWS KMS inside the test process, and a way to make it refuse what moto would wrongly allow."""
+"""A KMS that is made up, and a participant's export."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from types import SimpleNamespace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
-import botocore.session
-import pytest
-from moto import mock_aws
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey, Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
+from sandbox import crypto
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, connect
-
-REGION = "eu-central-1"
-CONNECTION: dict[str, Any] = {
-    "region": REGION,
-    "endpoint_url": None,
-    "profile": None,
-    "access_key": "AKIAUNITTESTUNITTEST",
-    "secret_key": "unit-test-secret-unit-test-secret",
-    "session_token": None,
-    "sts_endpoint_url": None,
-    "assume_role": None,
-}
+PUBLIC, PRIVATE = crypto.generate_signing(crypto.P256)
 
 
-# Every session would read the same descriptions of AWS's services again, which takes longer than a test.
-_loader = cache(botocore.session.create_loader)
+PRINT = fingerprint("ec_p256", PUBLIC)
 
 
-@contextmanager
-def aws_in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKeys]:
-    """Keys of an empty account; nothing of the developer's own AWS settings gets in."""
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KMS"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, "/nonexistent")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr(botocore.session, "create_loader", _loader)
-    with mock_aws():
-        yield connect(CONNECTION)
+class FakeKms:
+    """One key at most. ``calls`` is what was done to it; ``shows`` the public key that it shows after an import."""
+
+    provider = "KMS"
+    specs: Collection[str] = ("ec_p256",)
+    named_last = True
+
+    def __init__(self, key: Key | None = None, shows: bytes = PUBLIC) -> None:
+        self.key = key
+        self.shows = shows
+        self.name: str | None = None
+        self.calls: list[str] = []
+        self.sent: bytes = b""
+        self.failing: dict[str, CantonError] = {}
+        self.slow = 0
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.failing:
+            raise self.failing[name]
+
+    def find(self, desired: DesiredKey) -> Key | None:
+        return self.key
+
+    def mark(self, key: Key, desired: DesiredKey) -> str | None:
+        return (key.tags or {}).get(MARK)
+
+    def create(self, desired: DesiredKey) -> Key:
+        self._call("create")
+        self.key = Key("pending_import", desired.spec, desired.usage, tags={MARK: desired.fingerprint}, full_name="arn")
+        return self.key
+
+    def send(self, key: Key, private_key: bytearray) -> None:
+        self.sent = bytes(private_key)
+        self._call("send")
+        self.key = replace(key, state="enabled", public_key_der=self.shows)
+
+    def read(self, key: Key) -> Key:
+        if self.slow:
+            self.slow -= 1
+            return key
+        assert self.key is not None
+        return self.key
+
+    def discard(self, key: Key) -> str:
+        self._call("discard")
+        return "It is gone."
+
+    def view(self, key: Key) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def plan(self, key: Key | None, desired: DesiredKey) -> dict[str, Any]:
+        return {"name": "wanted"}
+
+    def finish(self, key: Key, now: dict[str, Any], after: dict[str, Any]) -> Key:
+        self._call("finish")
+        self.name = after["name"]
+        return self.read(key)
+
+    def predict(self, key: Key | None, desired: DesiredKey, after: dict[str, Any]) -> Key:
+        return Key("enabled", desired.spec, desired.usage, public_key_der=desired.der)
+
+    def warnings(self, desired: DesiredKey) -> list[str]:
+        return []
 
 
-def client_of(keys: AwsKeys) -> Any:
-    return keys._client
+class Exporting:
+    """Gives the pair, and keeps it, so that a test can see whether it was wiped."""
 
+    def __init__(self, private: bytes = PRIVATE, **more: str) -> None:
+        fields = {"fingerprint": PRINT, "purpose": "signing", "spec": "ec_p256", "format": "pkcs8", **more}
+        self._make: Callable[[], KeyPair] = lambda: KeyPair(usage=(), private=private, **fields)
+        self.given: list[KeyPair] = []
 
-def refuse(keys: AwsKeys, operation: str, code: str, text: str = "no") -> None:
-    """From now on this API operation answers with an error; every other one goes to moto."""
+    def __call__(self) -> KeyPair:
+        self.given.append(self._make())
+        return self.given[-1]
 
-    def answer(**_arguments: Any) -> tuple[Any, dict[str, Any]]:
-        return SimpleNamespace(status_code=400), {"Error": {"Code": code, "Message": text}}
-
-    client_of(keys).meta.events.register(f"before-call.kms.{operation}", answer)
-
-
-def break_down(keys: AwsKeys, operation: str, exc: Exception) -> None:
-    """From now on this API operation doesn't get an answer."""
-
-    def answer(**_arguments: Any) -> None:
-        raise exc
-
-    client_of(keys).meta.events.register(f"before-call.kms.{operation}", answer)
-
-
-def record(keys: AwsKeys) -> list[str]:
-    """The names of all operations that are called from now on."""
-    calls: list[str] = []
-
-    def note(model: Any, **_arguments: Any) -> None:
-        calls.append(model.name)
-
-    client_of(keys).meta.events.register_first("before-call.kms", note)
-    return calls
+    @property
+    def wiped(self) -> bool:
+        return all(not pair.private_key() for pair in self.given)

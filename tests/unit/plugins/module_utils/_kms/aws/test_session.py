@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from unit.plugins.module_utils._kms.support import CONNECTION, REGION
+from unit.plugins.module_utils._kms.aws.support import CONNECTION, REGION
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, connect

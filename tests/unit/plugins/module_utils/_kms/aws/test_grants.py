@@ -10,18 +10,15 @@ import pytest
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.grants import check_fit, planned, unwanted
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant, facts
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant
 
 NODE = "arn:aws:iam::111122223333:role/canton"
+
+
 ONE, TWO, NAMELESS = Grant("one", NODE, ("Sign",)), Grant("two", NODE, ("Sign",)), Grant("", NODE, ("Sign",))
+
+
 OTHER_ONE = Grant("one", NODE, ("DescribeKey", "Sign"))
-
-
-def test_the_id_of_a_grant_is_no_part_of_what_it_says() -> None:
-    given = Grant("one", NODE, ("Sign",), grant_id="1")
-    assert given == ONE
-    assert facts([given, ONE, TWO]) == [ONE.facts(), TWO.facts()]
-    assert given.as_result()["grant_id"] == "1"
 
 
 @pytest.mark.parametrize(

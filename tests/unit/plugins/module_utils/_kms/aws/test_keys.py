@@ -13,7 +13,7 @@ import boto3
 import botocore.exceptions as sdk
 import pytest
 from botocore.stub import ANY, Stubber
-from unit.plugins.module_utils._kms.support import CONNECTION, REGION, break_down, client_of, refuse
+from unit.plugins.module_utils._kms.aws.support import CONNECTION, REGION, break_down, client_of, refuse
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys

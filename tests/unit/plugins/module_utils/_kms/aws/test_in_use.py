@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.plugins.modules.kms_support import ALIAS, key_of, run
+from unit.plugins.module_utils._kms.aws.support import ALIAS, key_of, run
 from unit.plugins.modules.support import SOURCE, TARGET, Participants
 from unit.plugins.samples import NEW
 

@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from unit.plugins.module_utils._kms.test_material import Exporting
-from unit.plugins.modules.gcp_support import RING, Gcp, gcp_in_process
+from unit.plugins.module_utils._kms.gcp.support import RING, Gcp
+from unit.plugins.module_utils._kms.support import Exporting
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.importer import GcpImporter, open_importer
@@ -42,12 +41,6 @@ class Pair:
 
 
 OLD = Pair()
-
-
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gcp]:
-    with gcp_in_process(monkeypatch) as found:
-        yield found
 
 
 def importer(cloud: Gcp, **more: Any) -> GcpImporter:

@@ -11,19 +11,39 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._kms.support import CONNECTION, aws_in_process, record, refuse
-from unit.plugins.modules.kms_support import ALIAS, key_of, refused, run, run_thrice, writes
+from unit.plugins.module_utils._kms.aws.support import (
+    ALIAS,
+    CONNECTION,
+    aws_in_process,
+    key_of,
+    record,
+    refuse,
+    refused,
+    run,
+    run_thrice,
+    writes,
+)
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, connect
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey, Grant
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import NO_ROTATION, Rotation
 
 ACCOUNT = "123456789012"
+
+
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+
+
 NODE = f"arn:aws:iam::{ACCOUNT}:role/canton"
+
+
 ADMIN = f"arn:aws:iam::{ACCOUNT}:role/keeper"
+
+
 EVERYTHING = {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "kms:*", "Resource": "*"}
+
+
 READ = {"Effect": "Allow", "Principal": {"AWS": [NODE]}, "Action": ["kms:DescribeKey"], "Resource": "*"}
 
 
@@ -34,53 +54,6 @@ def policy(*statements: dict[str, Any]) -> str:
 def grant(name: str = "node", *operations: str, **more: Any) -> dict[str, Any]:
     plain = {"retiring_principal": None, "constraints": None}
     return {"name": name, "grantee_principal": NODE, "operations": list(operations or ("Sign",)), **plain, **more}
-
-
-# -- aliases ----------------------------------------------------------------------------------------------------------
-
-
-def test_alias_is_moved_when_asked_and_the_danger_told(keys: AwsKeys) -> None:
-    first = key_of(run(alias=ALIAS, purpose="namespace"))["arn"]
-    other = keys.create("ec_p384", "sign_verify", "", {})
-    assert refused(key_id=other, alias=ALIAS).error_id == "alias_taken"
-    options: dict[str, Any] = {"key_id": other, "alias": ALIAS, "alias_move": True}
-    (warning,) = run(check=True, **options).warnings
-    assert first in warning and "Canton doesn't notice" in warning
-    done = run_thrice(keys, **options)
-    assert keys.identify(ALIAS) == other
-    assert (done.before["alias"], done.after["alias"], done.warnings) == (None, ALIAS, [warning])
-    assert run(**options).warnings == []
-
-
-def test_alias_goes_to_no_key_of_another_type(keys: AwsKeys) -> None:
-    run(alias=ALIAS, purpose="namespace")
-    other = keys.create("rsa_2048", "encrypt_decrypt", "", {})
-    assert refused(key_id=other, alias=ALIAS, alias_move=True).error_id == "alias_type_mismatch"
-
-
-def test_alias_is_removed_when_asked_and_the_danger_told(keys: AwsKeys) -> None:
-    arn = key_of(run(alias=ALIAS, purpose="namespace"))["arn"]
-    keys.add_alias(arn, "alias/other")
-    done = run_thrice(keys, key_id=arn, alias=ALIAS, alias_state="absent")
-    assert key_of(done)["aliases"] == ["alias/other"]
-    assert key_of(done)["state"] == "enabled"
-    assert f"{ALIAS} is removed. Canton doesn't notice" in done.warnings[0]
-
-
-def test_alias_of_another_key_is_not_removed(keys: AwsKeys) -> None:
-    first = key_of(run(alias=ALIAS, purpose="namespace"))["arn"]
-    other = keys.create("ec_p256", "sign_verify", "", {})
-    assert not run(key_id=other, alias=ALIAS, alias_state="absent").changed
-    assert keys.identify(ALIAS) == first
-
-
-@pytest.mark.parametrize("options", [{"alias_move": True}, {"alias_state": "absent"}])
-def test_alias_without_a_key_id_is_neither_moved_nor_removed(keys: AwsKeys, options: dict[str, Any]) -> None:
-    assert refused(alias=ALIAS, purpose="namespace", **options).error_id == "value_invalid"
-    assert keys.names() == []
-
-
-# -- policy -----------------------------------------------------------------------------------------------------------
 
 
 def test_policy_of_a_new_key_and_its_meaning_later(keys: AwsKeys) -> None:
@@ -230,9 +203,6 @@ def test_one_missing_permission_is_named(keys: AwsKeys) -> None:
         assert f"Allow kms:{operation}" in error.hint
 
 
-# -- grants -----------------------------------------------------------------------------------------------------------
-
-
 def test_grants_are_given_replaced_and_purged(keys: AwsKeys) -> None:
     one, two = grant("one", "Sign", "GetPublicKey"), grant("two", retiring_principal=ADMIN)
     first = run_thrice(keys, alias=ALIAS, purpose="namespace", grants=[one, two])
@@ -269,9 +239,6 @@ def test_interrupted_creation_is_carried_on(keys: AwsKeys) -> None:
         assert refused(alias=ALIAS, purpose="namespace", grants=[grant()]).error_id == "NotFoundException"
     done = run_thrice(keys, alias=ALIAS, purpose="namespace", grants=[grant()])
     assert (len(keys.names()), len(key_of(done)["grants"])) == (1, 1)
-
-
-# -- rotation ---------------------------------------------------------------------------------------------------------
 
 
 def test_rotation_goes_on_and_off(keys: AwsKeys) -> None:
@@ -319,9 +286,6 @@ def test_imported_material_is_not_rotated(keys: AwsKeys, monkeypatch: pytest.Mon
     assert refused(alias=ALIAS, rotation=True).error_id == "rotation_unfit"
 
 
-# -- regions ----------------------------------------------------------------------------------------------------------
-
-
 def test_multi_region_twice_and_its_drift(keys: AwsKeys) -> None:
     done = run_thrice(keys, alias=ALIAS, purpose="namespace", multi_region=True)
     assert (key_of(done)["multi_region"], key_of(done)["primary_region"]) == (True, "eu-central-1")
@@ -364,23 +328,6 @@ def test_new_replica_is_awaited(keys: AwsKeys, monkeypatch: pytest.MonkeyPatch) 
     assert len(pauses) == 2
 
 
-def test_replica_gets_what_the_task_says(keys: AwsKeys) -> None:
-    sent: list[dict[str, Any]] = []
-    keys._client.meta.events.register("provide-client-params.kms.ReplicateKey", lambda params, **_: sent.append(params))
-    run(
-        alias=ALIAS,
-        purpose="protocol",
-        replicas=["eu-west-1"],
-        tags={"a": 1},
-        description="d",
-        policy=policy(EVERYTHING),
-    )
-    (asked,) = sent
-    assert asked["KeyId"].startswith("mrk-")
-    assert (asked["Description"], asked["Tags"]) == ("d", [{"TagKey": "a", "TagValue": "1"}])
-    assert json.loads(asked["Policy"])["Statement"] == [EVERYTHING]
-
-
 def test_primary_waits_for_its_replicas(keys: AwsKeys) -> None:
     run(alias=ALIAS, purpose="protocol", replicas=["eu-west-1"])
     predicted = run(check=True, alias=ALIAS, state="absent")
@@ -410,9 +357,3 @@ def test_deletion_of_a_waiting_primary_is_taken_back(keys: AwsKeys, monkeypatch:
 
     monkeypatch.setattr(keys, "find", before)
     assert key_of(run(alias=ALIAS, cancel_deletion=True))["state"] == "enabled"
-
-
-def test_unused_grant_of_a_service_is_shown(keys: AwsKeys) -> None:
-    arn = key_of(run(alias=ALIAS, purpose="wrapper"))["arn"]
-    keys.grant(arn, Grant("by-hand", NODE, ("Decrypt",)))
-    assert [each["name"] for each in key_of(run(alias=ALIAS, grants=[]))["grants"]] == ["by-hand"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._kms.support import record, refuse
+from unit.plugins.module_utils._kms.aws.support import record, refuse
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import lifecycle
