@@ -115,6 +115,20 @@ def test_the_modules_of_two_participants_take_it_as_source(participants: Partici
     assert ("upload", PACKAGE, by_dossier[-1][0][2]) in by_dossier[-1]
 
 
+@pytest.mark.parametrize(("module", "options"), [(participant_package, PAIR), (participant_user, {})])
+def test_a_dossier_of_the_target_is_compared_with_and_never_changed(
+    participants: Participants, tmp_path: Path, module: Any, options: dict[str, Any]
+) -> None:
+    participants.source.people = [User("app")]
+    participants.target = new_participant(known=[synchronizer("newsync")], vetted={}, dar_contents={})
+    dossier = str(tmp_path / "new.dossier")
+    participants.run(participant_dossier, endpoint=TARGET, path=dossier)
+    ends: dict[str, Any] = {"source": {"endpoint": SOURCE}, "target": {"dossier": dossier}}
+    assert participants.run(module, check=True, **ends, **options)["changed"]
+    done = participants.run(module, **ends, **options)
+    assert done["failed"] and done["error_id"] == "dossier_is_read_only"
+
+
 def test_export_by_the_dossier_of_the_target_and_import_without_the_source(
     participants: Participants, tmp_path: Path
 ) -> None:

@@ -25,3 +25,5 @@ def test_a_node_is_spoken_to_in_its_own_dialect(
     found: Any = open_participant(Endpoint("10.0.0.5:5012", "source participant"), ledger)
     assert isinstance(found, dialect) and found.label == "source participant"
     assert found.has_ledger is (ledger is not None)
+    assert found.require_live("any step") is found
+    assert found.as_canton_3() is (found if version == "v30" else None)
