@@ -17,9 +17,11 @@ from botocore.config import Config
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from sandbox import kms_server, store, topology_file
-from sandbox.kms_facts import DUMMY_CREDENTIALS, KMS
-from sandbox.network import Network
+from sandbox.cli import topology_file
+from sandbox.cli.network import Network
+from sandbox.kms.aws import server
+from sandbox.kms.facts import DUMMY_CREDENTIALS, KMS
+from sandbox.state import store
 
 MakeNetwork = Callable[[dict[str, Any]], Network]
 
@@ -58,7 +60,7 @@ class Served:
 
     def __init__(self, state: Path) -> None:
         self._store = store.create(state / "network.db")
-        self._server = kms_server.open_server(0, state)
+        self._server = server.open_server(0, state)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.client = self.open_client(30)
 

@@ -21,9 +21,9 @@ import yaml
 from playbook.contents import digests
 from playbook.observe import Node, observe
 
-from sandbox import live
-from sandbox import network as supervisor
-from sandbox.store import Store
+from sandbox.cli import control, live
+from sandbox.cli import network as supervisor
+from sandbox.state.store import Store
 
 _HERE = Path(__file__).parent
 _TESTS = _HERE.parent
@@ -118,7 +118,7 @@ class Sandbox:
         dar: str | None = None,
         synchronizer: str | None = None,
     ) -> list[str]:
-        """Create contracts through a participant, as an application would; their ids. See ``sandbox.live``."""
+        """Create contracts through a participant, as an application would; their ids. See ``sandbox.cli.live``."""
         return live.create(self.state, name, signatories, observers, count, template, dar, synchronizer)
 
     def archive(self, name: str, contract_ids: Sequence[str]) -> None:
@@ -127,7 +127,7 @@ class Sandbox:
 
     def command(self, command: str, name: str) -> None:
         """``stop``, ``start`` or ``kill`` a participant."""
-        supervisor.send(self.state, command, name)
+        control.send(self.state, command, name)
 
     @contextmanager
     def client(self, name: str) -> Iterator[Node]:

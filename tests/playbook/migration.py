@@ -18,8 +18,8 @@ from playbook.harness import Ansible, Run, Sandbox
 from playbook.observe import ROOT, Node
 from playbook.releases import Pair
 
-from sandbox.dars import make_dar
-from sandbox.requests import namespace
+from sandbox.daml.dars import make_dar
+from sandbox.v30.requests import namespace
 
 PLAYBOOK = "ledgerops.canton.migrate_to_kms"
 SOURCE, TARGET = "branch-a", "vault-b"

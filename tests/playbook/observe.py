@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sandbox.client import CallFailed, Participant
+from sandbox.wire.client import CallFailed, Participant
 
 # the user that every node has
 ADMIN_USER = "participant_admin"
@@ -166,6 +166,6 @@ def observe(info: dict[str, Any]) -> Node:
     from playbook.observe_v0 import V0
     from playbook.observe_v30 import V30
 
-    from sandbox.release import release
+    from sandbox.wire.release import release
 
     return {"v0": V0, "v30": V30}[release(info["release"]).dialect](Participant(info))

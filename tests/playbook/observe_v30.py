@@ -10,7 +10,7 @@ from typing import Any
 
 from playbook.observe import Node, encoded
 
-from sandbox.requests import AUTHORIZED, CONNECTIVITY, READ, VAULT, on, query
+from sandbox.v30.requests import AUTHORIZED, CONNECTIVITY, READ, VAULT, on, query
 
 _PACKAGES = "admin.participant.v30.PackageService"
 _PRUNING = "admin.participant.v30.PruningService"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.release import release
+from sandbox.wire.release import release
 
 # The synchronizer that the target is on in the topologies of these tests; all others are the source's.
 NEW = ("new", "west")

@@ -23,8 +23,9 @@ from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run, Sandbox, Task, task
 from playbook.releases import Pair
 
-from sandbox import auth, dars
-from sandbox.requests import WRITE, change, host, hosting, on
+from sandbox.daml import dars
+from sandbox.v30.requests import WRITE, change, host, hosting, on
+from sandbox.wire import auth
 
 TOKEN = "a-token-that-nobody-may-read"
 WRONG_TOKEN = "another-token-that-nobody-may-read"

@@ -22,7 +22,7 @@ from playbook.migration import NEW_ALIAS, OLD_ALIAS, PLAYBOOK, Migration, both
 from playbook.observe import Node
 from playbook.releases import DIALECTS, Pair
 
-from sandbox.requests import namespace
+from sandbox.v30.requests import namespace
 
 CANARY, LOST, REFUSED, SECOND = "canary", "lost", "refused", "second"
 CONTRACTS = 40

@@ -22,8 +22,8 @@ from playbook.migration import SOURCE, TARGET, Migration, assert_migrated, both,
 from playbook.playing import Playing, check_failure
 from playbook.releases import DIALECTS, Pair
 
-from sandbox.dars import make_dar
-from sandbox.kms_facts import KMS
+from sandbox.daml.dars import make_dar
+from sandbox.kms.facts import KMS
 
 SEED = 20261123
 LONGEST_DELAY = 1.0

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from moto.server import ThreadedMotoServer
 from playbook.kms_playbook import ACCESS_KEY, SECRET_KEY, Playbook
 
-from sandbox import gcp_kms
+from sandbox.kms.gcp.server import served
 
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 PURPOSES = ["namespace", "sequencer_authentication", "protocol", "encryption", "wrapper"]
@@ -203,7 +203,7 @@ def test_keys_in_gcp(tmp_path: Path) -> None:
     purposes = ["encryption", "protocol"]
     several: dict[str, Any] = {**kms_key(**key), "loop": purposes}
     failing = {"failed_when": False}
-    with gcp_kms.served() as (_service, url):
+    with served() as (_service, url):
         play = Playbook(tmp_path, url)
         play.defaults = {
             "provider": "gcp",

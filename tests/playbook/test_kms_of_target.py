@@ -15,7 +15,7 @@ from playbook.harness import Ansible, Sandbox, task
 from playbook.observe import ROOT
 from playbook.releases import Pair
 
-from sandbox.requests import namespace
+from sandbox.v30.requests import namespace
 
 TOPOLOGY: dict[str, Any] = {
     "synchronizers": {"old": {}, "new": {}},

@@ -23,7 +23,7 @@ from playbook.harness import Ansible, Run, Task
 from pyhocon import ConfigFactory
 from stand_ins.__main__ import make
 
-from sandbox import gcp_kms
+from sandbox.kms.gcp.server import served
 
 AWS = {"type": "aws", "region": "eu-central-1"}
 GCP = {"type": "gcp", "location_id": "europe-west3", "project_id": "my-project", "key_ring_id": "canton"}
@@ -335,7 +335,7 @@ def test_keys_of_gcp_are_made_in_the_ring_of_the_node(ansible: Ansible) -> None:
         "manage_service": False,
         "storage": {"password": "x"},
     }
-    with gcp_kms.served() as (_service, url):
+    with served() as (_service, url):
         more = {"key_options": {"endpoint_url": url, "create_key_ring": True}}
         keys = {"name": "ledgerops.canton.kms_participant", "tasks_from": "keys"}
         role: Task = {"name": "Keys", "ansible.builtin.include_role": keys, "vars": variables({**options, **more})}

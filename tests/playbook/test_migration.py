@@ -33,7 +33,7 @@ from playbook.migration import (
 from playbook.observe import CONFIRMATION, DELEGATION, OBSERVATION, SUBMISSION
 from playbook.releases import DIALECTS, MATRIX, Pair
 
-from sandbox.requests import namespace
+from sandbox.v30.requests import namespace
 
 TOKEN = "operator-token-that-nobody-may-see"
 

@@ -15,10 +15,10 @@ from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, 
 from playbook.observe_v30 import V30
 from playbook.releases import DIALECTS, LINES, Pair
 
-from sandbox import network as supervisor
-from sandbox import package_store
-from sandbox.dars import make_dar
-from sandbox.store import Store
+from sandbox.cli import network as supervisor
+from sandbox.daml.dars import make_dar
+from sandbox.state import package_store
+from sandbox.state.store import Store
 
 PEER = "branch-c"
 PARTIES: list[Any] = [

@@ -18,8 +18,10 @@ import pytest
 import yaml
 from playbook.harness import Sandbox
 
-from sandbox import contracts, ids, package_store
-from sandbox.store import Store
+from sandbox.daml import contracts
+from sandbox.state import ledger, package_store
+from sandbox.state.store import Store
+from sandbox.wire import ids
 
 COLLECTION = Path(__file__).parents[2]
 TOKEN = "operator-token-that-nobody-may-see"
@@ -66,7 +68,7 @@ def make_contracts() -> None:
             for number, party in enumerate(parties)
         ]
         synchronizer = found["synchronizers"]["east"]["id"]
-        contracts.add(db, "branch", [contracts.Addition(each, synchronizer, dar.main) for each in made])
+        ledger.add(db, "branch", [ledger.Addition(each, synchronizer, dar.main) for each in made])
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, 
 from playbook.releases import DIALECTS, MATRIX, Pair
 from playbook.reverse import BACK, Life, Reverse, assert_back, live_on, network_of_three
 
-from sandbox.requests import namespace
+from sandbox.v30.requests import namespace
 
 # -- to a fresh participant -------------------------------------------------------------------------------------------
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.acs_stream import SnapshotReader, write_snapshot
-from sandbox.client import CallFailed, Participant
-from sandbox.network import Network
-from sandbox.release import release
+from sandbox.cli.network import Network
+from sandbox.daml.acs_stream import SnapshotReader, write_snapshot
 from sandbox.v0.requests import CONNECTIVITY
-from sandbox.wire import Messages, messages
+from sandbox.wire.client import CallFailed, Participant
+from sandbox.wire.definitions import Messages, messages
+from sandbox.wire.release import release
 
 RELEASES = ("2.10", "2.8")
 REPAIR = "participant.admin.v0.ParticipantRepairService"

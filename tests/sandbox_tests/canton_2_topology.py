@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sandbox_tests.canton_2 import RELEASES
 
-from sandbox import wire
-from sandbox.client import CallFailed
-from sandbox.release import release
+from sandbox.wire import definitions
+from sandbox.wire.client import CallFailed
+from sandbox.wire.release import release
 
 each_line = pytest.mark.parametrize("line", RELEASES, scope="module")
 
@@ -40,7 +40,7 @@ def eventually(condition: Callable[[], Any]) -> Any:
 
 def opened(serialized: str, line: str) -> tuple[Any, Any, int]:
     """(SignedTopologyTransaction, TopologyTransaction, its version) of what the API hands out."""
-    messages = wire.messages(release(line))
+    messages = definitions.messages(release(line))
     signed = messages.cls("protocol.v0.SignedTopologyTransaction").FromString(
         messages.unwrap(base64.b64decode(serialized))
     )

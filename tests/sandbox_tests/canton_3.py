@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.acs_stream import SnapshotReader, write_snapshot
-from sandbox.client import Participant
-from sandbox.release import release
-from sandbox.wire import messages
+from sandbox.daml.acs_stream import SnapshotReader, write_snapshot
+from sandbox.wire.client import Participant
+from sandbox.wire.definitions import messages
+from sandbox.wire.release import release
 
 REPAIR = "admin.participant.v30.ParticipantRepairService"
 STATE = "v2.StateService"

@@ -18,9 +18,9 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
-from sandbox import crypto
-from sandbox.acs_stream import NotGzip, SnapshotAltered, SnapshotCut, SnapshotReader
-from sandbox.wire import Messages
+from sandbox.daml.acs_stream import NotGzip, SnapshotAltered, SnapshotCut, SnapshotReader
+from sandbox.wire import crypto
+from sandbox.wire.definitions import Messages
 
 _TOKENS = {
     "time": r"\d{4}-\d\d-\d\dT[\d:.]+Z",

@@ -18,11 +18,11 @@ from typing import Any
 
 from sandbox_tests.replay import Replay
 
-from sandbox import wire
-from sandbox.client import CallFailed, Participant
-from sandbox.network import Network
-from sandbox.release import release
-from sandbox.requests import CONNECTIVITY, WRITE
+from sandbox.cli.network import Network
+from sandbox.v30.requests import CONNECTIVITY, WRITE
+from sandbox.wire import definitions
+from sandbox.wire.client import CallFailed, Participant
+from sandbox.wire.release import release
 
 RECORDINGS = Path(os.environ.get("LEDGEROPS_RECORDINGS", Path(__file__).resolve().parents[3] / "shared" / "recordings"))
 REPAIR = "admin.participant.v30.ParticipantRepairService"
@@ -39,7 +39,7 @@ class Stage:
 
     def __init__(self, network: Network, names: dict[str, str]) -> None:
         self.network = network
-        self.messages = wire.messages(release("3.5"))
+        self.messages = definitions.messages(release("3.5"))
         self.replay = Replay(self.messages)
         self.names = names
         self.differences: list[str] = []

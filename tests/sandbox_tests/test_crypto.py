@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from sandbox import crypto, wire
-from sandbox.release import release
+from sandbox.wire import crypto, definitions
+from sandbox.wire.release import release
 
-MESSAGES = wire.messages(release("3.5"))
+MESSAGES = definitions.messages(release("3.5"))
 
 
 def test_fingerprint_of_an_ed25519_key_is_that_of_its_raw_bytes() -> None:

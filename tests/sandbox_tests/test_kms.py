@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from networks import Served
 
-from sandbox import crypto, topology_file
-from sandbox.kms import Kms
-from sandbox.kms_facts import KMS, KmsRefused
-from sandbox.network import Network
+from sandbox.cli import topology_file
+from sandbox.cli.network import Network
+from sandbox.kms.aws.client import Kms
+from sandbox.kms.facts import KMS, KmsRefused
+from sandbox.wire import crypto
 
 _P256 = 4  # SIGNING_KEY_SPEC_EC_P256
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from networks import MakeNetwork, playing
 
-from sandbox import client
-from sandbox.client import CallFailed, Client, Participant
-from sandbox.network import Network
-from sandbox.requests import CONNECTIVITY, READ, namespace, on, query
+from sandbox.cli.network import Network
+from sandbox.v30.requests import CONNECTIVITY, READ, namespace, on, query
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed, Client, Participant
 
 USERS = "v2.admin.UserManagementService"
 PARTIES = "v2.admin.PartyManagementService"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from networks import MakeNetwork, playing
 
-from sandbox import live, network
-from sandbox.network import Network
+from sandbox.cli import live, network
+from sandbox.cli.network import Network
 
 DAR = {"name": "sandbox-iou", "version": "1.0.0"}
 TOPOLOGY: dict[str, Any] = {

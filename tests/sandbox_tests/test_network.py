@@ -20,11 +20,12 @@ import pytest
 from google.protobuf import descriptor_pb2
 from networks import playing
 
-from sandbox import client, topology_file, wire
-from sandbox.client import CallFailed, Client, Participant
-from sandbox.release import release
-from sandbox.requests import CONNECTIVITY, READ, STATUS, query
-from sandbox.topology_file import TopologyError
+from sandbox.cli import topology_file
+from sandbox.cli.topology_file import TopologyError
+from sandbox.v30.requests import CONNECTIVITY, READ, STATUS, query
+from sandbox.wire import client, definitions
+from sandbox.wire.client import CallFailed, Client, Participant
+from sandbox.wire.release import release
 
 TOPOLOGY = {
     "synchronizers": {"old": {}, "new": {}},
@@ -56,7 +57,7 @@ def refused(node: Participant | Client, rpc: str, request: Any = None) -> CallFa
 
 def reflect(port: int, request: Any, line: str) -> Any:
     """One question, in the version of the protocol that this line serves."""
-    package, messages = release(line).reflection, wire.messages(release(line))
+    package, messages = release(line).reflection, definitions.messages(release(line))
     asked = messages.cls(f"{package}.ServerReflectionRequest")(**request)
     answer = messages.cls(f"{package}.ServerReflectionResponse")
     rpc = f"/{package}.ServerReflection/ServerReflectionInfo"

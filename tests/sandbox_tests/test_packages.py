@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from networks import MakeNetwork, playing
 
-from sandbox import client, dars
-from sandbox.client import CallFailed, Participant
-from sandbox.requests import CONNECTIVITY, READ, on, query
+from sandbox.daml import dars
+from sandbox.v30.requests import CONNECTIVITY, READ, on, query
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed, Participant
 
 PACKAGES = "admin.participant.v30.PackageService"
 TOPOLOGY = {

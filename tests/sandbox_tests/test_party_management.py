@@ -14,10 +14,23 @@ from typing import Any
 import pytest
 from networks import MakeNetwork, playing
 
-from sandbox import client, live
-from sandbox.client import CallFailed, Participant
-from sandbox.network import Network
-from sandbox.requests import AUTHORIZED, CONNECTIVITY, READ, WRITE, change, host, hosting, namespace, on, query, unwrap
+from sandbox.cli import live
+from sandbox.cli.network import Network
+from sandbox.v30.requests import (
+    AUTHORIZED,
+    CONNECTIVITY,
+    READ,
+    WRITE,
+    change,
+    host,
+    hosting,
+    namespace,
+    on,
+    query,
+    unwrap,
+)
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed, Participant
 
 PARTY = "admin.participant.v30.PartyManagementService"
 REPAIR = "admin.participant.v30.ParticipantRepairService"

@@ -16,9 +16,9 @@ import pytest
 from sandbox_tests.replay import fingerprint
 from sandbox_tests.stage import RECORDINGS, REPAIR, SETTLE_SECONDS, Stage, recording
 
-from sandbox import topology_file
-from sandbox.network import Network
-from sandbox.requests import CONNECTIVITY, READ, VAULT, WRITE
+from sandbox.cli import topology_file
+from sandbox.cli.network import Network
+from sandbox.v30.requests import CONNECTIVITY, READ, VAULT, WRITE
 
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason=f"no recordings in {RECORDINGS}")
 

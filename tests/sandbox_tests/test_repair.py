@@ -16,12 +16,14 @@ import pytest
 from networks import MakeNetwork, playing
 from sandbox_tests.canton_3 import ACCEPT, REPAIR, VALIDATION, active, active_ids, ledger_end, packed, records
 
-from sandbox import client, contracts
-from sandbox.acs_stream import write_snapshot
-from sandbox.client import CallFailed, Participant
-from sandbox.network import Network
-from sandbox.release import release
-from sandbox.requests import CONNECTIVITY, namespace
+from sandbox.cli.network import Network
+from sandbox.daml import contracts
+from sandbox.daml.acs_stream import write_snapshot
+from sandbox.state import ledger
+from sandbox.v30.requests import CONNECTIVITY, namespace
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed, Participant
+from sandbox.wire.release import release
 
 COUNT = 300
 DAR = {"name": "sandbox-iou", "version": "1.0.0", "packages": 2}
@@ -224,7 +226,7 @@ def test_archived_contracts_are_refused_with_all_the_others(net: Net) -> None:
     net.load(packed(records(snapshot)[:2]))
     first, second = active_ids(net.target)
     with net.network.store.write() as db:
-        contracts.end(db, "target", [bytes.fromhex(second)], "archived")
+        ledger.end(db, "target", [bytes.fromhex(second)], "archived")
     failure = net.refused(snapshot)
     assert failure.reason == "IMPORT_ACS_ERROR"
     assert f"Cannot add previously archived contract ContractId({second})" in failure.text

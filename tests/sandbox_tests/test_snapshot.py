@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import contracts, dars
-from sandbox.acs_stream import NotGzip, RecordCut, SnapshotAltered, SnapshotCut, SnapshotReader, write_snapshot
+from sandbox.daml import contracts, dars
+from sandbox.daml.acs_stream import NotGzip, RecordCut, SnapshotAltered, SnapshotCut, SnapshotReader, write_snapshot
 
 _NAMESPACE = "1220" + "ab" * 32
 

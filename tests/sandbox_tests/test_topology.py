@@ -17,11 +17,8 @@ from google.protobuf import json_format
 from networks import playing
 from sandbox_tests.conftest import V30_LINES
 
-from sandbox import client, crypto, wire
-from sandbox.client import CallFailed, Participant
-from sandbox.network import Network
-from sandbox.release import release
-from sandbox.requests import (
+from sandbox.cli.network import Network
+from sandbox.v30.requests import (
     ADD,
     AUTHORIZED,
     CONNECTIVITY,
@@ -39,6 +36,9 @@ from sandbox.requests import (
     signed_delegations,
     unwrap,
 )
+from sandbox.wire import client, crypto, definitions
+from sandbox.wire.client import CallFailed, Participant
+from sandbox.wire.release import release
 
 REDACTED = (
     "An error occurred. Please contact the operator and inquire about the request <no-correlation-id> with tid <no-tid>"
@@ -394,7 +394,7 @@ def test_lists_of_everything_select_kinds_and_namespaces(shared: Net, line: str)
 
 
 def _mapping(item: str) -> dict[str, Any]:
-    messages = wire.messages(release("3.5"))
+    messages = definitions.messages(release("3.5"))
     raw = messages.unwrap(base64.b64decode(unwrap(item)["transaction"]))
     transaction = messages.cls("protocol.v30.TopologyTransaction").FromString(raw)
     mapping: dict[str, Any] = json_format.MessageToDict(transaction.mapping, preserving_proto_field_name=True)

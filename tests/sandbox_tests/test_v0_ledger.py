@@ -12,8 +12,8 @@ import pytest
 from networks import MakeNetwork
 from sandbox_tests.canton_2 import ACTIVE, PARTIES, PROVIDERS, RELEASES, USERS, Net
 
-from sandbox import client
-from sandbox.client import CallFailed
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed
 
 PING = "participant.admin.v0.PingService/ping"
 NAMES = "participant.admin.v0.PartyNameManagementService/setPartyDisplayName"

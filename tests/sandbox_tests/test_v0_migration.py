@@ -14,10 +14,10 @@ import pytest
 from networks import MakeNetwork
 from sandbox_tests.canton_2 import PACKAGES, PARTIES, RELEASES, Net
 
-from sandbox import client
-from sandbox.client import CallFailed
-from sandbox.v0.dar_store import SYSTEM_DAR
+from sandbox.daml.dars import ADMIN_WORKFLOWS_DAR
 from sandbox.v0.requests import add, authorize, delegate, hosting, listed, namespace
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed
 
 PING = "participant.admin.v0.PingService/ping"
 COUNT = 40
@@ -53,7 +53,7 @@ def local_parties(net: Net, name: str) -> list[str]:
 
 def copy_dars(net: Net) -> None:
     for dar in net["source"].admin(f"{PACKAGES}/ListDars")["dars"]:
-        if dar["name"] == SYSTEM_DAR:
+        if dar["name"] == ADMIN_WORKFLOWS_DAR:
             continue
         found = net["source"].admin(f"{PACKAGES}/GetDar", {"hash": dar["hash"]})
         request = {"data": found["data"], "filename": f"{dar['name']}.dar", "vet_all_packages": True}

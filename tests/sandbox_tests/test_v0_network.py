@@ -13,11 +13,8 @@ import grpc
 import pytest
 from sandbox_tests.canton_2_topology import domain, eventually, opened, refused
 
-from sandbox import client, topology_file, wire
-from sandbox.client import Participant
-from sandbox.release import release
-from sandbox.requests import CONNECTIVITY as CONNECTIVITY_OF_3
-from sandbox.topology_file import TopologyError
+from sandbox.cli import topology_file
+from sandbox.cli.topology_file import TopologyError
 from sandbox.v0.requests import (
     CONNECTIVITY,
     IDENTITY,
@@ -32,6 +29,10 @@ from sandbox.v0.requests import (
     namespace,
     query,
 )
+from sandbox.v30.requests import CONNECTIVITY as CONNECTIVITY_OF_3
+from sandbox.wire import client, definitions
+from sandbox.wire.client import Participant
+from sandbox.wire.release import release
 
 # One network with all lines: 2.10 and 2.8 share the domain "both", which so has protocol version 5.
 TOPOLOGY: dict[str, Any] = {
@@ -62,7 +63,7 @@ def nodes(network: Any) -> Iterator[dict[str, Participant]]:
 
 def services(network: Any, name: str) -> list[str]:
     info = network.info()["participants"][name]
-    messages = wire.messages(release(info["release"]))
+    messages = definitions.messages(release(info["release"]))
     package = release(info["release"]).reflection
     answer = messages.cls(f"{package}.ServerReflectionResponse")
     asked = messages.cls(f"{package}.ServerReflectionRequest")(list_services="")
@@ -110,7 +111,7 @@ def test_status_tells_domains_in_both_ways(network: Any, nodes: dict[str, Partic
     assert status["supported_protocol_versions"] == [5, 7]
     assert {"domain_id": both, "healthy": True} in status["connected_domains"]
     success = nodes["older"].admin(OLD_STATUS)["success"]
-    info = wire.messages(release("2.8")).cls("health.admin.v0.ParticipantStatusInfo")
+    info = definitions.messages(release("2.8")).cls("health.admin.v0.ParticipantStatusInfo")
     parsed = info.FromString(base64.b64decode(success["extra"]))
     assert success["id"] == nodes["older"].uid and parsed.active
     assert [(one.domain, one.healthy) for one in parsed.connected_domains] == [(both, True)]

@@ -13,10 +13,11 @@ import pytest
 from networks import MakeNetwork
 from sandbox_tests.canton_2 import PACKAGE_MANAGEMENT, PACKAGES, RELEASES, Net
 
-from sandbox import client, dars
-from sandbox.client import CallFailed
+from sandbox.daml import dars
 from sandbox.v0.dar_store import dar_hash
 from sandbox.v0.requests import AUTHORIZED, listed
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed
 
 SYSTEM = "AdminWorkflows"
 

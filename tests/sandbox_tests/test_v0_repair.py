@@ -17,13 +17,14 @@ import pytest
 from networks import MakeNetwork
 from sandbox_tests.canton_2 import INSPECTION, RELEASES, REPAIR, Net
 
-from sandbox import client, contracts
-from sandbox.acs_stream import write_snapshot
-from sandbox.client import CallFailed
-from sandbox.reflection import Reflection
-from sandbox.release import release
+from sandbox.daml.acs_stream import write_snapshot
+from sandbox.state import ledger
 from sandbox.v0.requests import CONNECTIVITY
-from sandbox.wire import messages
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed
+from sandbox.wire.definitions import messages
+from sandbox.wire.reflection import Reflection
+from sandbox.wire.release import release
 
 COUNT = 60
 DAR = {"name": "sandbox-iou", "version": "1.0.0", "packages": 2}
@@ -341,7 +342,7 @@ def test_archived_contracts_are_refused(net: Net) -> None:
     net.load("target", snapshot(net))
     gone = target_ids(net)[3]
     with net.network.store.write() as db:
-        contracts.end(db, "target", [bytes.fromhex(gone)], "archived")
+        ledger.end(db, "target", [bytes.fromhex(gone)], "archived")
     failure = net.refused("target", snapshot(net))
     assert f"Cannot add previously archived contract ContractId({gone})" in failure.text
     with net.network.store.write() as db:  # the other tests want to import it

@@ -15,9 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from google.protobuf import json_format
 from sandbox_tests.canton_2_topology import domain, each_line, eventually, opened, refused
 
-from sandbox import client, crypto, wire
-from sandbox.client import Participant
-from sandbox.release import release
 from sandbox.v0.requests import (
     AGGREGATION,
     AUTHORIZED,
@@ -34,6 +31,9 @@ from sandbox.v0.requests import (
     namespace_key,
     query,
 )
+from sandbox.wire import client, crypto, definitions
+from sandbox.wire.client import Participant
+from sandbox.wire.release import release
 
 REDACTED = "An error occurred. Please contact the operator and inquire about the request"
 VERSIONS = {"2.10": 3, "2.8": 1}
@@ -62,7 +62,7 @@ def nodes(network: Any) -> Iterator[dict[str, Participant]]:
 
 
 def packed(signed: Any, line: str) -> str:
-    return base64.b64encode(wire.messages(release(line)).wrap(signed.SerializeToString(), 0)).decode()
+    return base64.b64encode(definitions.messages(release(line)).wrap(signed.SerializeToString(), 0)).decode()
 
 
 # What a node starts with.
@@ -331,7 +331,7 @@ def test_lost_changes_are_sent_again_at_the_next_connect(network: Any, nodes: di
 
 def test_keys_of_requests_are_what_they_say(nodes: dict[str, Participant], line: str) -> None:
     key = namespace_key(nodes["third"])
-    message = json_format.ParseDict(key, wire.messages(release(line)).cls("crypto.v0.PublicKey")())
+    message = json_format.ParseDict(key, definitions.messages(release(line)).cls("crypto.v0.PublicKey")())
     assert message.signing_public_key.scheme == crypto.P256 and message.signing_public_key.format == 2
     assert crypto.multihash(12, message.signing_public_key.public_key).hex() == message.signing_public_key.id
     admin = hosting(nodes["third"], nodes["third"].uid)

@@ -15,9 +15,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sandbox_tests.canton_2_topology import each_line, eventually, opened, refused
 
-from sandbox import client, crypto, wire
-from sandbox.client import Participant
-from sandbox.release import release
 from sandbox.v0.requests import (
     IDENTITY,
     OLD_STATUS,
@@ -30,6 +27,9 @@ from sandbox.v0.requests import (
     namespace,
     namespace_key,
 )
+from sandbox.wire import client, crypto, definitions
+from sandbox.wire.client import Participant
+from sandbox.wire.release import release
 
 pytestmark = each_line
 
@@ -125,8 +125,8 @@ def test_export_and_import_of_key_pairs(nodes: dict[str, Participant], line: str
     error = refused(lambda: curve.admin(f"{VAULT}/ExportKeyPair", request))
     assert error.code == "FAILED_PRECONDITION" and "preview is enabled" in error.text and not error.reason
     pair = plain.admin(f"{VAULT}/ExportKeyPair", request)["key_pair"]
-    inner = wire.messages(release(line)).unwrap(base64.b64decode(pair))
-    both = wire.messages(release(line)).cls("crypto.v0.CryptoKeyPair").FromString(inner).signing_key_pair
+    inner = definitions.messages(release(line)).unwrap(base64.b64decode(pair))
+    both = definitions.messages(release(line)).cls("crypto.v0.CryptoKeyPair").FromString(inner).signing_key_pair
     assert both.public_key.id == both.private_key.id == made["id"]
     curve.admin(f"{VAULT}/ImportKeyPair", {"key_pair": pair, "name": "moved"})
     assert [one["name"] for one in keys(curve, filter_fingerprint=made["id"])] == ["moved"]

@@ -14,10 +14,12 @@ import pytest
 from networks import MakeNetwork
 from sandbox_tests.canton_3 import ACCEPT, REPAIR, STATE, VALIDATION, active, active_ids, ledger_end, packed, records
 
-from sandbox import client, contracts
-from sandbox.client import CallFailed, Participant
-from sandbox.network import Network, NetworkError, prune
-from sandbox.requests import CONNECTIVITY, STATUS
+from sandbox.cli.control import NetworkError
+from sandbox.cli.network import Network, prune
+from sandbox.state import ledger
+from sandbox.v30.requests import CONNECTIVITY, STATUS
+from sandbox.wire import client
+from sandbox.wire.client import CallFailed, Participant
 
 RECOMPUTATION = "CONTRACT_IMPORT_MODE_RECOMPUTATION"
 BATCH = 1000
@@ -143,7 +145,7 @@ def test_batches_before_a_refusal_stay(net: Net) -> None:
     last = active_ids(net.source)[-1]
     load(net.target, (packed(records(snapshot)[-1:]), mode))
     with net.network.store.write() as db:
-        contracts.end(db, "target", [bytes.fromhex(last)], "archived")
+        ledger.end(db, "target", [bytes.fromhex(last)], "archived")
     assert "Cannot add previously archived contract" in refused(load, net.target, (snapshot, mode)).text
     assert active_ids(net.target) == active_ids(net.source)[: ON_NEW + BATCH]
     with net.network.store.write() as db:  # the other tests want to import it

@@ -16,11 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from google.protobuf import json_format
 from networks import kms_client, playing
 
-from sandbox import client, crypto, wire
-from sandbox.client import CallFailed, Participant
-from sandbox.kms_facts import DUMMY_CREDENTIALS, POWERLESS_ACCESS_KEY_ID
-from sandbox.release import release
-from sandbox.requests import (
+from sandbox.kms.facts import DUMMY_CREDENTIALS, POWERLESS_ACCESS_KEY_ID
+from sandbox.v30.requests import (
     AUTHORIZED,
     IDENTITY,
     READ,
@@ -35,6 +32,9 @@ from sandbox.requests import (
     on,
     query,
 )
+from sandbox.wire import client, crypto, definitions
+from sandbox.wire.client import CallFailed, Participant
+from sandbox.wire.release import release
 
 TOPOLOGY = {
     "synchronizers": {"new": {}},
@@ -45,7 +45,7 @@ TOPOLOGY = {
         "curve": {"key_spec": "ec_p256", "preview_commands": True},
     },
 }
-MESSAGES = wire.messages(release("3.5"))
+MESSAGES = definitions.messages(release("3.5"))
 REDACTED = "An error occurred. Please contact the operator and inquire about the request"
 USAGES = {
     "namespace": "SIGNING_KEY_USAGE_NAMESPACE",

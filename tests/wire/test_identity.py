@@ -23,9 +23,9 @@ from ansible_collections.ledgerops.canton.plugins.modules import (
     participant_key_rotation,
     participant_migration_info,
 )
-from sandbox import client
-from sandbox.kms_facts import DUMMY_CREDENTIALS
-from sandbox.requests import VAULT
+from sandbox.kms.facts import DUMMY_CREDENTIALS
+from sandbox.v30.requests import VAULT
+from sandbox.wire import client
 
 TOPOLOGY = {
     "synchronizers": {"one": {"protocol_version": 35}, "two": {"protocol_version": 7}},

@@ -20,9 +20,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms import mater
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import importer as aws_importer
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_material
-from sandbox import client, gcp_kms
-from sandbox.kms_facts import DUMMY_CREDENTIALS
-from sandbox.requests import VAULT
+from sandbox.kms.facts import DUMMY_CREDENTIALS
+from sandbox.kms.gcp import server
+from sandbox.v30.requests import VAULT
+from sandbox.wire import client
 
 TOPOLOGY = {
     "synchronizers": {"one": {"protocol_version": 35}},
@@ -251,7 +252,7 @@ def test_google_takes_ed25519_as_well(network: Any) -> None:
     }
     place = {"provider": "gcp", "project": "p-1", "location": "global", "key_ring": "canton", "create_key_ring": True}
     values = {**dict.fromkeys(kms_key_material.SPEC), **place, "wait_timeout": 10.0}
-    with gcp_kms.served() as (service, url):
+    with server.served() as (service, url):
         for name, which in kinds.items():
             asked = {**values, "endpoint_url": url, "name": name, **which}
             before = source.exports

@@ -16,8 +16,8 @@ from networks import MakeNetwork
 from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key
-from sandbox import client
-from sandbox.requests import VAULT
+from sandbox.v30.requests import VAULT
+from sandbox.wire import client
 
 ALIAS = "canton/protocol-2"
 USAGE = ["SIGNING_KEY_USAGE_PROTOCOL"]

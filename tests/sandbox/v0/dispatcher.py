@@ -10,26 +10,29 @@ the next connect sends again whatever a disconnect or kill lost.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sandbox import connections, dispatcher, ids, topology_state
-from sandbox.errors import CantonError
-from sandbox.topology_state import EPSILON
+from sandbox.node import dispatcher
+from sandbox.node.core import Core
+from sandbox.state import stores, synchronizers, topology_v0
+from sandbox.state.stores import EPSILON
 from sandbox.v0 import elements
 from sandbox.v0.elements import IDD, MEDIATOR, NSD, OTK, PARAMETERS, REMOVE, STATE
 from sandbox.v0.topology import Topology, Transaction
-
-if TYPE_CHECKING:
-    from sandbox.node import Node
+from sandbox.v0.vault import Vault
+from sandbox.wire import ids
+from sandbox.wire.errors import CantonError
 
 
 class Dispatcher(dispatcher.Dispatcher):
     """The outboxes of one participant of Canton 2."""
 
-    def __init__(self, node: Node, topology: Topology) -> None:
-        super().__init__(node)
+    def __init__(self, core: Core, vault: Vault, topology: Topology) -> None:
+        super().__init__(core)
+        self._vault = vault
         self._topology = topology
 
     def push(self, psid: str, signed: list[Any]) -> None:
@@ -39,27 +42,27 @@ class Dispatcher(dispatcher.Dispatcher):
             try:
                 ready += self._converted(psid, [transaction])
             except CantonError as error:
-                self._node.log.error("a topology transaction does not go to %s: %s", ids.short(psid), error)
+                self._core.log.error("a topology transaction does not go to %s: %s", ids.short(psid), error)
         self.submit(psid, ready)
 
     def push_authorized_now(self, psid: str) -> None:
         """Bring everything that the domain has not seen into its store; TOPOLOGY_CONVERSION_ERROR when that can't be."""
-        with self._node.db.read() as connection:
-            store = topology_state.authorized(self._node.name)
+        with self._core.db.read() as connection:
+            store = stores.authorized(self._core.name)
             mine = [row.transaction for row in self._topology.all_rows(connection, store)]
         self._sequence(psid, self._converted(psid, mine))
 
     def _converted(self, domain_id: str, transactions: Iterable[Transaction]) -> list[Transaction]:
         """Those that concern a domain and are new to it, in the form of its protocol version."""
-        own, there = topology_state.authorized(self._node.name), topology_state.synchronizer(domain_id)
+        own, there = stores.authorized(self._core.name), stores.synchronizer(domain_id)
         fresh: list[Transaction] = []
-        with self._node.db.read() as connection:
-            version = connections.protocol_version(connection, domain_id)
+        with self._core.db.read() as connection:
+            version = synchronizers.protocol_version(connection, domain_id)
             assert version is not None
             for one in transactions:
                 if not _concerns(one, domain_id) or self._topology.seen(connection, there, one):
                     continue
-                converted = self._topology.convert(connection, own, self._node.vault, one, version)
+                converted = self._topology.convert(connection, own, self._vault, one, version)
                 known = any(converted.hash == other.hash for other in fresh)
                 if not known and not self._topology.seen(connection, there, converted):
                     fresh.append(converted)
@@ -67,8 +70,8 @@ class Dispatcher(dispatcher.Dispatcher):
 
     def _sequence(self, psid: str, batch: list[Any]) -> None:
         if batch:
-            with self._node.db.write() as connection:
-                sequence(connection, self._topology, psid, batch, self._node.log.info)
+            with self._core.db.write() as connection:
+                sequence(connection, self._topology, psid, batch, self._core.log)
 
 
 def _concerns(transaction: Transaction, domain_id: str) -> bool:
@@ -81,11 +84,15 @@ def _concerns(transaction: Transaction, domain_id: str) -> bool:
 
 
 def sequence(
-    connection: sqlite3.Connection, topology: Topology, domain_id: str, batch: list[Transaction], log: Any = None
+    connection: sqlite3.Connection,
+    topology: Topology,
+    domain_id: str,
+    batch: list[Transaction],
+    log: logging.Logger | None = None,
 ) -> list[Transaction]:
     """Bring a batch into a domain's store at one time; what is not right is kept as rejected, without a word."""
-    store = topology_state.synchronizer(domain_id)
-    sequenced = topology.next_time(connection, store, ids.now())
+    store = stores.synchronizer(domain_id)
+    sequenced = stores.next_time(connection, topology_v0.TABLE, store)
     effective = sequenced + EPSILON
     added = []
     for one in batch:
@@ -96,7 +103,7 @@ def sequence(
             topology.check(connection, store, one)
         except CantonError as error:
             if log is not None:
-                log("domain %s refused a topology transaction: %s", ids.short(domain_id), error)
+                log.info("domain %s refused a topology transaction: %s", ids.short(domain_id), error)
             topology.put(connection, store, one, sequenced, effective, str(error))
             continue
         topology.put(connection, store, one, sequenced, effective)

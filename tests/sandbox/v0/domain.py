@@ -8,14 +8,15 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sandbox import connections, ids, topology_state
-from sandbox.store import Store
+from sandbox.state import stores, synchronizers
+from sandbox.state.store import Store
 from sandbox.v0 import elements
 from sandbox.v0.dispatcher import sequence
 from sandbox.v0.elements import ADD, BOTH, FROM, SUBMISSION, Element
 from sandbox.v0.topology import Topology, Transaction
 from sandbox.v0.vault import Vault
-from sandbox.wire import Messages
+from sandbox.wire import ids
+from sandbox.wire.definitions import Messages
 
 _JCE = {"crypto": "jce", "key_spec": "ed25519"}
 _ORDINARY = 1
@@ -54,7 +55,7 @@ class Domain:
         parts.append((elements.MEDIATOR, mediator))
         form = self.parameters_form(protocol_version)
         parts.append((elements.PARAMETERS, self._messages.cls(f"{form}.DomainParametersChange")(domain=domain_id)))
-        store, now = topology_state.synchronizer(domain_id), ids.now()
+        store, now = stores.synchronizer(domain_id), ids.now()
         for kind, item in parts:
             one = self.signed(namespace, kind, item, protocol_version)
             self._topology.check(connection, store, one)
@@ -67,7 +68,7 @@ class Domain:
 
     def permit(self, connection: sqlite3.Connection, domain_id: str, participant: str) -> None:
         """The domain's side of a participant's state; every participant is welcome, once."""
-        store = topology_state.synchronizer(domain_id)
+        store = stores.synchronizer(domain_id)
         for row in self._topology.heads(connection, store, elements.STATE):
             if row.item.side != elements.TO and row.item.participant == participant:
                 return
@@ -79,7 +80,7 @@ class Domain:
             permission=SUBMISSION,
             trust_level=_ORDINARY,
         )
-        version = connections.protocol_version(connection, domain_id)
+        version = synchronizers.protocol_version(connection, domain_id)
         assert version is not None
         one = self.signed(ids.namespace(domain_id), elements.STATE, state, version)
         sequence(connection, self._topology, domain_id, [one])
@@ -92,5 +93,5 @@ def found(store: Store, messages: Messages, name: str, number: int, protocol_ver
         key = domain.new_key(f"{name}-namespace")
         domain_id = f"{name}::{key.id}"
         domain.found(connection, domain_id, key, protocol_version)
-        connections.save_synchronizer(connection, name, domain_id, f"SEQ::{domain_id}", url, protocol_version)
+        synchronizers.add(connection, name, domain_id, f"SEQ::{domain_id}", url, protocol_version)
     return domain_id

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sandbox import ids
 from sandbox.v0 import keys
+from sandbox.wire import ids
 
 ADD, REMOVE, REPLACE = 0, 1, 2
 BOTH, FROM, TO = 1, 2, 3

@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from sandbox import crypto
+from sandbox.wire import crypto
 
 DER, RAW = 2, 3
 RAW_SIGNATURE = 1

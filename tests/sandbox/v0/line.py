@@ -1,68 +1,46 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is peculiar to Canton 2 in the life of a participant's process; ``sandbox/v30.py`` is its counterpart."""
+"""What is peculiar to Canton 2 in the life of a participant's process; ``v30/line.py`` is its counterpart."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sandbox import topology_state
-from sandbox.node import Node
-from sandbox.v0 import elements, services
-from sandbox.v0.connecting import Connector
-from sandbox.v0.dispatcher import Dispatcher
+from sandbox.state import stores, synchronizers
+from sandbox.v0 import domain, elements, seeding, services
 from sandbox.v0.elements import ADD, Element
-from sandbox.v0.vault import Vault
-from sandbox.v0.view import View
+from sandbox.v0.node import Node
 
+__all__ = ["Node", "connection_config", "early", "found", "has_topology", "initialize", "late", "ledger", "seeding"]
+
+found = domain.found
 early = services.early
 late = services.late
 ledger = services.ledger
 
 
-def equip(node: Node) -> None:
-    """Give the node its helpers."""
-    node.v0 = View(node)
-    node.vault = Vault(node.name, node.config, node.db, node.messages)
-    node.dispatcher = Dispatcher(node, node.v0.topology)
-    node.connector = Connector(node, node.v0)
-
-
 def initialize(node: Node) -> None:
     """Keys, identity and first topology of a node that does this by itself."""
-    namespace, signing = (_signing_key(node, purpose) for purpose in ("namespace", "signing"))
-    encryption = _encryption_key(node)
-    with node.db.write() as connection:
-        connection.execute("UPDATE participants SET uid=? WHERE name=?", (f"{node.name}::{namespace.id}", node.name))
+    namespace, signing = (
+        node.vault.first_signing(purpose, f"{node.name}-{purpose}", []) for purpose in ("namespace", "signing")
+    )
+    encryption = node.vault.first_encryption(f"{node.name}-encryption")
+    node.note(uid=f"{node.name}::{namespace.id}")
     messages = node.messages
     root = messages.cls("protocol.v0.NamespaceDelegation")(
         namespace=namespace.id, target_key=namespace, is_root_delegation=True
     )
-    node.v0.manager.authorize(ADD, Element(elements.NSD, root))
+    node.manager.authorize(ADD, Element(elements.NSD, root))
     public_key = messages.cls("crypto.v0.PublicKey")
     for key in (public_key(signing_public_key=signing), public_key(encryption_public_key=encryption)):
         owner = messages.cls("protocol.v0.OwnerToKeyMapping")(key_owner=f"PAR::{node.uid}", public_key=key)
-        node.v0.manager.authorize(ADD, Element(elements.OTK, owner))
-
-
-def _signing_key(node: Node, purpose: str) -> Any:
-    given, name = node.config["kms_keys"], f"{node.name}-{purpose}"
-    if given == "auto" or not node.vault.uses_kms:
-        return node.vault.generate_signing(name, [])
-    return node.vault.register_signing(given[purpose], name, [])
-
-
-def _encryption_key(node: Node) -> Any:
-    given, name = node.config["kms_keys"], f"{node.name}-encryption"
-    if given == "auto" or not node.vault.uses_kms:
-        return node.vault.generate_encryption(name)
-    return node.vault.register_encryption(given["encryption"], name)
+        node.manager.authorize(ADD, Element(elements.OTK, owner))
 
 
 def has_topology(node: Node) -> bool:
     """Whether a root certificate and keys of both purposes are there, as a node with manual identity waits for them."""
-    own, topology = topology_state.authorized(node.name), node.v0.topology
+    own, topology = stores.authorized(node.name), node.topology
     with node.db.read() as connection:
         root = any(
             elements.is_root_certificate(row.element) and row.item.namespace == node.namespace
@@ -79,11 +57,11 @@ def has_topology(node: Node) -> bool:
 def connection_config(node: Node, entry: dict[str, Any]) -> Any:
     """The configuration with which a node of the topology file registers a domain."""
     with node.db.read() as connection:
-        row = connection.execute("SELECT url FROM synchronizers WHERE name=?", (entry["synchronizer"],)).fetchone()
+        url = synchronizers.url_of(connection, entry["synchronizer"])
     config = node.messages.cls("participant.admin.v0.DomainConnectionConfig")()
     config.domain_alias = entry["alias"]
     config.manual_connect = entry["manual_connect"]
-    config.sequencerConnections.add(alias="DefaultSequencer").grpc.connections.append(row["url"])
+    config.sequencerConnections.add(alias="DefaultSequencer").grpc.connections.append(url)
     config.sequencerTrustThreshold = 1
     tracker = config.timeTracker
     tracker.observationLatency.FromMilliseconds(250)

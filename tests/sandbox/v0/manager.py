@@ -8,34 +8,36 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from typing import TYPE_CHECKING
 
-from sandbox import connections, contracts, ids, package_store, topology_state
-from sandbox.errors import CantonError
+from sandbox.node.core import Core
+from sandbox.state import connections, ledger, package_store, stores, topology_v0
 from sandbox.v0 import elements, keys, protocol
+from sandbox.v0.dispatcher import Dispatcher
 from sandbox.v0.elements import ADD, IDD, NSD, OTK, PTP, REMOVE, VTP, Element
 from sandbox.v0.topology import Row, Topology, Transaction, unauthorized
-
-if TYPE_CHECKING:
-    from sandbox.node import Node
+from sandbox.v0.vault import Vault
+from sandbox.wire import ids
+from sandbox.wire.errors import CantonError
 
 
 class Manager:
     """The topology writes of one participant, one after the other."""
 
-    def __init__(self, node: Node, topology: Topology) -> None:
-        self._node = node
+    def __init__(self, core: Core, vault: Vault, topology: Topology, dispatcher: Dispatcher) -> None:
+        self._core = core
+        self._vault = vault
         self._topology = topology
+        self._dispatcher = dispatcher
         self._one_at_a_time = threading.Lock()
 
     @property
     def store(self) -> str:
-        return topology_state.authorized(self._node.name)
+        return stores.authorized(self._core.name)
 
     @property
     def protocol_version(self) -> int:
         """What a participant writes in unless it knows better: the newest that it supports."""
-        return self._node.release.protocol_versions[-1]
+        return self._core.release.protocol_versions[-1]
 
     def authorize(
         self,
@@ -47,22 +49,30 @@ class Manager:
         protocol_version: int = 0,
     ) -> Transaction:
         """Build a transaction, sign it with an own key and add it."""
-        with self._one_at_a_time, self._node.db.write() as connection:
+        with self._one_at_a_time, self._core.db.write() as connection:
             if operation == REMOVE:
                 transaction = self._removal(connection, self._to_remove(connection, element), signed_by)
             else:
                 key = signed_by or self._choose_key(connection, element)
                 version = protocol_version or self.protocol_version
-                data = self._topology.sign(self._node.vault, key, operation, element, version)
+                data = self._topology.sign(self._vault, key, operation, element, version)
                 transaction = self._topology.parse(data)
             added = self._process(connection, transaction, force, replace_existing, False)
         self._tell(added)
         return added[0]
 
+    def ensure(self, element: Element, force: bool = False) -> None:
+        """Add an element to the own store, signed by the node itself, unless it is there."""
+        try:
+            self.authorize(ADD, element, force=force)
+        except CantonError as error:
+            if error.error_id != "TOPOLOGY_MAPPING_ALREADY_EXISTS":
+                raise
+
     def add(self, data: bytes) -> None:
         """Add a signed transaction; always with force, replacing what is there, the same mapping once more or not."""
         transaction = self._topology.parse(data)
-        with self._one_at_a_time, self._node.db.write() as connection:
+        with self._one_at_a_time, self._core.db.write() as connection:
             added = self._process(connection, transaction, True, True, True)
         self._tell(added)
 
@@ -78,7 +88,7 @@ class Manager:
         """The own key with the authority that lies farthest from the root certificate."""
         able = self._topology.able(self._topology.authority(connection, self.store), element)
         for key in reversed(able):
-            if self._node.vault.holds(key):
+            if self._vault.holds(key):
                 return key
         raise CantonError(
             "NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
@@ -102,7 +112,7 @@ class Manager:
         self._topology.check(connection, self.store, transaction)
         removals = [self._removal(connection, row) for row in replaced]
         for one in (transaction, *removals):
-            now = self._topology.next_time(connection, self.store, ids.now())
+            now = stores.next_time(connection, topology_v0.TABLE, self.store)
             self._topology.put(connection, self.store, one, now, now)
         return [transaction, *removals]
 
@@ -123,13 +133,13 @@ class Manager:
         """The reverse of an addition: with its element id, and in its form."""
         key = signed_by or self._choose_key(connection, row.element)
         version = protocol.oldest_with(row.transaction.version)
-        data = self._topology.sign(self._node.vault, key, REMOVE, row.element, version, row.transaction.element_id)
+        data = self._topology.sign(self._vault, key, REMOVE, row.element, version, row.transaction.element_id)
         return self._topology.parse(data)
 
     def _tell(self, added: list[Transaction]) -> None:
-        for domain_id in self._node.connected().values():
-            self._node.dispatcher.push(domain_id, added)
-        self._node.topology_changed()
+        for domain_id in self._core.connected().values():
+            self._dispatcher.push(domain_id, added)
+        self._core.topology_changed()
 
     # What is refused although it is well signed.
 
@@ -191,8 +201,8 @@ class Manager:
             self._check_vetting(connection, transaction)
 
     def _check_contracts(self, connection: sqlite3.Connection, party: str) -> None:
-        for domain_id in connections.known(connection, self._node.name):
-            active = contracts.active_parties(connection, self._node.name, domain_id)
+        for domain_id in connections.known(connection, self._core.name):
+            active = ledger.active_parties(connection, self._core.name, domain_id)
             if any(party in stakeholders for stakeholders in active):
                 raise CantonError(
                     "DISABLE_PARTY_WITH_ACTIVE_CONTRACTS_REQUIRES_FORCE",
@@ -202,11 +212,11 @@ class Manager:
                 )
 
     def _check_owner(self, transaction: Transaction, force: bool) -> None:
-        if not self._node.uid:
+        if not self._core.uid:
             raise CantonError("UNINITIALIZED_PARTICIPANT", "Participant id is not set yet")
         item = transaction.element.item
-        if item.key_owner == f"PAR::{self._node.uid}":
-            found = self._node.vault.find(keys.fingerprint(item.public_key))
+        if item.key_owner == f"PAR::{self._core.uid}":
+            found = self._vault.find(keys.fingerprint(item.public_key))
             if found is None or not found.own:
                 raise CantonError(
                     "DANGEROUS_KEY_USE_COMMAND_REQUIRES_FORCE",
@@ -222,12 +232,12 @@ class Manager:
 
     def _check_vetting(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
         item = transaction.element.item
-        if transaction.operation == REMOVE or item.participant != self._node.uid:
+        if transaction.operation == REMOVE or item.participant != self._core.uid:
             raise CantonError(
                 "DANGEROUS_VETTING_COMMANDS_REQUIRE_FORCE",
                 "Package vetting failed due to packages not existing on the local node",
             )
-        missing = set(item.package_ids) - package_store.package_ids(connection, self._node.name)
+        missing = set(item.package_ids) - package_store.package_ids(connection, self._core.name)
         if missing:
             raise CantonError(
                 "CANNOT_VET_DUE_TO_MISSING_PACKAGES",

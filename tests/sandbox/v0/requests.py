@@ -10,9 +10,9 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from sandbox import wire
-from sandbox.client import Participant
-from sandbox.release import release
+from sandbox.wire import definitions
+from sandbox.wire.client import Participant
+from sandbox.wire.release import release
 
 READ = "topology.admin.v0.TopologyManagerReadService"
 WRITE = "topology.admin.v0.TopologyManagerWriteService"
@@ -70,7 +70,7 @@ def namespace_key(participant: Participant) -> dict[str, Any]:
 
 def import_key(participant: Participant, key: dict[str, Any], line: str, name: str = "") -> str:
     """Make a PublicKey known to a participant; its fingerprint."""
-    message = json_format.ParseDict(key, wire.messages(release(line)).cls("crypto.v0.PublicKey")())
+    message = json_format.ParseDict(key, definitions.messages(release(line)).cls("crypto.v0.PublicKey")())
     data = base64.b64encode(message.SerializeToString()).decode()
     answer = participant.admin(f"{VAULT}/ImportPublicKey", {"public_key": data, "name": name})
     return str(answer["fingerprint"])

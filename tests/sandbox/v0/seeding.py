@@ -10,16 +10,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox import ids, package_store, seed_parties, topology_state
-from sandbox.dars import Dar
-from sandbox.node import Node
-from sandbox.package_store import StoredDar
-from sandbox.seed_parties import Spec
-from sandbox.v0 import dar_store, elements, packages
+from sandbox.daml.contracts import Contract
+from sandbox.daml.dars import Dar
+from sandbox.node import parties
+from sandbox.node.parties import Spec
+from sandbox.node.vault import Vault
+from sandbox.state import dars_v0, package_store, party_records, stores
+from sandbox.state.package_store import StoredDar
+from sandbox.v0 import elements, serializable, vetting
 from sandbox.v0.dispatcher import sequence
 from sandbox.v0.elements import ADD, BOTH, FROM, NSD, PTP, TO, Element
-from sandbox.v0.small_services import set_display_name
-from sandbox.vault import Vault
+from sandbox.v0.node import Node
+from sandbox.wire import ids
 
 _WAIT_SECONDS = 30.0
 
@@ -31,11 +33,11 @@ def upload(node: Node, wanted: Sequence[Dar], entries: Sequence[dict[str, Any]])
     (docs/canton/canton-2.md#dars).
     """
     for dar, entry in zip(wanted, entries, strict=True):
-        key = packages.upload(node, dar, entry.get("description", dar.main.name), vet=True, synchronize=False)
+        key = vetting.upload(node, dar, entry.get("description", dar.main.name), vets=True, synchronize=False)
         if not entry.get("stored", True):
             with node.db.write() as db:
-                dar_store.forget_bytes(db, node, key)
-    node.v0.wait_queues()
+                dars_v0.forget_bytes(db, node.name, key)
+    vetting.wait_queues(node)
 
 
 def dars(db: sqlite3.Connection, node: Node) -> list[StoredDar]:
@@ -44,14 +46,20 @@ def dars(db: sqlite3.Connection, node: Node) -> list[StoredDar]:
     return [StoredDar(one.package_id, one.name, one.version, "") for one in found if not one.utility]
 
 
+def contract(node: Node, made: Contract) -> Contract:
+    """The contract in the form of the line."""
+    return serializable.from_canton_3(node.messages, made)
+
+
 def host(node: Node, wanted: Sequence[Spec]) -> None:
     """Bring the parties into the Authorized store; what others have to sign comes to the connected domains at once."""
     for spec in wanted:
         for name in spec.hosts:
-            _host(node, spec, seed_parties.await_uid(node, name))
+            _host(node, spec, parties.await_uid(node, name))
         if spec.display_name:
-            set_display_name(node, spec.party, spec.display_name)
-    node.v0.wait_queues()
+            with node.db.write() as db:
+                party_records.set_display_name(db, node.name, spec.party, spec.display_name)
+    vetting.wait_queues(node)
 
 
 def _host(node: Node, spec: Spec, uid: str) -> None:
@@ -65,7 +73,7 @@ def _host(node: Node, spec: Spec, uid: str) -> None:
         )
         element = Element(PTP, mapping)
         if namespace == node.namespace:
-            node.v0.ensure(element)
+            node.manager.ensure(element)
         else:
             for domain_id in node.connected().values():
                 _bring(node, domain_id, namespace, element)
@@ -73,9 +81,9 @@ def _host(node: Node, spec: Spec, uid: str) -> None:
 
 def _bring(node: Node, domain_id: str, namespace: str, element: Element) -> None:
     """An element of another namespace into a domain's store; so is the root certificate of a stranger."""
-    vault = seed_parties.holder(node, namespace)
+    vault = parties.holder(node, namespace)
     batch = [element]
-    if seed_parties.strangers_vault(node).holds(namespace):
+    if parties.strangers_vault(node).holds(namespace):
         key = vault.find(namespace)
         assert key is not None
         root = node.messages.cls("protocol.v0.NamespaceDelegation")(
@@ -84,26 +92,26 @@ def _bring(node: Node, domain_id: str, namespace: str, element: Element) -> None
         batch.insert(0, Element(NSD, root))
     else:
         _await_root(node, domain_id, namespace)
-    version = node.v0.domain_protocol_version(domain_id) or node.release.protocol_versions[-1]
+    version = node.view.domain_protocol_version(domain_id) or node.release.protocol_versions[-1]
     with node.db.write() as db:
-        store = topology_state.synchronizer(domain_id)
-        new = [one for one in batch if not node.v0.topology.active(db, store, one)]
-        signed = [node.v0.topology.parse(_sign(node, vault, namespace, one, version)) for one in new]
-        if len(sequence(db, node.v0.topology, domain_id, signed)) != len(signed):
+        store = stores.synchronizer(domain_id)
+        new = [one for one in batch if not node.topology.active(db, store, one)]
+        signed = [node.topology.parse(_sign(node, vault, namespace, one, version)) for one in new]
+        if len(sequence(db, node.topology, domain_id, signed)) != len(signed):
             raise RuntimeError(f"{node.name}: a party of the topology file was refused")
 
 
 def _sign(node: Node, vault: Vault, namespace: str, element: Element, protocol_version: int) -> bytes:
-    return node.v0.topology.sign(vault, namespace, ADD, element, protocol_version)
+    return node.topology.sign(vault, namespace, ADD, element, protocol_version)
 
 
 def _await_root(node: Node, domain_id: str, namespace: str) -> None:
     """A participant that hosts a party has to be on the domain, or its signature means nothing there."""
     deadline = time.monotonic() + _WAIT_SECONDS
-    store = topology_state.synchronizer(domain_id)
+    store = stores.synchronizer(domain_id)
     while True:
         with node.db.read() as db:
-            rows = [row for row in node.v0.topology.heads(db, store, NSD) if elements.is_root_certificate(row.element)]
+            rows = [row for row in node.topology.heads(db, store, NSD) if elements.is_root_certificate(row.element)]
         if any(row.item.namespace == namespace for row in rows):
             return
         if time.monotonic() > deadline:

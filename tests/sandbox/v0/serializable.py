@@ -14,10 +14,10 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from sandbox import contracts, lf
-from sandbox.contracts import BlobError, Contract
+from sandbox.daml import contracts, lf
+from sandbox.daml.contracts import BlobError, Contract
 from sandbox.v0.protocol import contract_version
-from sandbox.wire import Messages
+from sandbox.wire.definitions import Messages
 
 # Canton 3 marks the suffix of its contract ids otherwise; both marks are four bytes long.
 _SUFFIX_MARK = bytes.fromhex("ca021220")

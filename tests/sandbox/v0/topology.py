@@ -6,7 +6,7 @@
 
 There are no serials and no proposals: a transaction adds or removes one element with an id of its own, is signed by one
 key and stands for itself. Everything that ever arrived stays as a row; ``valid_until`` says what is over, ``rejection``
-what a domain refused. Stores are named as in ``sandbox.topology_state``.
+what a domain refused. Stores are named as in ``sandbox.state.stores``.
 """
 
 from __future__ import annotations
@@ -20,24 +20,13 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from sandbox import crypto
-from sandbox.errors import CantonError, proto_failure
+from sandbox.node.vault import Vault
+from sandbox.state import topology_v0
 from sandbox.v0 import elements, keys, protocol
 from sandbox.v0.elements import IDD, NSD, PARAMETERS, REMOVE, Element, Need
-from sandbox.vault import Vault
-from sandbox.wire import Messages
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS topology_v0 (
-  id INTEGER PRIMARY KEY, store TEXT NOT NULL, kind TEXT NOT NULL, op INTEGER NOT NULL, element TEXT NOT NULL,
-  mapping BLOB NOT NULL, version INTEGER NOT NULL, hash BLOB NOT NULL, signer TEXT NOT NULL, sequenced INTEGER NOT NULL,
-  valid_from INTEGER NOT NULL, valid_until INTEGER, signed BLOB NOT NULL, rejection TEXT
-);
-CREATE INDEX IF NOT EXISTS topology_v0_mapping ON topology_v0 (store, mapping, valid_until);
-CREATE INDEX IF NOT EXISTS topology_v0_kind ON topology_v0 (store, kind, valid_until);
-CREATE INDEX IF NOT EXISTS topology_v0_hash ON topology_v0 (store, hash);
-CREATE INDEX IF NOT EXISTS topology_v0_sequenced ON topology_v0 (store, sequenced);
-"""
+from sandbox.wire import crypto
+from sandbox.wire.definitions import Messages
+from sandbox.wire.errors import CantonError, proto_failure
 
 
 @dataclass(frozen=True)
@@ -197,9 +186,9 @@ class Topology:
         wanted = protocol.transaction_version(protocol_version)
         if transaction.version == wanted:
             return transaction
-        stored = self._active(connection, store, transaction.element, "AND element=? AND version=?")
-        for row in stored(transaction.element_id, wanted):
-            return row.transaction
+        for row in self.active(connection, store, transaction.element):
+            if (row.row["element"], row.row["version"]) == (transaction.element_id, wanted):
+                return row.transaction
         if not vault.holds(transaction.signer):
             raise CantonError(
                 "TOPOLOGY_CONVERSION_ERROR",
@@ -221,54 +210,25 @@ class Topology:
     def _row(self, row: sqlite3.Row) -> Row:
         return Row(row, self._parse_known(row["signed"]))
 
-    def _active(
-        self, connection: sqlite3.Connection, store: str, element: Element, more: str = ""
-    ) -> Callable[..., list[Row]]:
-        def find(*values: Any) -> list[Row]:
-            rows = connection.execute(
-                "SELECT * FROM topology_v0 WHERE store=? AND mapping=? AND op<>1 AND valid_until IS NULL"
-                f" AND rejection IS NULL {more} ORDER BY id",
-                (store, element.data, *values),
-            )
-            return [self._row(row) for row in rows.fetchall()]
-
-        return find
-
     def active(self, connection: sqlite3.Connection, store: str, element: Element) -> list[Row]:
         """The additions of this very mapping that are in force or about to be."""
-        return self._active(connection, store, element)()
+        return list(map(self._row, topology_v0.active(connection, store, element.data)))
 
     def heads(self, connection: sqlite3.Connection, store: str, kind: str = "") -> Iterator[Row]:
         """All additions, of a kind or all, that are in force or about to be."""
-        more, values = (" AND kind=?", [kind]) if kind else ("", [])
-        rows = connection.execute(
-            "SELECT * FROM topology_v0 WHERE store=? AND op<>1 AND valid_until IS NULL AND rejection IS NULL"
-            f"{more} ORDER BY id",
-            [store, *values],
-        )
-        return map(self._row, rows.fetchall())
+        return map(self._row, topology_v0.heads(connection, store, kind))
 
     def effective(self, connection: sqlite3.Connection, store: str, kind: str, at: int) -> Iterator[Row]:
         """All additions of a kind that are in force at a time."""
-        rows = connection.execute(
-            "SELECT * FROM topology_v0 WHERE store=? AND kind=? AND op<>1 AND rejection IS NULL AND valid_from<=?"
-            " AND (valid_until IS NULL OR valid_until>?) ORDER BY id",
-            (store, kind, at, at),
-        )
-        return map(self._row, rows.fetchall())
+        return map(self._row, topology_v0.effective(connection, store, kind, at))
 
     def all_rows(self, connection: sqlite3.Connection, store: str) -> Iterator[Row]:
         """Whatever was accepted, in its order."""
-        rows = connection.execute("SELECT * FROM topology_v0 WHERE store=? AND rejection IS NULL ORDER BY id", (store,))
-        return map(self._row, rows.fetchall())
+        return map(self._row, topology_v0.accepted(connection, store))
 
     def seen(self, connection: sqlite3.Connection, store: str, transaction: Transaction) -> bool:
         """Whether the store ever got this transaction with this key, rejected or not."""
-        found = connection.execute(
-            "SELECT 1 FROM topology_v0 WHERE store=? AND hash=? AND signer=? LIMIT 1",
-            (store, transaction.hash, transaction.signer),
-        )
-        return found.fetchone() is not None
+        return topology_v0.seen(connection, store, transaction.hash, transaction.signer)
 
     # Who may sign.
 
@@ -331,35 +291,26 @@ class Topology:
         rejection: str | None = None,
     ) -> None:
         """Append a transaction that was checked; a removal ends what it names, new parameters end the old ones."""
+        element = transaction.element
         if rejection is None and transaction.operation == REMOVE:
-            connection.execute(
-                "UPDATE topology_v0 SET valid_until=? WHERE store=? AND mapping=? AND element=? AND op<>1"
-                " AND valid_until IS NULL AND rejection IS NULL",
-                (effective, store, transaction.element.data, transaction.element_id),
-            )
+            topology_v0.end_element(connection, store, element.data, transaction.element_id, effective)
         if rejection is None and transaction.operation == elements.REPLACE:
-            connection.execute(
-                "UPDATE topology_v0 SET valid_until=? WHERE store=? AND kind=? AND valid_until IS NULL",
-                (effective, store, transaction.element.kind),
-            )
-        connection.execute(
-            "INSERT INTO topology_v0 (store, kind, op, element, mapping, version, hash, signer, sequenced, valid_from,"
-            " valid_until, signed, rejection) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                store,
-                transaction.element.kind,
-                transaction.operation,
-                transaction.element_id,
-                transaction.element.data,
-                transaction.version,
-                transaction.hash,
-                transaction.signer,
-                sequenced,
-                effective,
-                None if rejection is None else effective,
-                transaction.data,
-                rejection,
-            ),
+            topology_v0.end_kind(connection, store, element.kind, effective)
+        topology_v0.insert(
+            connection,
+            store=store,
+            kind=element.kind,
+            op=transaction.operation,
+            element=transaction.element_id,
+            mapping=element.data,
+            version=transaction.version,
+            hash=transaction.hash,
+            signer=transaction.signer,
+            sequenced=sequenced,
+            valid_from=effective,
+            valid_until=None if rejection is None else effective,
+            signed=transaction.data,
+            rejection=rejection,
         )
 
     def drop_orphans(self, connection: sqlite3.Connection, store: str, namespaces: set[str], effective: int) -> None:
@@ -372,13 +323,8 @@ class Topology:
                 if namespaces.isdisjoint(elements.namespaces(row.element)):
                     continue
                 if row.transaction.signer not in self.able(authority, row.element):
-                    connection.execute("UPDATE topology_v0 SET valid_until=? WHERE id=?", (effective, row.row["id"]))
+                    topology_v0.end(connection, row.row["id"], effective)
                     progress = True
-
-    def next_time(self, connection: sqlite3.Connection, store: str, now: int) -> int:
-        """A time for a new transaction, later than all before it."""
-        last = connection.execute("SELECT max(sequenced) FROM topology_v0 WHERE store=?", (store,)).fetchone()[0]
-        return max(now, (last or 0) + 1)
 
 
 def unauthorized() -> CantonError:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import crypto, vault
+from sandbox.node import vault
 from sandbox.v0 import keys
+from sandbox.wire import crypto
 
 
 class Vault(vault.Vault):

@@ -14,7 +14,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
-from sandbox import crypto
+from sandbox.wire import crypto
 
 PUBLIC, PRIVATE = crypto.generate_signing(crypto.P256)
 

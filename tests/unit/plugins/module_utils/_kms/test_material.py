@@ -17,7 +17,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import Imported, import_key
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey, Key
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
-from sandbox import crypto
+from sandbox.wire import crypto
 
 OTHER_PUBLIC, OTHER = crypto.generate_signing(crypto.P256)
 

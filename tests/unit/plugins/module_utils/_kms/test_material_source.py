@@ -16,7 +16,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import material_source
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import entities
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES, fingerprint
-from sandbox import crypto
+from sandbox.wire import crypto
 
 
 def held(spec: str = "ec_p256", purpose: str = "signing", **more: Any) -> entities.Key:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from sandbox import crypto
+from sandbox.wire import crypto
 
 PUBLIC, PRIVATE = crypto.generate_signing(crypto.P256)
 

@@ -21,7 +21,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import i
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import DesiredKey
-from sandbox import crypto
+from sandbox.wire import crypto
 
 ID = "00000000-0000-4000-8000-000000000001"
 ARN = f"arn:aws:kms:eu-central-1:111122223333:key/{ID}"

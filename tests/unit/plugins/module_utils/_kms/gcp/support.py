@@ -18,7 +18,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key, kms_key_info
-from sandbox.gcp_kms import GcpKms, served
+from sandbox.kms.gcp.server import GcpKms, served
 
 PLACE = {"provider": "gcp", "project": "p-1", "location": "europe-west3", "key_ring": "canton"}
 RING = "projects/p-1/locations/europe-west3/keyRings/canton"

@@ -20,7 +20,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 from ansible_collections.ledgerops.canton.plugins.modules import kms_key_material
-from sandbox import gcp_crypto
+from sandbox.kms.gcp import crypto
 
 ARN = f"{RING}/cryptoKeys/key"
 
@@ -29,7 +29,7 @@ class Pair:
     """A key of a participant: what it lists, and what it exports."""
 
     def __init__(self, spec: str = "ec_p256") -> None:
-        key = gcp_crypto.generate(ALGORITHMS[spec])
+        key = crypto.generate(ALGORITHMS[spec])
         pkcs8 = (serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         self.private: bytes = key.private_bytes(*pkcs8)
         form = serialization.PublicFormat.SubjectPublicKeyInfo

@@ -16,8 +16,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
-from sandbox import wire
-from sandbox.release import release
+from sandbox.wire import definitions
+from sandbox.wire.release import release
 
 NAMESPACE, OTHER = "1220" + "a" * 64, "1220" + "b" * 64
 UID = f"node::{NAMESPACE}"
@@ -30,7 +30,7 @@ Answer = Union[dict[str, Any], list[Any], CantonError, Callable[[Any], Any]]  # 
 
 @functools.cache
 def descriptors(line: str) -> Descriptors:
-    files = wire.descriptor_set(release(line)).file
+    files = definitions.descriptor_set(release(line)).file
     services = [f"{file.package}.{service.name}" for file in files for service in file.service]
     return Descriptors([file.SerializeToString() for file in files], services)
 
@@ -114,7 +114,7 @@ class Node:
 
     def __init__(self, line: str = "2.10", **answers: Answer) -> None:
         self.line = release(line)
-        self.messages = wire.messages(self.line)
+        self.messages = definitions.messages(self.line)
         self.api = FakeApi(line)
         self.api.answers.update(answers)
         self.speaker = V0(as_api(self.api), as_api(self.api))

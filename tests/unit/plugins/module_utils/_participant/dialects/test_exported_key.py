@@ -14,8 +14,8 @@ from unit.plugins.module_utils._participant.dialects.fake_api import FakeApi
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
-from sandbox import wire
-from sandbox.release import release
+from sandbox.wire import definitions
+from sandbox.wire.release import release
 
 PRINT = "1220" + "ab" * 32
 SECRET = b"this is secret"
@@ -41,7 +41,7 @@ def refused(line: str, answer: Any) -> CantonError:
 def exported(line: str, **private: Any) -> dict[str, bytes]:
     """An ExportKeyPairResponse with a signing key."""
     version, package = (0, "v0") if line.startswith("2") else (30, "v30")
-    messages = wire.messages(release(line))
+    messages = definitions.messages(release(line))
     pair = messages.cls(f"crypto.{package}.CryptoKeyPair")(
         signing_key_pair={"private_key": {"id": PRINT, "private_key": SECRET, **private}}
     )
@@ -79,7 +79,7 @@ def test_other_errors_stay_what_they_are() -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_what_cannot_be_read_shows_nothing(line: str) -> None:
     version = 0 if line.startswith("2") else 30
-    messages = wire.messages(release(line))
+    messages = definitions.messages(release(line))
     for content in (SECRET, b""):
         error = refused(line, {"key_pair": messages.wrap(content, version)})
         assert error.error_id == "wrapper_unreadable"

@@ -16,8 +16,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
-from sandbox import wire
-from sandbox.release import release
+from sandbox.wire import definitions
+from sandbox.wire.release import release
 
 SIGNING = {"public_key": b"spki", "key_spec": "SIGNING_KEY_SPEC_EC_P256"}
 ROOT = fingerprint("ec_p256", b"spki")
@@ -95,7 +95,7 @@ def test_the_mapping_of_another_participant_is_not_taken_for_its_own() -> None:
 
 
 def stored(mapping: dict[str, Any], serial: int = 1, proposal: bool = False) -> dict[str, bytes]:
-    messages = wire.messages(release("3.5"))
+    messages = definitions.messages(release("3.5"))
     inner = messages.cls("protocol.v30.TopologyTransaction")(serial=serial, mapping=mapping).SerializeToString()
     signed = messages.cls("protocol.v30.SignedTopologyTransaction")(
         transaction=messages.wrap(inner, 30), proposal=proposal
