@@ -33,19 +33,19 @@ def _package_dir(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _compile(proto_dir: Path, files: list[str], target: Path) -> None:
+def _compile(proto_dirs: tuple[Path, ...], files: list[str], target: Path) -> None:
     from grpc_tools import protoc  # heavy, and needed only when the cache is cold
 
-    includes = [proto_dir, _package_dir("grpc_tools") / "_proto", _package_dir("google.rpc").parent.parent]
+    includes = [*proto_dirs, _package_dir("grpc_tools") / "_proto", _package_dir("google.rpc").parent.parent]
     arguments = ["protoc", "--include_imports", f"--descriptor_set_out={target}"]
     arguments += [f"-I{path}" for path in includes]
     if protoc.main(arguments + files) != 0:
-        raise RuntimeError(f"protoc refused the wire definitions in {proto_dir}")
+        raise RuntimeError(f"protoc refused the wire definitions in {proto_dirs[-1]}")
 
 
 def descriptor_set(release: Release) -> descriptor_pb2.FileDescriptorSet:
     """All files of the release and what they import; compiled once for each content, then read from a cache."""
-    paths = {str(path.relative_to(release.proto_dir)): path for path in release.proto_dir.rglob("*.proto")}
+    paths = {str(path.relative_to(root)): path for root in release.proto_dirs for path in root.rglob("*.proto")}
     digest = hashlib.sha256()
     for name, path in sorted(paths.items()):
         digest.update(name.encode() + b"\0" + path.read_bytes())
@@ -54,7 +54,7 @@ def descriptor_set(release: Release) -> descriptor_pb2.FileDescriptorSet:
         cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cached.parent) as work:
             fresh = Path(work) / "set"
-            _compile(release.proto_dir, sorted(paths), fresh)
+            _compile(release.proto_dirs, sorted(paths), fresh)
             fresh.replace(cached)
     return descriptor_pb2.FileDescriptorSet.FromString(cached.read_bytes())
 
