@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tells the module which run asks, and whether the run that holds a lock is gone: only its controller can see that."""
+"""Passes this run to the module, and checks whether the run that holds a lock has ended: only its controller can do that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._owner import is_gone, this_run
 
-# Source and target may be locked by two different runs that are both gone.
+# Source and target may be locked by two different runs that have both ended.
 ATTEMPTS = 3
 
 

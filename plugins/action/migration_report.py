@@ -26,7 +26,7 @@ SPEC: dict[str, t.Any] = {
 
 
 class ActionModule(ActionBase):
-    """Nothing of it runs on the inventory host, so it works for hosts that went away too."""
+    """It runs on the controller only, so it works for unreachable hosts too."""
 
     TRANSFERS_FILES = False
 
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         folder = Path(wanted["folder"]).resolve()
         if wanted["name"] == FLEET or "/" in (wanted["name"] or ""):
             raise AnsibleActionFail(
-                f"{wanted['name']} can't be the name of a host's report. Nothing was changed. Set name to another one for this host."
+                f"{wanted['name']} can't be the name of a host's report. Nothing was changed. Set name to another value for this host."
             )
         templates = Path(self._find_needle("templates", "report.html.j2")).parent
         result.update(changed=False, folder=str(folder), report=None, fleet=None)
@@ -49,6 +49,6 @@ class ActionModule(ActionBase):
                 result["fleet"] = write_fleet(folder, wanted["hosts"], wanted["gone"], templates)
         except (CantonError, OSError) as error:
             raise AnsibleActionFail(
-                f"The report can't be written: {error}. Make {folder} a folder that the user of ansible-playbook may write to."
+                f"The report can't be written: {error}. Give the user who runs ansible-playbook write access to the folder {folder}."
             ) from error
         return result

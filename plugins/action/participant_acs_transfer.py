@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the module of the same name in the background of the executing host, and shows how far it is.
+"""Runs the module of the same name in the background of the executing host, and shows its progress.
 
-The background is that of Ansible's own ``async``: what runs there outlives a lost connection and the end of Ansible. A
-second run finds the transfer's lock held, watches that transfer to its end, and then starts the module again.
+It uses Ansible's own ``async``: such a job continues after a lost connection and after the end of Ansible. A second run finds the
+lock of the transfer held, watches that transfer until it ends, and then starts the module again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LONGEST_PAUSE_SECONDS = 2.0
 # A process that has just ended may not have left its result yet.
 ENDING_SECONDS = 5.0
 FOLDER_GONE_SECONDS = 15.0
-# A module says at once that it has begun; after so long it never will, as when the host was restarted right then.
+# A module reports its start at once; after this time it never will, for example because the host was restarted.
 BEGINNING_SECONDS = 600.0
 _OF_THE_JOB = (
     "ansible_job_id",
@@ -43,13 +43,13 @@ _OF_THE_JOB = (
     "stdout_lines",
 )
 _MARK = "-- ledgerops.canton --"
-AGAIN = "Start the same play again: it waits for a transfer that still runs, and takes up one that was broken off."
+AGAIN = "Start the same play again: it waits for a transfer that still runs, and resumes an interrupted one."
 
 display = Display()
 
 
 class Lost(Exception):
-    """The executing host could not be reached for longer than the task is patient."""
+    """The executing host was unreachable for longer than progress_patience."""
 
 
 class ActionModule(ActionBase):
@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
             if not isinstance(running, dict):
                 break
             self._say(
-                f"another run's transfer is under way (state {running['state']}, process {running['pid']}): waiting for it"
+                f"another run's transfer is in progress (state {running['state']}, process {running['pid']}): waiting for it"
             )
             try:
                 self._watch_other(arguments["progress_file"], int(running["pid"]))
@@ -99,7 +99,7 @@ class ActionModule(ActionBase):
         return result
 
     def _in_background(self) -> bool:
-        """Not in check mode, which is quick and has to leave nothing behind; not when the user manages the job."""
+        """Not in check mode, which is quick and must leave no files; not when the user manages the job."""
         elsewhere = self._connection.has_native_async or self._connection.always_pipeline_modules
         return not (self._task.check_mode or self._task.async_val or elsewhere)
 
@@ -111,7 +111,7 @@ class ActionModule(ActionBase):
         path = given.get("progress_file") or (f"{given['path']}.progress.json" if given.get("path") else None)
         if path and "$" not in path:
             return {**given, "progress_file": self._remote_expand_user(path)}
-        # Without a path of its own, or with one that only the module can expand: told by what all runs of it have in common
+        # Without a path of its own, or with one that only the module can expand: named after what all its runs have in common
         target = given.get("target")
         endpoint = target.get("endpoint") if isinstance(target, dict) else None
         name = hashlib.sha256(f"{endpoint} {path}".encode()).hexdigest()[:16]
@@ -124,8 +124,8 @@ class ActionModule(ActionBase):
     # -- one transfer -------------------------------------------------------------------------------------------------
 
     def _transfer(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Start the module and stay until it has a result."""
-        # What lies there before belongs to another run, that may have ended long ago.
+        """Start the module and wait for its result."""
+        # An existing file belongs to another run, which may have ended long ago.
         old = self._look(arguments["progress_file"], None).sample
         self._make_tmp_path()
         folder = self._connection._shell.tmpdir
@@ -176,12 +176,12 @@ class ActionModule(ActionBase):
         if not status.get("_ansible_parsed", True):
             raise AnsibleError("the result of the background job could not be read")
         if status.get("msg") == "could not find job" or ("cmd" in status and "Traceback" in str(status.get("msg"))):
-            # the job's file is gone, or says what its wrapper writes when it has found no result
+            # the job's file is missing, or has what its wrapper writes when it has found no result
             return ended_without_result(str(status.get("stderr") or ""))
         return {key: value for key, value in status.items() if key not in _OF_THE_JOB}
 
     def _tidy(self, file: str, folder: str) -> None:
-        """The job's file, and the module with its arguments, go at once; the job's own wrapper would take seconds."""
+        """Remove the job's file, and the module with its arguments, at once; the job's own wrapper would take seconds."""
         own = self._connection._shell.tmpdir
         try:
             self._low_level_execute_command(f"rm -f {shlex.quote(file)}")
@@ -194,7 +194,7 @@ class ActionModule(ActionBase):
     # -- another run's transfer ---------------------------------------------------------------------------------------
 
     def _watch_other(self, progress_file: str, pid: int) -> None:
-        """Show another transfer until its process has ended. Its file is only trusted while it is of that process."""
+        """Show another transfer until its process has ended. Its file counts only while that process writes it."""
         progress = Progress(time.monotonic)
         if not pid:  # it has not yet written who it is
             time.sleep(LONGEST_PAUSE_SECONDS)
@@ -220,27 +220,27 @@ class ActionModule(ActionBase):
         return Seen.parse(str(done.get("stdout", "")))
 
     def _reached(self, call: t.Callable[[], _Found], pid: int | None) -> _Found:
-        """The call's answer; it is tried until the connection has been gone for longer than is tolerated."""
+        """The result of the call; it is repeated until the connection was lost for longer than progress_patience."""
         gone_since = None
         for pause in self._pauses():
             try:
                 return call()
             except AnsibleError as exc:
                 gone_since = gone_since or time.monotonic()
-                display.vvv(f"looking at the transfer failed: {exc}", host=self._host)
+                display.vvv(f"the transfer's progress could not be read: {exc}", host=self._host)
                 gone = time.monotonic() - gone_since
                 if gone > self._patience:
                     process = f" (process {pid})" if pid else ""
                     raise Lost(
                         f"{self._host} could not be reached for {gone:.0f} seconds while a transfer ran there{process}. "
-                        f"The transfer goes on there by itself. {AGAIN} Last error: {exc}"
+                        f"The transfer continues there. {AGAIN} Last error: {exc}"
                     ) from exc
                 self._reset()
             time.sleep(max(pause, 0.5))
         raise AssertionError("pauses never end")
 
     def _reset(self) -> None:
-        """Some connections stay broken until they are told."""
+        """Some connections stay broken until they are reset."""
         try:
             self._connection.reset()
         except (AttributeError, NotImplementedError, AnsibleError) as exc:
@@ -267,7 +267,7 @@ class ActionModule(ActionBase):
 
 
 class Seen:
-    """What one look has shown."""
+    """The result of one read."""
 
     def __init__(self, sample: Sample | None, finished: bool, alive: bool, folder: bool) -> None:
         self.sample = sample
@@ -279,7 +279,7 @@ class Seen:
     def parse(cls, text: str) -> Seen:
         parts = text.split(_MARK)
         if len(parts) != 3 or "looked" not in parts[2]:
-            raise AnsibleError(f"the host's answer is not what was asked for: {text[-200:]!r}")
+            raise AnsibleError(f"the host returned an unexpected result: {text[-200:]!r}")
         job = parts[1].strip()
         return cls(
             Sample.parse(parts[0]),
@@ -293,7 +293,7 @@ _Found = t.TypeVar("_Found")
 
 
 def ended_without_result(stderr: str) -> dict[str, t.Any]:
-    said = f" Its last words: {stderr.strip().splitlines()[-1][:300]}" if stderr.strip() else ""
+    said = f" Its last output: {stderr.strip().splitlines()[-1][:300]}" if stderr.strip() else ""
     return {
         "failed": True,
         "msg": f"The process of the transfer has ended without a result: it was killed, or its host was restarted. {AGAIN}{said}",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the connection options of a module to the participant behind them."""
+"""The connection options of modules, and the participant that they name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SYNCHRONIZERS: Spec = {
 
 
 def check_dependencies() -> None:
-    """Raise DependencyMissing without gRPC. It is loaded late: modules that speak to no participant do without, and begin sooner."""
+    """Raise DependencyMissing without gRPC. It is loaded late, so that modules that connect to no participant start faster."""
     from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel
 
     channel.check_dependencies()

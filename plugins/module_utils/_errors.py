@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The exception that leaves this collection's own code on a foreseen failure, and those of its kinds that several rooms catch.
+"""The exception for every failure that this collection foresees, and its subclasses that several rooms catch.
 
-An error that code distinguishes is a class; ``error_id`` is for the user of the module and for machines.
+Code distinguishes errors by class; ``error_id`` is for users and for other programs.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class PartiesUnknown(CantonError):
 
 
 class OnboardingUnknown(CantonError):
-    """The node does not see the hosting yet whose onboarding flag it is to clear."""
+    """The node does not know the hosting yet whose onboarding flag it must clear."""
 
 
 class StoreNotEncrypted(CantonError):
@@ -157,4 +157,4 @@ class DarWithoutContent(CantonError):
     ID = "dar_without_content"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, hint="Give the DAR file to ledgerops.canton.participant_package in files.")
+        super().__init__(message, hint="Pass its DAR file to ledgerops.canton.participant_package in files.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Private files of this host: whole or not there, mode 0600, one writer at a time."""
+"""Private files of this host: written atomically, mode 0600, one writer at a time."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def stamp(moment: datetime | None = None) -> str:
 
 @contextmanager
 def only_one(path: str, state: str) -> t.Iterator[None]:
-    """Hold the lock ``path``, or raise ``transfer_running`` with what the file says of its holder: ``{pid, state, started}``.
+    """Hold the lock ``path``, or raise ``transfer_running`` with the holder as the file names it: ``{pid, state, started}``.
 
-    The kernel gives the lock back when its holder ends, however it ends; the file then only has to be taken over.
+    The kernel releases the lock when the process of its holder ends; the file that is left is then reused.
     """
     descriptor = _locked(path)
     try:
-        with suppress(OSError):  # who holds it is good to know, and no more
+        with suppress(OSError):  # the holder is only information for others
             os.ftruncate(descriptor, 0)
             values = {"pid": os.getpid(), "state": state, "started": time.time()}
             os.pwrite(descriptor, json.dumps(values).encode(), 0)
@@ -64,7 +64,7 @@ def _locked(path: str) -> int:
                 raise _held(path, descriptor) if exc.errno == errno.EWOULDBLOCK else file_error(path, "locked", exc)
             finally:
                 os.close(descriptor)
-        # Its holder took it away between the two calls: what is locked now is not what others will find.
+        # Its holder removed the file between the two calls: others would lock a new file.
         os.close(descriptor)
 
 
@@ -83,16 +83,16 @@ def _held(path: str, descriptor: int) -> CantonError:
         pid, state, started = 0, "", 0.0
     since = datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="seconds") if started else "some time"
     return CantonError(
-        f"Another transfer of this snapshot is running ({f'state {state}, process {pid}' if pid else 'it has just begun'}, since {since}); it holds {path}",
+        f"Another transfer of this snapshot is running ({f'state {state}, process {pid}' if pid else 'it has just started'}, since {since}); it holds {path}",
         error_id="transfer_running",
-        hint="Wait until it has ended and run again. To give it up, end that process: a transfer that was broken off is taken up by the next run.",
+        hint="Wait until it has ended, then run again. To stop it, end that process: the next run resumes the interrupted transfer.",
         details={"running": {"pid": pid, "state": state, "started": started}},
     )
 
 
 @contextmanager
 def locked_folder(folder: str) -> t.Iterator[None]:
-    """Between reading and writing in ``folder`` no other process that asks for this lock does either; it is waited for."""
+    """Hold the lock of ``folder`` while reading and writing in it; other processes that use this lock wait."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as exc:
@@ -107,7 +107,7 @@ def locked_folder(folder: str) -> t.Iterator[None]:
         os.close(descriptor)
 
 
-# -- whole or not there -----------------------------------------------------------------------------------------------
+# -- atomic files -----------------------------------------------------------------------------------------------------
 
 
 def make_folder(folder: str) -> None:
@@ -119,7 +119,7 @@ def make_folder(folder: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a file for good, also over a crash of this host; that it is gone already is no error."""
+    """Remove a file durably, so that it stays removed after a crash of this host; a missing file is no error."""
     try:
         os.unlink(path)
         _sync_folder(path)
@@ -131,9 +131,9 @@ def remove(path: str) -> None:
 
 @contextmanager
 def private_file(path: str, durable: bool = True) -> t.Iterator[t.BinaryIO]:
-    """A file that appears under its name only when it is whole: mode 0600, temporary name, rename.
+    """A file that appears under its name only when it is complete: mode 0600, temporary name, rename.
 
-    Synced to the disk first unless ``durable`` is false: for what need not outlive this process.
+    It is synced to the disk first unless ``durable`` is false, which is for files that are not needed after this process.
     """
     part = path + ".part"
     try:
@@ -168,8 +168,8 @@ def file_error(path: str, verb: str, exc: OSError) -> CantonError:
         errno.ENOSPC: "Free space or name another folder in path, then run again: the unfinished file was removed.",
         errno.EDQUOT: "Raise the quota or name another folder in path, then run again: the unfinished file was removed.",
         errno.ENOENT: "Create the folder first (mode 0700, owned by the user who runs the module).",
-        errno.EACCES: "Give the user who runs the module the right to this folder.",
-        errno.EROFS: "Name a folder on a file system that can be written to.",
+        errno.EACCES: "Give the user who runs the module access to this folder.",
+        errno.EROFS: "Name a folder on a writable file system.",
     }
     return CantonError(
         f"{path} cannot be {verb}: {exc.strerror or exc}",
@@ -181,7 +181,7 @@ def file_error(path: str, verb: str, exc: OSError) -> CantonError:
 def read_json(path: str, damaged: t.Callable[[str], CantonError] | None = None) -> dict[str, t.Any] | None:
     """The JSON object in a file, or None when there is no such file.
 
-    ``damaged`` makes the error for a file that holds none, from the reason; without it, such a file counts as not there.
+    ``damaged`` makes the error for a file without a JSON object, from the reason; without it, such a file counts as missing.
     """
     why = "it is not a JSON object"
     try:

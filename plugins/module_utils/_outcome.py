@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a module found, what it changed, and how that is shown."""
+"""The result of a module: facts before and after, return values and warnings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 class Outcome:
     """The result of one ``ensure``.
 
-    ``before`` and ``after`` are small dictionaries of facts that ``changed`` and ``--diff`` are computed from, so that
-    both always tell the same story. In check mode ``after`` is the prediction. ``result`` holds the documented return values.
+    ``before`` and ``after`` are small dictionaries of facts. ``changed`` and ``--diff`` are computed from them, so both always
+    agree. In check mode ``after`` is the prediction. ``result`` holds the documented return values.
     """
 
     before: dict[str, object] = field(default_factory=dict)

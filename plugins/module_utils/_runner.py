@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The only place that knows AnsibleModule: argument specs, dependencies, clients, and how a result or an error leaves."""
+"""The only place that knows AnsibleModule: argument specs, dependencies, clients, and how results and errors are returned."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 
 
 def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], Outcome], **rules: t.Any) -> None:
-    """Run a module that speaks to one participant."""
+    """Run a module that connects to one participant."""
     together = [*rules.pop("required_together", []), ("client_cert", "client_key")]
     module = _module({**connection_spec(), **spec}, required_together=together, **rules)
     _run(
@@ -46,7 +46,7 @@ def run_pair(
     any_release: bool = False,
     **rules: t.Any,
 ) -> None:
-    """Run a module that speaks to two participants; they have to be of one major release unless ``any_release``."""
+    """Run a module that connects to two participants, both of one major release unless ``any_release``."""
     module = _module({**pair_spec(), **spec}, **rules)
 
     def act() -> Outcome:
@@ -126,7 +126,7 @@ def run_source(
 def run_plain(
     spec: Spec, ensure: t.Callable[[Params, bool], Outcome], check: t.Callable[[], None], **rules: t.Any
 ) -> None:
-    """Run a module that speaks to no participant; ``check`` raises DependencyMissing."""
+    """Run a module that connects to no participant; ``check`` raises DependencyMissing."""
     module = _module(spec, **rules)
     _run(module, lambda: ensure(module.params, module.check_mode), check)
 
@@ -155,7 +155,7 @@ def _run(module: AnsibleModule, act: t.Callable[[], Outcome], check: t.Callable[
     except CantonError as exc:
         module.fail_json(msg=str(exc), error_id=exc.error_id, hint=exc.hint, **exc.details)
     except KeyboardInterrupt:
-        module.fail_json(msg="Interrupted. Nothing is lost: run the same task again.", error_id="interrupted")
+        module.fail_json(msg="Interrupted. Nothing is lost: run the same task again to resume.", error_id="interrupted")
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(**outcome.exit_values(want_diff=bool(module._diff)))

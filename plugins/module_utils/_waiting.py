@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting for what a node or a KMS has accepted and shows later."""
+"""Waiting until a node or a KMS shows what it has accepted."""
 
 from __future__ import annotations
 

@@ -264,7 +264,7 @@ def ensure_locked(params: Params, found: journal.Journal, files: journal.Journal
         journal_locks.refuse_held(locks.conflicting(participants, params["name"], owner, dead))
     else:
         locks.take(participants, params["name"], owner, dead)
-    # A lock is no part of the migration: taking it is not a change that anybody wants to be told.
+    # A lock is no part of the migration, so acquiring it is not reported as a change.
     return Outcome(result=result(found, files))
 
 

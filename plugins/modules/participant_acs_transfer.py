@@ -271,7 +271,7 @@ SPEC = {
 
 
 def during(params: Params, check: bool) -> t.ContextManager[Report]:
-    """One transfer at a time, and its progress file; nothing of the kind in check mode. What only reads needs no lock."""
+    """One transfer at a time, and its progress file; neither in check mode. State verified only reads and takes no lock."""
     base = params["path"]
     progress = params["progress_file"] or (f"{base}.progress.json" if base else None)
     lock = f"{base}.lock" if base else f"{progress}.lock" if progress else None
@@ -281,7 +281,7 @@ def during(params: Params, check: bool) -> t.ContextManager[Report]:
 
 
 def ensure(params: Params, source: Reader | None, target: Reader, check: bool, report: Report = silent) -> Outcome:
-    # An export needs the target only for what it is, and taking an import back the source only for what it has.
+    # An export needs only the identity of the target, and a purge of an import only the contracts of the source.
     live = [target] if params["state"] != "exported" else []
     if source is not None and not (params["state"] == "purged" and params["path"]):
         live.append(source)

@@ -173,7 +173,7 @@ def ensure(params: Params, source: Reader | None, target: Reader | None, check: 
     if params["state"] == "signed" and source is not None:
         return ensure_signed(params, source.require_live("state signed"), target, check)
     if target is None:
-        raise CantonError("This state needs a target", "target_missing", "Give the option target.")
+        raise CantonError("This state requires target", "target_missing", "Set target.")
     if params["state"] == "key_exported":
         return ensure_key_exported(params, target, check)
     if params["state"] == "absent" and source is not None:
@@ -182,9 +182,9 @@ def ensure(params: Params, source: Reader | None, target: Reader | None, check: 
         return ensure_loaded(params, target.require_live("reading what was signed"), check)
     if params["signed_file"]:
         raise CantonError(
-            "Both source and signed_file were given",
+            "Both source and signed_file are set",
             error_id="source_or_file",
-            hint="Give source to have it sign now, or signed_file to load what was signed before.",
+            hint="Set source to sign now, or signed_file to load what was signed before.",
         )
     return ensure_present(params, source, target, check)
 
@@ -205,9 +205,9 @@ def ensure_loaded(params: Params, target: Participant, check: bool) -> Outcome:
     chain = delegation_file.read_signed(delegation_file.read_file(path), target, path)
     if params["namespace"] not in (None, chain.namespace):
         raise CantonError(
-            f"{path} is about namespace {chain.namespace[:12]}…, not {params['namespace'][:12]}…",
+            f"{path} is for namespace {chain.namespace[:12]}…, not {params['namespace'][:12]}…",
             error_id="signed_for_another_namespace",
-            hint="Name the file that was signed for this namespace.",
+            hint="Set signed_file to the file that was signed for this namespace.",
         )
     wanted = delegation_file.target_key(target, params["synchronizer"])
     delegation_file.refuse_unfit(chain, target, wanted.key.fingerprint, wanted.written_for)
@@ -288,7 +288,7 @@ def ensure_signed(params: Params, source: Participant, target: Reader | None, ch
 def _existing(
     source: Participant, namespace: str, key: delegation_file.TargetKey, path: str
 ) -> delegation_file.SignedChain | None:
-    """What the file already holds, if it is what would be written. Signing anew need not give the same bytes."""
+    """The chain in the file, if it is the desired one. A new signature may have other bytes."""
     try:
         found = delegation_file.read_signed(delegation_file.read_own_file(path), source, path)
     except delegation_file.DelegationFileUnusable:

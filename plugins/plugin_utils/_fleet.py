@@ -12,7 +12,7 @@ from pathlib import Path
 from ansible_collections.ledgerops.canton.plugins.plugin_utils._report import SCHEMA, STATUSES
 
 FLEET = "fleet"
-# the order of the table: what needs somebody comes first
+# the order of the table: hosts that need attention come first
 _ORDER = (
     "failed",
     "interrupted",
@@ -37,13 +37,13 @@ Document = dict[str, t.Any]
 def fleet(folder: Path, hosts: t.Sequence[str], at: str, gone: t.Sequence[str] = ()) -> Document:
     """The report of all hosts of the play, and of all others that have a result in the folder.
 
-    ``gone``: hosts that Ansible gave up. One that reported no end could not be reached, or its variables were wrong.
+    ``gone``: hosts that Ansible has dropped. One without an end was unreachable, or its variables were wrong.
     """
     rows = {row["host"]: row for row in map(_row, sorted(folder.glob("*.json"))) if row is not None}
     for host in hosts:
         row = rows.setdefault(host, _nothing(host))
         if host in gone and row["status"] in ("running", "no_result"):
-            text = "Ansible could not reach the host, or refused its variables: its output says which."
+            text = "Ansible could not reach the host, or refused its variables: see the output of Ansible."
             row.update(status="unreachable", summary=text)
     table = sorted(rows.values(), key=lambda row: (_ORDER.index(row["status"]), row["host"]))
     counts = {status: sum(1 for row in table if row["status"] == status) for status in _ORDER}
@@ -102,7 +102,7 @@ def _nothing(host: str) -> Document:
         "status": "no_result",
         "phase": "",
         "at": "",
-        "summary": "No result: not begun, unreachable or killed.",
+        "summary": "No result: not started, unreachable or killed.",
         "message": "",
         "source": "",
         "target": "",

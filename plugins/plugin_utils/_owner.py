@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which run this is, and whether another one of this controller still lives."""
+"""The identity of this run, and whether another run of this controller still exists."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def this_run() -> Owner:
 
 
 def is_gone(owner: Owner) -> bool:
-    """Whether a run is certainly gone. Of a run on another controller nobody here can say so."""
+    """Whether a run has certainly ended. This is unknown for a run on another controller."""
     if owner.get("controller") != socket.gethostname():
         return False
     if owner.get("boot") and owner["boot"] != _boot():
         return True
     pid = int(owner.get("pid", 0))
     if owner.get("started"):
-        # the same number may have gone to another process meanwhile
+        # another process may have the same number by now
         return bool(owner["started"] != _started(pid))
     try:
         os.kill(pid, 0)

@@ -23,7 +23,7 @@ KINDS = ("html", "md")
 
 
 def write_host(folder: Path, name: str, report: t.Mapping[str, t.Any], templates: Path) -> None:
-    """The result of one host. Of one that has only begun there is nothing to be read yet: its pages stay those of the last run."""
+    """The result of one host. A run that has only started has no pages yet: those of the last run stay."""
     make(folder)
     if report["status"] != "running":
         for kind in KINDS:
@@ -33,7 +33,7 @@ def write_host(folder: Path, name: str, report: t.Mapping[str, t.Any], templates
 
 
 def write_fleet(folder: Path, hosts: t.Sequence[str], gone: t.Sequence[str], templates: Path) -> dict[str, t.Any]:
-    """The report of all hosts. Whoever writes last has read everything that was written before."""
+    """The report of all hosts. The last writer has read everything that was written before."""
     make(folder)
     with locked_folder(str(folder)):
         now = stamp().replace("+00:00", "Z")

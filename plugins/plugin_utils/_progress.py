@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is said about a transfer while it runs, from the progress file that its module writes; no Ansible here."""
+"""The lines about a running transfer, from the progress file that its module writes; this file does not import Ansible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Sample:
 
     @classmethod
     def parse(cls, text: str) -> Sample | None:
-        """None where there is nothing that can be shown: no file, or one of another making."""
+        """None where there is nothing that can be shown: no file, or one of another format."""
         try:
             values = json.loads(text)
             total = values["total_contracts"]
@@ -69,7 +69,7 @@ class Speed:
             self._samples.popleft()
 
     def per_second(self) -> float | None:
-        """None as long as it can't be told."""
+        """None as long as it is unknown."""
         if not self._samples:
             return None
         first, last = self._samples[0], self._samples[-1]

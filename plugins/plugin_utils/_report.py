@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is reported of one host, put together on the controller from what the role's tasks found.
+"""The report of one host, made on the controller from the results of the role's tasks.
 
 The document is the public JSON of ``docs/pipelines.md``; the pages are rendered from it and know nothing else. It holds ids, numbers,
 digests and public fingerprints: never a payload, a token or a private key.
@@ -37,7 +37,7 @@ _REACHED = {
     "rolled_back": "rollback",
     "retired": "retire",
 }
-# what the last of these events means when nothing is known from this run itself
+# the meaning of the last of these events when this run itself reports nothing
 _AFTER = {
     "prepared": "prepared",
     "cutover": "interrupted",
@@ -116,7 +116,7 @@ def _status(facts: Facts, failure: Facts, events: t.Sequence[Facts]) -> str:
     after = known[-1] if known else ""
     if facts.get("result") and after != "retired":
         return "migrated"
-    # the situation is read by every phase but preflight
+    # every phase except preflight reads the situation
     if after or facts.get("source"):
         return after or "prepared"
     return "can_migrate" if (facts.get("check") or {}).get("can_migrate") else "no_result"
@@ -232,7 +232,9 @@ def _proof_of_the_rest(facts: Facts) -> t.Iterator[Document]:
     if delegation.get("delegation"):
         places = [place for place, there in delegation["delegation"].items() if there]
         yield _line(
-            "Delegation", f"found in the store of: {', '.join(places) or 'nobody'}", not delegation.get("changed")
+            "Delegation",
+            f"found in the store of: {', '.join(places) or 'no participant'}",
+            not delegation.get("changed"),
         )
     if "parties" in hosted:
         missing = hosted.get("hosted") or []
@@ -287,16 +289,16 @@ def _summary(status: str, facts: Facts, failure: Facts) -> str:
         moved = f"All contracts of {_count(len(contracts['parties']), 'party')} are on the target and were compared with what the source showed."
     texts = {
         "migrated": moved,
-        "moved": "The contracts are on the target and it serves. What verify compares is still to be proven.",
-        "prepared": "The target has what can be brought while the source serves. The source still serves.",
-        "can_migrate": "Preflight found nothing that stands against the migration. Nothing was changed.",
-        "refused": "Preflight found what stands against the migration. Nothing was changed.",
-        "failed": f"Phase {failure.get('phase') or 'unknown'} did not end. {failure.get('consequence') or ''}".strip(),
-        "interrupted": "The source was taken off, and the target does not serve yet. Start the migration again, or roll it back.",
+        "moved": "The contracts are on the target and it serves. Phase verify has not run yet.",
+        "prepared": "The target has everything that can be copied while the source serves. The source still serves.",
+        "can_migrate": "Preflight found no blocking finding. Nothing was changed.",
+        "refused": "Preflight found blocking findings. Nothing was changed.",
+        "failed": f"Phase {failure.get('phase') or 'unknown'} failed. {failure.get('consequence') or ''}".strip(),
+        "interrupted": "The source was disconnected, and the target does not serve yet. Start the migration again, or roll it back.",
         "stopped": str(facts.get("stopped") or ""),
-        "running": "It was begun and reported no end yet: it is still running, was killed, or its host cannot be reached any more.",
-        "rolled_back": "The source serves again; the target gave back what it had taken.",
-        "retired": "The target serves, and the source stays off for good.",
+        "running": "It was started and has not reported its end: it is still running, was killed, or its host is unreachable.",
+        "rolled_back": "The source serves again, and the migration was rolled back on the target.",
+        "retired": "The target serves, and the source is disconnected permanently.",
     }
     return texts.get(status, "")
 
@@ -304,7 +306,7 @@ def _summary(status: str, facts: Facts, failure: Facts) -> str:
 def _by_hand(status: str, facts: Facts, failure: Facts) -> list[str]:
     journal = str(facts.get("journal") or "the journal")
     snapshot = (
-        f"Delete the snapshot in {journal} when the migration is accepted. It contains contract payloads in clear."
+        f"Delete the snapshot in {journal} when the migration is accepted. It contains contract payloads in cleartext."
     )
     with_the_keys = _by_hand_with_the_keys(status, snapshot) if _keeps_identity(facts) else []
     return with_the_keys or _usual_by_hand(status, facts, failure, snapshot)
@@ -318,37 +320,37 @@ def _keeps_identity(facts: Facts) -> bool:
 
 def _by_hand_with_the_keys(status: str, snapshot: str) -> list[str]:
     keep = [
-        "Destroy the old node's database and every backup of it: they hold the private keys of the very participant that runs now.",
-        "Take canton.features.enable-preview-commands out of every configuration that got it for the import.",
-        "Back up the database of the new node. Its keys are in the KMS only: see to it that nobody can delete them there.",
+        "Destroy the old node's database and all its backups: they contain the private keys of the participant that runs now.",
+        "Remove canton.features.enable-preview-commands from every configuration that got it for the import.",
+        "Back up the database of the new node. Its keys are only in the KMS: make sure that they cannot be deleted there.",
         snapshot,
     ]
-    off = "Keep the old node off: two nodes of one identity must never be connected at the same time."
+    off = "Keep the old node stopped: two nodes of one identity must never be connected at the same time."
     texts = {
         "migrated": [off, "Retire it when the migration is accepted (playbook ledgerops.canton.retire).", *keep],
         "retired": [off, *keep],
-        "moved": ["Prove the migration: --tags verify.", off, *keep],
+        "moved": ["Verify the migration: --tags verify.", off, *keep],
     }
     return texts.get(status, [])
 
 
 def _usual_by_hand(status: str, facts: Facts, failure: Facts, snapshot: str) -> list[str]:
     keep = [
-        "Take the old participant's root namespace key offline and keep it safe. It keeps full power over the namespace, and only it can delegate again.",
+        "Take the old participant's root namespace key offline and keep it safe: it still controls the namespace, and only it can delegate again.",
         "Back up the database of the new participant.",
         snapshot,
     ]
-    again = "Start the same playbook again: it carries on where it stopped."
-    back = "Or take it back with ledgerops.canton.rollback."
+    again = "Start the same playbook again: it resumes where it stopped."
+    back = "Or roll it back with ledgerops.canton.rollback."
     texts: dict[str, list[str]] = {
         "migrated": [
-            "Keep the old participant off: two participants that share a namespace must never both serve.",
+            "Keep the old participant disconnected: two participants that share a namespace must never both serve.",
             "Retire it when the migration is accepted (playbook ledgerops.canton.retire).",
             *keep,
         ],
-        "retired": ["Keep the old participant off.", *keep],
-        "moved": ["Prove the migration: --tags verify.", "Keep the old participant off.", *keep],
-        "prepared": ["Back up both databases.", "Go on with --tags cutover,verify or the whole playbook."],
+        "retired": ["Keep the old participant disconnected.", *keep],
+        "moved": ["Verify the migration: --tags verify.", "Keep the old participant disconnected.", *keep],
+        "prepared": ["Back up both databases.", "Continue with --tags cutover,verify or the whole playbook."],
         "can_migrate": ["Back up both databases.", "Start the migration."],
         "refused": [*_sentences((facts.get("check") or {}).get("findings") or [], "error")],
         "failed": [
@@ -357,8 +359,8 @@ def _usual_by_hand(status: str, facts: Facts, failure: Facts, snapshot: str) -> 
             *([back] if failure.get("phase") == "cutover" else []),
         ],
         "interrupted": [again, back],
-        "stopped": ["Take away what stopped the run, and start the same playbook again."],
-        "running": ["If no run is going on, start the same playbook again: it carries on where it stopped."],
-        "rolled_back": ["Find out why it was taken back before the migration is started again."],
+        "stopped": ["Remove what stopped the run, and start the same playbook again."],
+        "running": ["If no run is in progress, start the same playbook again: it resumes where it stopped."],
+        "rolled_back": ["Find out why it was rolled back before you start the migration again."],
     }
     return texts.get(status, [])

@@ -225,7 +225,7 @@ def variable(wanted: Task) -> str:
 
 # -- while both participants are connected ----------------------------------------------------------------------------
 
-EXCLUDE = "Exclude them (they stay with the source)"
+EXCLUDE = "Exclude them (they stay on the source)"
 CONNECTED: dict[str, Case] = {
     "unknown party": Case(
         lambda stage: stage.host("Nobody"), "parties_not_movable", "the source does not host it", EXCLUDE
@@ -234,7 +234,7 @@ CONNECTED: dict[str, Case] = {
         lambda stage: stage.host("Foreign"),
         "parties_not_movable",
         "it belongs to another namespace",
-        "Have the holder of that namespace's root key delegate it",
+        "signed by the holder of its root key",
     ),
     "decentralised party": Case(
         lambda stage: stage.host("Joint"),
@@ -256,20 +256,20 @@ CONNECTED: dict[str, Case] = {
         lambda stage: stage.host("Alice"),
         "redacted",
         "could not be hosted",
-        "the delegation of the namespace is missing on this synchronizer",
+        "the delegation of the namespace is on this synchronizer",
         canton_2_id="NO_APPROPRIATE_SIGNING_KEY_IN_STORE",
     ),
     "namespace key not in the vault": Case(
         lambda stage: task("participant_namespace_delegation", **stage.both("rootless"), synchronizer="newsync"),
         "namespace_key_missing",
         "The source participant does not hold the root key",
-        "Bring the root key back into its vault",
+        "Import the root key into its vault",
     ),
     "party that the old participant does not know": Case(
         lambda stage: stage.transfer("exported", "unknown", parties=[stage.party("Nobody")]),
         "unknown_parties",
         "does not host 1 of the parties: Nobody::",
-        "Correct the list",
+        "Correct parties",
     ),
     "source still connected": Case(
         lambda stage: stage.transfer("exported", "connected"),
@@ -297,19 +297,19 @@ CONNECTED: dict[str, Case] = {
         lambda stage: stage.look("source", endpoint=stage.net.connection("source")["ledger_endpoint"]),
         "not_offered",
         "has no RPC",
-        "Check that the endpoint is the one meant (admin API or ledger API)",
+        "that the endpoint is the right API (admin API or ledger API)",
     ),
     "plaintext against TLS": Case(
         lambda stage: stage.look("guarded", tls=False),
         "unreachable",
-        "it speaks TLS and was addressed in plaintext",
+        "it uses TLS, and tls is false",
         "Set tls to true",
         patient=True,
     ),
     "TLS against plaintext": Case(
         lambda stage: stage.look("source", tls=True),
         "unreachable",
-        "it does not speak TLS",
+        "it does not use TLS",
         "Set tls to false",
         patient=True,
     ),
@@ -317,14 +317,14 @@ CONNECTED: dict[str, Case] = {
         lambda stage: stage.look("guarded", ca_cert=wrong_ca(stage)),
         "unreachable",
         "its certificate is not trusted",
-        "Give the CA that signed the node's certificate in ca_cert",
+        "Set ca_cert to the CA of the node's certificate",
         patient=True,
     ),
     "no client certificate": Case(
         lambda stage: stage.look("mutual", client_cert=None, client_key=None),
         "unreachable",
-        "wants a client certificate",
-        "Give client_cert and client_key",
+        "requires a client certificate",
+        "Set client_cert and client_key",
         patient=True,
     ),
     "wrong token": Case(
@@ -337,7 +337,7 @@ CONNECTED: dict[str, Case] = {
         lambda stage: stage.look("guarded", token=None),
         "UNAUTHENTICATED",
         "did not accept the credentials",
-        "Give a valid token (token or token_file)",
+        "Set a valid token (token or token_file)",
     ),
     "token file that is not there": Case(
         lambda stage: stage.look("guarded", token=None, token_file=str(stage.folder / "no-token")),
@@ -395,7 +395,7 @@ def test_expired_token(ansible: Ansible, stage: Stage) -> None:
             stage.look("guarded"),
             "UNAUTHENTICATED",
             "did not accept the credentials",
-            "an expired one is refused in the same way",
+            "also refuses an expired token",
         )
     finally:
         stage.net.set("guarded", "token_expired", False)
@@ -467,8 +467,8 @@ def test_preflight_refuses_with_all_findings_at_once(ansible: Ansible, stage: St
     for reason in ("belongs to another namespace", "hosted by 2 participants"):
         assert reason in text
     # that of another namespace could move if its root key delegated it
-    assert text.count("Exclude it (it stays with the source)") == len(stage.staying) - 1
-    assert "Have the holder of that namespace's root key delegate it" in text
+    assert text.count("Exclude it (it stays on the source)") == len(stage.staying) - 1
+    assert "signed by the holder of its root key" in text
     assert "Traceback" not in run.output
     ansible.tasks([preflight(stage, "target", [stage.party(name) for name in stage.staying])])
     assert stage.net.contents() == before
@@ -652,7 +652,7 @@ def forgotten_rename(stage: Stage) -> Task:
     return stage.transfer("imported", copied(stage, "not-renamed", renames={old: old}))
 
 
-AGAIN = "Delete the file and its manifest and export again"
+AGAIN = "Delete the file and its manifest, and export again"
 IMPORTS: dict[str, Case] = {
     "target still connected": Case(
         lambda stage: stage.transfer("imported", "right"),
@@ -669,7 +669,7 @@ IMPORTS: dict[str, Case] = {
     "snapshot cut short": Case(
         lambda stage: stage.transfer("imported", copied(stage, "cut", lambda content: content[:-100])),
         "snapshot_damaged",
-        "its manifest says",
+        "bytes in its manifest",
         AGAIN,
     ),
     "snapshot changed by one byte": Case(
@@ -683,7 +683,7 @@ IMPORTS: dict[str, Case] = {
             "imported", copied(stage, "time", lambda content: content[:4] + b"?" + content[5:])
         ),
         "snapshot_damaged",
-        "its sha256 is not that of its manifest",
+        "its sha256 differs from its manifest",
         AGAIN,
     ),
     "snapshot with something behind it": Case(
@@ -696,13 +696,13 @@ IMPORTS: dict[str, Case] = {
         lambda stage: stage.transfer("imported", "right", "second"),
         "snapshot_of_another_pair",
         "belongs to another pair of participants",
-        "Name the path of this pair's own snapshot",
+        "Set path to the snapshot of this pair",
     ),
     "snapshot of another source": Case(
         lambda stage: stage.transfer("imported", "right", source=stage.net.connection("second")),
         "snapshot_of_another_pair",
         "belongs to another pair of participants",
-        "Name the path of this pair's own snapshot",
+        "Set path to the snapshot of this pair",
     ),
     "rename that was forgotten": Case(
         forgotten_rename,

@@ -60,7 +60,7 @@ def test_disabled_namespace_key(network: StartNetwork, ansible: Ansible, pair: P
     refused = ansible.tasks(steps, succeeds=False)
     message = refused.failures[0]["msg"]
     assert "2 of 2 parties could not be hosted" in message
-    assert "KMS key of the target cannot sign" in message and "kms:Sign" in message
+    assert "the target's KMS key can sign" in message and "kms:Sign" in message
     assert "Traceback" not in refused.output
     with net.client("target") as client:
         assert not client.known_parties()[1:]

@@ -100,7 +100,7 @@ def test_the_first_participant_as_target(network: StartNetwork, ansible: Ansible
     reverse = Reverse(pair, net, ansible, tmp_path, target=SOURCE)
     before = net.contents()
     refused = reverse.run(succeeds=False)
-    assert "would come back to life" in refused.failures[-1]["msg"] and net.contents() == before
+    assert "would become active again" in refused.failures[-1]["msg"] and net.contents() == before
 
     reverse.run_with(purge_stale=True)
     assert_back(net, life, SOURCE)

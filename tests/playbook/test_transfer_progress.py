@@ -195,7 +195,7 @@ def test_ansible_killed(stage: Stage) -> None:
     os.kill(pid, signal.SIGCONT)
     run = playing.finish()
     shown = lines(run.output)
-    assert f"another run's transfer is under way (state exported, process {pid}): waiting for it" in shown
+    assert f"another run's transfer is in progress (state exported, process {pid}): waiting for it" in shown
     assert run.returncode == 0 and run.changed == [False]
     assert run.results[0]["contracts"] == 600
     assert stage.calls("ExportAcs") == before + 1
@@ -240,7 +240,7 @@ def test_connection_drops(stage: Stage) -> None:
     dropped.touch()
     (failure,) = playing.finish().failures
     assert failure["error_id"] == "connection_lost"
-    assert "The transfer goes on there by itself" in failure["msg"] and failure["hint"] in failure["msg"]
+    assert "The transfer continues there" in failure["msg"] and failure["hint"] in failure["msg"]
     dropped.unlink()
     playing = stage.ansible.start(flaky[1:], env=env)
     eventually(lambda: "] another run, " in playing.output, "the second run's look at the first")

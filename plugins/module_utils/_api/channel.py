@@ -80,7 +80,7 @@ class Api:
     def __init__(self, endpoint: Endpoint) -> None:
         check_dependencies()
         self.endpoint = endpoint
-        # Set by a dialect: whether the node is only starting, asked when it does not offer this RPC.
+        # Set by a dialect: whether a node that does not offer this RPC is still starting.
         self.starting: t.Callable[[str], bool] | None = None
         self._channel = _open(endpoint)
         self._descriptors: Descriptors | None = None
@@ -240,7 +240,7 @@ class Api:
             time.sleep(READY_POLL_SECONDS)
 
     def _starts(self, rpc: str, starting: t.Callable[[str], bool]) -> bool:
-        # What the node described before may be outdated by now.
+        # The description that the node returned before may be outdated.
         self._descriptors = None
         return starting(rpc)
 
@@ -268,8 +268,8 @@ class Api:
                 if exc.code() != grpc.StatusCode.UNIMPLEMENTED:
                     raise self._translate(exc, "reflection") from exc
         raise NoReflection(
-            f"{self.endpoint.at_start()} does not describe its API: gRPC reflection is not served there",
-            hint="Check that the address is the one of the API; where a proxy strips reflection, give a descriptor set in api_descriptors.",
+            f"{self.endpoint.at_start()} does not offer gRPC reflection, which describes its API",
+            hint="Check that the address is that of the API. If a proxy removes reflection, set api_descriptors to a descriptor set.",
         )
 
     def _reflect_with(self, rpc: str) -> Descriptors:
@@ -321,7 +321,7 @@ def _retrying(attempt: t.Callable[[], t.Any], patience: float, passing: type[Can
             else:
                 is_over = number >= len(BACKOFF_SECONDS)
             if is_over:
-                exc.retryable = False  # it was waited for: whoever called this must not wait again
+                exc.retryable = False  # the caller must not retry once more
                 raise
             time.sleep(pause * random.uniform(0.8, 1.2))
         number += 1

@@ -80,7 +80,7 @@ def file_name_and_dependencies(raw: bytes) -> tuple[str, list[str]]:
 
 
 class Descriptors:
-    """What one node says about its own API."""
+    """The API of one node, as the node describes it."""
 
     def __init__(self, files: t.Iterable[bytes], services: t.Iterable[str], owner: str = "This node") -> None:
         """``files`` are serialized FileDescriptorProto in any order; ``services`` the names that ``owner`` serves."""
@@ -102,9 +102,9 @@ class Descriptors:
             added.add(name)
             if name not in waiting:
                 raise CantonError(
-                    f"The API descriptors name the file {name} but do not contain it",
+                    f"The API descriptors import the file {name} but do not contain it",
                     error_id="descriptors_incomplete",
-                    hint="Make the descriptor set with all its imports (protoc --include_imports).",
+                    hint="Make the descriptor set with all imports (protoc --include_imports).",
                 )
             for dependency in waiting[name].dependency:
                 add(dependency)
@@ -174,5 +174,5 @@ class Descriptors:
 def missing(owner: str, what: str, name: str) -> CantonError:
     return NotOffered(
         f"{owner} has no {what}",
-        hint=f"It is offered by {offered_by(name)}. Check that the endpoint is the one meant (admin API or ledger API) and its release.",
+        hint=f"{offered_by(name)} offer it. Check the node's release, and that the endpoint is the right API (admin API or ledger API).",
     )

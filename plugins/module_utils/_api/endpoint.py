@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where an API is and how to speak to it."""
+"""The address of an API and how to connect to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where one API is and how to speak to it. ``timeout`` and ``ready_timeout`` are seconds."""
+    """The address of one API and how to connect to it. ``timeout`` and ``ready_timeout`` are seconds."""
 
     address: str
     label: str = "participant"

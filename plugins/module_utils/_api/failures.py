@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What went wrong with a call, in words: Canton's status, or why an address cannot be spoken to."""
+"""A failed call as an error: from Canton's status, or from a diagnosis of a failed connection."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endp
     if name == "UNAUTHENTICATED":
         return NotAuthenticated(
             f"{endpoint.at_start()} did not accept the credentials ({short_rpc})",
-            hint="Give a valid token (token or token_file); an expired one is refused in the same way, and a node takes no token "
+            hint="Set a valid token (token or token_file). A node also refuses an expired token, and one "
             "that lives longer than its max-token-lifetime.",
             details=details,
         )
@@ -112,7 +112,7 @@ def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endp
         return CantonError(
             f"{endpoint.at_start()} did not answer {short_rpc} within {endpoint.timeout:g} s",
             error_id or name,
-            "Raise timeout, or look whether the node is overloaded. The call may still have taken effect: running again is safe.",
+            "Raise timeout, or check whether the node is overloaded. The call may still have taken effect: running again is safe.",
             details=details,
         )
     cause = _cause(text, error_id)
@@ -169,8 +169,8 @@ def _cause(text: str, error_id: str) -> str:
 def _where_to_look(text: str, trace: str) -> str:
     tid = trace or text.partition(" with tid ")[2].strip().rstrip(".")
     if tid and tid != "<no-tid>":
-        return f"Search the node's log for the trace id {tid}: the reason stands there."
-    return "Search the node's log at this moment for this RPC: it gave no trace id; the reason stands only there."
+        return f"Search the node's log for the trace id {tid}: it has the reason."
+    return "Search the node's log for this RPC at the time of this call: only the log has the reason, and the node returned no trace id."
 
 
 def _unreachable(text: str, endpoint: Endpoint, details: dict[str, object]) -> CantonError:
@@ -183,12 +183,12 @@ def _unreachable(text: str, endpoint: Endpoint, details: dict[str, object]) -> C
     )
 
 
-Diagnosis = tuple[str, str, bool]  # what was found, what to do, whether it may pass by itself
-LOOK_AT_THE_LOG: Diagnosis = ("", "The port is open; look at the node's log, and run again.", True)
+Diagnosis = tuple[str, str, bool]  # the cause, what to do, whether a retry may succeed
+CHECK_THE_LOG: Diagnosis = ("", "The port is open. Check the node's log, then run again.", True)
 
 
 def _diagnose(endpoint: Endpoint) -> Diagnosis:
-    """Look at the port with plain sockets: gRPC itself only says that it could not connect."""
+    """Test the port with plain sockets, since gRPC only reports that it could not connect."""
     host, _colon, port = endpoint.address.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isdigit():
@@ -198,7 +198,7 @@ def _diagnose(endpoint: Endpoint) -> Diagnosis:
             return _diagnose_tls(plain, host, endpoint) if endpoint.tls else _diagnose_plain(plain)
     except socket.gaierror:
         return (
-            f"the host name {host} is not known",
+            f"the host name {host} cannot be resolved",
             "Check the name and the resolver on the host that runs the module.",
             False,
         )
@@ -221,7 +221,7 @@ def _diagnose(endpoint: Endpoint) -> Diagnosis:
 def _diagnose_tls(plain: socket.socket, host: str, endpoint: Endpoint) -> Diagnosis:
     try:
         context = ssl.create_default_context(cafile=endpoint.ca_cert)
-        context.set_alpn_protocols(["h2"])  # without it a gRPC server hangs up
+        context.set_alpn_protocols(["h2"])  # without it a gRPC server closes the connection
         if endpoint.client_cert and endpoint.client_key:
             context.load_cert_chain(endpoint.client_cert, endpoint.client_key)
         with context.wrap_socket(plain, server_hostname=endpoint.server_name or host) as secure:
@@ -229,7 +229,7 @@ def _diagnose_tls(plain: socket.socket, host: str, endpoint: Endpoint) -> Diagno
     except ssl.SSLCertVerificationError as exc:
         return (
             f"its certificate is not trusted ({exc.verify_message})",
-            "Give the CA that signed the node's certificate in ca_cert, and connect by a name that the certificate holds (or set server_name).",
+            "Set ca_cert to the CA of the node's certificate, and connect by a name that the certificate contains (or set server_name).",
             False,
         )
     except ssl.SSLError as exc:
@@ -240,7 +240,7 @@ def _diagnose_tls(plain: socket.socket, host: str, endpoint: Endpoint) -> Diagno
             "PACKET_LENGTH_TOO_LONG",
         ):
             return (
-                "it does not speak TLS",
+                "it does not use TLS",
                 "Set tls to false for this endpoint, or connect to the port that has TLS.",
                 False,
             )
@@ -253,7 +253,7 @@ def _diagnose_tls(plain: socket.socket, host: str, endpoint: Endpoint) -> Diagno
         )
     except ConnectionResetError:
         return (
-            "it does not speak TLS, or dropped the handshake",
+            "it does not use TLS, or dropped the handshake",
             "Set tls to false, or check client_cert and client_key.",
             False,
         )
@@ -266,22 +266,22 @@ def _diagnose_tls(plain: socket.socket, host: str, endpoint: Endpoint) -> Diagno
 
 
 def _diagnose_after_handshake(secure: ssl.SSLSocket) -> Diagnosis:
-    """With TLS 1.3 a node that wants a client certificate says so only after the handshake, or just hangs up."""
+    """With TLS 1.3 a node that requires a client certificate reports it only after the handshake, or closes the connection."""
     found, remedy = (
-        "it wants a client certificate that it trusts",
-        "Give client_cert and client_key (the node uses mutual TLS).",
+        "it requires a client certificate that it trusts",
+        "Set client_cert and client_key (the node uses mutual TLS).",
     )
     secure.settimeout(1)
     try:
         greeting = secure.recv(1)
     except ssl.SSLError as exc:
-        return (found, remedy, False) if "CERTIFICATE" in (exc.reason or "").upper() else LOOK_AT_THE_LOG
+        return (found, remedy, False) if "CERTIFICATE" in (exc.reason or "").upper() else CHECK_THE_LOG
     except ConnectionResetError:
         greeting = b""
     except OSError:
-        return LOOK_AT_THE_LOG
-    # A node that is stopping hangs up as well: that passes, so it is tried again.
-    return LOOK_AT_THE_LOG if greeting else (found, remedy, True)
+        return CHECK_THE_LOG
+    # A node that is stopping closes the connection as well, so a retry may succeed.
+    return CHECK_THE_LOG if greeting else (found, remedy, True)
 
 
 def _diagnose_plain(plain: socket.socket) -> Diagnosis:
@@ -293,11 +293,11 @@ def _diagnose_plain(plain: socket.socket) -> Diagnosis:
             pass
     except ssl.SSLError as exc:
         if "CERTIFICATE" not in (exc.reason or "").upper():
-            return LOOK_AT_THE_LOG
+            return CHECK_THE_LOG
     except OSError:
-        return LOOK_AT_THE_LOG
+        return CHECK_THE_LOG
     return (
-        "it speaks TLS and was addressed in plaintext",
-        "Set tls to true, with ca_cert when its CA is not a public one.",
+        "it uses TLS, and tls is false",
+        "Set tls to true, and ca_cert unless a public CA signed its certificate.",
         False,
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The formats that travel inside ``bytes`` fields and files, which reflection does not know.
+"""The formats inside ``bytes`` fields and files, which reflection does not describe.
 
 Every persisted Canton message is wrapped with its proto version. An ACS snapshot is a gzip of length-delimited wrapped
 ``ActiveContract``: in Canton 3 around one of the ledger API, in Canton 2 around a serialized contract. A dalf, a package as a
@@ -64,9 +64,9 @@ def unwrap(raw: bytes, what: str, versions: t.Collection[int] = (PROTO_VERSION,)
     if message.version not in versions:
         readable = ", ".join(map(str, versions))
         raise CantonError(
-            f"{what} comes in proto version {message.version}; this collection reads version {readable}",
+            f"{what} has proto version {message.version}; this collection reads version {readable}",
             error_id="wrapper_version",
-            hint="Use a release of the collection that knows this version of Canton.",
+            hint="Use a release of the collection that supports this version of Canton.",
         )
     return bytes(message.data)
 

@@ -37,7 +37,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
 
 @dataclasses.dataclass(frozen=True)
 class TransferSpec:
-    """What is to be moved: between whom, which parties, and which synchronizer becomes which (logical ids).
+    """What is transferred: between which participants, of which parties, and which synchronizer becomes which (logical ids).
 
     ``protocol_version`` is that of the synchronizer that contracts move to, as far as it is known.
     """
@@ -60,9 +60,9 @@ def reference(source: Reader, spec: TransferSpec, offset: Offset, report: Report
     listed = elsewhere(found, spec.renames)
     if listed:
         raise CantonError(
-            f"Contracts of these parties live on synchronizers that the move does not rename: {listed}",
+            f"Contracts of these parties are on synchronizers that are not migrated: {listed}",
             error_id="contracts_on_other_synchronizers",
-            hint="Move each of these synchronizers as well, or reassign the contracts to the one that moves first.",
+            hint="Reassign these contracts to source_synchronizer first, or exclude their parties.",
         )
     return found
 
@@ -70,7 +70,7 @@ def reference(source: Reader, spec: TransferSpec, offset: Offset, report: Report
 def current_export(
     source: Participant, spec: TransferSpec, files: SnapshotFiles, report: Report = silent
 ) -> Manifest | None:
-    """The manifest of an export that is still right: same pair, parties and renames, and the source's contracts unchanged since."""
+    """The manifest of an export that is still valid: same pair, parties and renames, and the source's contracts unchanged since."""
     manifest = files.read_manifest()
     if manifest is None:
         return None
@@ -89,7 +89,7 @@ def current_export(
 
 
 def check_snapshot(files: SnapshotFiles, manifest: Manifest, reader: Participant, report: Report) -> None:
-    """Compare the whole file with its manifest; ``reader`` tells what its records say."""
+    """Compare the whole file with its manifest; ``reader`` decodes its records."""
     number = 0
 
     def read(record: bytes) -> ActiveContract:
@@ -108,12 +108,12 @@ def refuse_other_pair(manifest: Manifest, source: str | None, target: str) -> No
         raise CantonError(
             f"The snapshot belongs to another pair of participants: it was exported from {short(manifest.source)} for {short(manifest.target)}",
             error_id="snapshot_of_another_pair",
-            hint="Name the path of this pair's own snapshot; every migration needs a path of its own.",
+            hint="Set path to the snapshot of this pair; every migration needs its own path.",
         )
 
 
 def export(source: Participant, spec: TransferSpec, files: SnapshotFiles, report: Report = silent) -> Manifest:
-    """Export to ``files`` and compare with the ledger API before the file gets its name. The source must be disconnected."""
+    """Export to ``files`` and compare with the ledger API before the file is renamed into place. The source must be disconnected."""
     offset = source.ledger_end()
     expected = reference(source, spec, offset, report)
     with private_file(files.data) as handle:
@@ -126,7 +126,7 @@ def export(source: Participant, spec: TransferSpec, files: SnapshotFiles, report
 def checked_export(
     source: Participant, spec: TransferSpec, offset: Offset, expected: Tally, report: Report = silent
 ) -> t.Generator[bytes, None, tuple[int, str]]:
-    """The export's chunks as they come; raises after the last one unless stream and contracts are what they must be."""
+    """The chunks of the export; raises after the last one unless the stream is complete and the contracts are as expected."""
     counter = Counter(spec.parties)
     size = 0
 
@@ -169,24 +169,24 @@ def spec_between(
     target_synchronizer: str,
     protocol_version: int | None = None,
 ) -> TransferSpec:
-    """A move of parties that the source really hosts: of an unknown party a node exports nothing and answers OK
+    """A transfer of parties that the source hosts: of an unknown party a node exports nothing and returns OK
     (docs/canton/contracts.md#an-unknown-party-exports-nothing)."""
     uid = source.identity().uid
     source_id = synchronizers.known_id(source, source_synchronizer)
     hosted = {item.party for item in source.hostings(source_id, uid)}
     if target_uid == uid:
-        # No mapping names the admin party. It stays behind everywhere but where the identity itself moves.
+        # No mapping names the admin party. It is transferred only together with the identity itself.
         hosted.add(uid)
     unknown = [party for party in parties if party not in hosted]
     if unknown:
         raise CantonError(
             f"The {source.label} does not host {len(unknown)} of the parties: {some(unknown)}",
             error_id="unknown_parties",
-            hint="Correct the list: of a party that it does not host a node exports nothing and answers OK.",
+            hint="Correct parties: of a party that it does not host a node exports nothing and returns OK.",
         )
     if not parties:
         raise CantonError(
-            "No party was given to move", error_id="no_parties", hint="List the parties whose contracts move."
+            "No parties were given", error_id="no_parties", hint="Set parties to those whose contracts are transferred."
         )
     return TransferSpec(
         uid, target_uid, tuple(sorted(set(parties))), {source_id: target_synchronizer}, protocol_version
@@ -194,7 +194,7 @@ def spec_between(
 
 
 def refuse_busy_source(source: Reader, synchronizer: str) -> None:
-    """Whatever is created after the export is lost to the target (docs/canton/contracts.md#what-comes-after-the-export-is-lost)."""
+    """The target would lack whatever is created after the export (docs/canton/contracts.md#what-comes-after-the-export-is-lost)."""
     item = synchronizers.find(source, synchronizer)
     if item.connected:
         raise CantonError(
@@ -207,5 +207,5 @@ def refuse_busy_source(source: Reader, synchronizer: str) -> None:
         raise CantonError(
             f"The {source.label} was disconnected from {item.alias} with {in_flight} submissions or transactions in flight",
             error_id="in_flight",
-            hint="Connect it again, stop the applications, disconnect it with quiet_timeout, and run again.",
+            hint="Connect it again, stop the applications, disconnect it with quiet_timeout, then run again.",
         )

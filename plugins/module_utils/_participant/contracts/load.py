@@ -30,27 +30,27 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 CONTRACT_ID = re.compile(r"\b(?:ContractId\(|id )([0-9a-f]{8,})")
 REFUSED_CONTRACTS = {
     "previously archived contract": (
-        "The target has had this contract and archived it, so it has already worked with contracts of this source: a node never takes an "
-        "archived contract back. Do not go on with this target before you know what ran on it. A target that has not yet transacted can "
-        "import; else set up a fresh one, or keep the source and exclude the stakeholders of this contract."
+        "The target had this contract before and archived it, so it has already transacted with contracts of this source, and a node never "
+        "imports an archived contract again. Find out what ran on the target first. Then import into a target that has not transacted yet, "
+        "or keep the source and exclude the stakeholders of this contract."
     ),
     "differs from this one": (
-        "The target holds another contract under this id. Do not go on; find out where it came from. A fresh target can import."
+        "The target has another contract with this id. Do not continue; find out where it comes from. A fresh target can import."
     ),
 }
-AT_WORK = "all is sent, the target is at work"
+AT_WORK = "all is sent, the target is processing it"
 
 
 # -- import -----------------------------------------------------------------------------------------------------------
 
 
 def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> None:
-    """What the node itself would not notice, or would notice too late (docs/canton/contracts.md#what-an-import-does-not-check)."""
+    """What the node itself does not check, or checks too late (docs/canton/contracts.md#what-an-import-does-not-check)."""
     if store not in manifest.renames.values():
         raise CantonError(
-            f"The snapshot was exported for another synchronizer than {short(store)}: a node would answer OK and import nothing",
+            f"The snapshot was exported for another synchronizer than {short(store)}: a node would return OK and import nothing",
             error_id="synchronizer_not_renamed",
-            hint="Export again with target_synchronizer set to the synchronizer that is meant.",
+            hint="Export again with target_synchronizer set to the right synchronizer.",
         )
     # The same participant on other keys: hosting and vetting are its own already, and it sees them when it connects.
     is_itself = manifest.source == manifest.target
@@ -61,7 +61,7 @@ def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> Non
         raise CantonError(
             f"The {target.label} does not host {len(unhosted)} of the parties on this synchronizer: {some(unhosted)}",
             error_id="parties_not_hosted",
-            hint="Host them first with ledgerops.canton.participant_party: a node imports their contracts all the same, and nobody sees them.",
+            hint="Host them first with ledgerops.canton.participant_party: otherwise a node imports their contracts, but no party sees them.",
         )
     lacking = set(manifest.packages) - set(target.packages())
     if lacking:
@@ -82,7 +82,7 @@ def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> Non
 def already_imported(
     target: Participant, manifest: Manifest, files: SnapshotFiles, report: Report = silent
 ) -> Receipt | None:
-    """The receipt of this very snapshot, re-proven at its offset; or a new one when the contracts are all there without it."""
+    """The receipt of this snapshot, proven again at its offset; or a new one when all contracts are there without it."""
     receipt = files.read_receipt()
     if receipt is not None and receipt.sha256 == manifest.sha256 and receipt.target == manifest.target:
         return receipt if holds_all(target, manifest, receipt.offset, report) else None
@@ -99,7 +99,7 @@ def send(target: Participant, manifest: Manifest, files: SnapshotFiles, store: s
 
 
 def _leaving(chunks: t.Iterable[bytes], total: int, report: Report) -> t.Iterator[bytes]:
-    """Let chunks pass and report what was handed over; 3.5 takes no more of them than it has stored
+    """Yield the chunks and report what was sent; 3.5 accepts no more of them than it has stored
     (docs/canton/performance.md#uploads-are-as-fast-as-the-database)."""
     number = 0
 
@@ -117,7 +117,7 @@ def _leaving(chunks: t.Iterable[bytes], total: int, report: Report) -> t.Iterato
 
 
 def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], store: str) -> None:
-    """Hand chunks to the target. What it says of single contracts is answered with what can be done about it
+    """Send chunks to the target. An error about a single contract gets a hint
     (docs/canton/contracts.md#contracts-that-an-import-refuses)."""
     try:
         target.import_contracts(chunks, store, workflow_prefix(manifest), sorted(manifest.parties))
@@ -130,7 +130,7 @@ def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], sto
 
 
 def workflow_prefix(manifest: Manifest) -> str:
-    """The same at every repetition of one migration, so that its transactions can be recognised."""
+    """The same in every run of one migration, so that its transactions can be recognised."""
     return "kms-migration-" + manifest.digest[:12]
 
 

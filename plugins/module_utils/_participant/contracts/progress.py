@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a transfer keeps beside its snapshot while it runs, and afterwards: a lock, how far it is, and how fast it was."""
+"""The lock and the progress file that a transfer keeps beside its snapshot while it runs."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Ca
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import only_one, write_json
 
 WRITE_SECONDS = 1.0
-LOOK_EVERY = 256  # contracts between two looks at the clock
+LOOK_EVERY = 256  # contracts between two reads of the clock
 
 _Item = t.TypeVar("_Item")
 
 
 class Report(t.Protocol):
-    """Told how far a transfer is: ``total`` is the number of contracts to come to, where it is known."""
+    """Receives the progress of a transfer; ``total`` is the expected number of contracts, where it is known."""
 
     def __call__(self, phase: str, contracts: int = 0, size: int = 0, total: int | None = None) -> None: ...
 
 
 def silent(phase: str, contracts: int = 0, size: int = 0, total: int | None = None) -> None:
-    """Where nobody wants to know."""
+    """A report that is not wanted."""
 
 
 def counted(items: t.Iterable[_Item], report: Report, phase: str, total: int | None = None) -> t.Iterator[_Item]:
-    """Let contracts pass and report their number."""
+    """Yield the contracts and report their number."""
     report(phase, 0, 0, total)
     for number, item in enumerate(items, 1):
         yield item
@@ -44,10 +44,10 @@ def counted(items: t.Iterable[_Item], report: Report, phase: str, total: int | N
 
 
 class ProgressFile:
-    """A small JSON file, mode 0600, that is written at most once a second and taken away at the end.
+    """A small JSON file, mode 0600, that is written at most once a second and removed at the end.
 
     ``{state, phase, bytes, contracts, total_contracts, started, updated, pid}``; times are seconds since 1970 on this host.
-    It is only to be looked at: where it can't be written, the transfer goes on without it.
+    It is for information only: if it can't be written, the transfer continues without it.
     """
 
     def __init__(self, path: str, state: str, clock: t.Callable[[], float] = time.time) -> None:
@@ -58,7 +58,7 @@ class ProgressFile:
         self._written = 0.0
         self._phase = ""
         self._closed = False
-        # The parts of an upload are asked for, and reported, by another thread.
+        # Another thread reads and reports the parts of an upload.
         self._lock = threading.Lock()
 
     def __call__(self, phase: str, contracts: int = 0, size: int = 0, total: int | None = None) -> None:

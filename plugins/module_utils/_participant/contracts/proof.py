@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The proof of a transfer: what a participant's ledger API shows against what it has to show, and what differs, by its ids."""
+"""The proof of a transfer: the contracts that a ledger API shows, compared with those that are expected, and what differs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import w
 
 SHOWN_DIFFERENCES = 10
 SHOWN_OF_A_PARTY = 3
-VISIBLE_SECONDS = 60.0  # the target's index may lag behind an import that has answered
+VISIBLE_SECONDS = 60.0  # the target's index may lag behind a completed import
 
 
 def elsewhere(found: Tally, expected: t.Collection[str]) -> str:
@@ -43,13 +43,13 @@ def elsewhere(found: Tally, expected: t.Collection[str]) -> str:
 
 
 def refuse_difference(expected: Tally, found: Tally, renames: t.Mapping[str, str], what: str, against: str) -> None:
-    """Raise unless these are the same contracts, and on the synchronizers that ``renames`` leads to."""
+    """Raise unless these are the same contracts, and on the synchronizers to which ``renames`` maps."""
     listed = elsewhere(found, set(renames.values()))
     if listed:
         raise CantonError(
             f"{what.capitalize()} has contracts on the wrong synchronizer: {listed}",
             error_id="contracts_on_wrong_synchronizer",
-            hint="A node drops such contracts at import without a word. Check the renaming of synchronizers.",
+            hint="A node silently drops such contracts at import. Check source_synchronizer and target_synchronizer.",
         )
     if found.same_contracts(expected):
         return
@@ -58,7 +58,7 @@ def refuse_difference(expected: Tally, found: Tally, renames: t.Mapping[str, str
         f"{what.capitalize()} has {found.contracts} contracts (digest {found.digest[:12]}…), "
         f"{against} {expected.contracts} (digest {expected.digest[:12]}…); they differ for {some(parties)}",
         error_id="contracts_differ",
-        hint="Do not go on. Check that nothing was submitted meanwhile, then run again.",
+        hint="Do not continue. Check that no application submitted in the meantime, then run again.",
         details={"expected": expected.contracts, "found": found.contracts},
     )
 
@@ -80,7 +80,7 @@ def is_all_of(found: Tally, manifest: Manifest) -> bool:
 
 
 def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None, report: Report = silent) -> Receipt:
-    """OK of an import proves nothing: compare the contracts, and wait a little for the target's index
+    """The OK of an import proves nothing: compare the contracts, and wait a little for the target's index
     (docs/canton/contracts.md#an-ok-proves-nothing)."""
 
     def look() -> tuple[bool, Offset]:
@@ -97,13 +97,13 @@ def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None, 
 
 
 def verify(target: Participant, manifest: Manifest, files: SnapshotFiles, report: Report = silent) -> Receipt:
-    """Compare the target with the manifest at the ledger end at which the import was proven; later life is not compared."""
+    """Compare the target with the manifest at the ledger end at which the import was proven; later changes are not compared."""
     receipt = files.read_receipt()
     if receipt is None or receipt.sha256 != manifest.sha256:
         raise CantonError(
             f"There is no receipt of an import of this snapshot beside {files.manifest}",
             error_id="receipt_missing",
-            hint="Import first (state imported); its receipt tells at which offset the target can be compared.",
+            hint="Import first (state imported): the receipt has the offset at which the target is compared.",
         )
     if not holds_all(target, manifest, receipt.offset, report):
         raise difference(target, manifest, receipt.offset, files)
@@ -125,17 +125,17 @@ def difference(target: Participant, manifest: Manifest, offset: Offset, files: S
     return CantonError(
         text,
         error_id="contracts_differ",
-        hint="Do not connect the target and do not retire the source. Look at the target's log, then import again: what is there is skipped.",
+        hint="Do not connect the target and do not retire the source. Check the target's log, then import again: existing contracts are skipped.",
         details=details,
     )
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Contract ids that a target lacks, that it has too many, and that are not as they should be there.
+    """Contract ids that a target lacks, that it has in addition, and whose contracts differ.
 
     ``misplaced`` are on another synchronizer, ``altered`` have other stakeholders or another package, as far as both sides
-    tell them. ``parties``: what each party lacks and has too many.
+    report them. ``parties``: what each party lacks and has in addition.
     """
 
     missing: list[str]
@@ -188,7 +188,7 @@ class Comparison:
         if self.missing:
             parts.append(f"{len(self.missing)} are missing, first {self.missing[0]}")
         if self.unexpected:
-            parts.append(f"{len(self.unexpected)} are not of the snapshot, first {self.unexpected[0]}")
+            parts.append(f"{len(self.unexpected)} are not in the snapshot, first {self.unexpected[0]}")
         if self.misplaced:
             one, synchronizer = next(iter(self.misplaced.items()))
             parts.append(f"{len(self.misplaced)} are on another synchronizer, first {one} on {short(synchronizer)}")
@@ -196,8 +196,8 @@ class Comparison:
             parts.append(f"{len(self.altered)} have other stakeholders or another package, first {self.altered[0]}")
         if self.parties:
             party, found = next(iter(self.parties.items()))
-            lacks = f"lacks {found['missing'][0]}" if found["missing"] else f"has {found['unexpected'][0]} too many"
-            parts.append(f"it concerns {len(self.parties)} parties, first {short(party)}, which {lacks}")
+            lacks = f"lacks {found['missing'][0]}" if found["missing"] else f"has {found['unexpected'][0]} in addition"
+            parts.append(f"{len(self.parties)} parties are affected, first {short(party)}, which {lacks}")
         return "".join("; " + part for part in parts)
 
 

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Taking contracts off a target again: what a snapshot brought, what the source no longer has, or what is named.
+"""Purging contracts from a target: those of a snapshot, those that the source no longer has, or named ones.
 
 A purge is no archival: a purged contract can be imported again, an archived one cannot
 (docs/canton/contracts.md#purged-and-archived-are-different).
-Contract ids are held in memory here: an archived contract can only be told from a purged one by comparing sets.
+Contract ids are held in memory here: only a comparison of sets distinguishes an archived contract from a purged one.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
-BATCH = 1000  # contract ids a call
-VISIBLE_SECONDS = 60.0  # the target's index may lag behind a purge that has answered
-WAY_FORWARD = "A rollback is no longer possible. Run a reverse migration, from this target to a fresh participant."
+BATCH = 1000  # contract ids per call
+VISIBLE_SECONDS = 60.0  # the target's index may lag behind a completed purge
+NO_ROLLBACK = "A rollback is no longer possible. Run a reverse migration, from this target to a fresh participant."
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be purged (ids, sorted) and what of the same parties is to stay. ``files`` are those of a snapshot whose
-    import is taken back, with the receipt of that import as far as there is one."""
+    """The ids to purge (sorted), and those of the same parties to keep. ``files`` are those of a snapshot whose import is
+    rolled back, with the receipt of that import if there is one."""
 
     parties: tuple[str, ...]
     wanted: list[str]
@@ -73,7 +73,7 @@ def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None
         {"active": len(plan.wanted), "import_noted": plan.receipt is not None},
         {"active": 0, "import_noted": False},
         result,
-        [f"{plan.inactive} of the contracts are not active on the {request.target.label}: nothing was done about them"]
+        [f"{plan.inactive} of the contracts are not active on the {request.target.label} and were skipped"]
         if plan.inactive
         else [],
     )
@@ -92,7 +92,7 @@ def _active(participant: Reader, parties: t.Iterable[str], offset: Offset, store
 
 
 def _of_snapshot(request: TransferRequest, store: str) -> Plan:
-    """What a snapshot brought; refuses once the target has transacted, and when the source does not have it all."""
+    """The contracts of a snapshot; refuses once the target has transacted, and when the source lacks some of them."""
     manifest, files, target = request.manifest(), request.files(), request.live_target()
     receipt, resumed = _import_to_take_back(files, manifest)
     here = _active(target, manifest.parties, target.ledger_end(), store)
@@ -107,9 +107,9 @@ def _of_snapshot(request: TransferRequest, store: str) -> Plan:
     missing = None if request.source is None else _missing(request.source, manifest, brought)
     if wanted and missing:
         raise CantonError(
-            f"The source participant does not show {len(missing)} of the contracts that would be purged, first {missing[0]}",
+            f"The source participant does not have {len(missing)} of the contracts that would be purged, first {missing[0]}",
             error_id="source_misses_contracts",
-            hint="They may exist on the target only. Find out what became of them on the source before anything is purged.",
+            hint="They may exist on the target only. Check in the source's history what happened to them before you purge anything.",
             details={"missing": missing[:SHOWN_DIFFERENCES]},
         )
     return Plan(tuple(manifest.parties), wanted, here - set(wanted), 0, files, receipt, missing)
@@ -123,15 +123,15 @@ def _import_to_take_back(files: SnapshotFiles, manifest: Manifest) -> tuple[Rece
         raise CantonError(
             f"The receipt beside {files.manifest} belongs to another snapshot",
             error_id="receipt_of_another_snapshot",
-            hint="Find out which snapshot was imported. What the source no longer has is purged with source and parties instead of path.",
+            hint="Find out which snapshot was imported. To purge what the source no longer has, set source and parties instead of path.",
         )
     return found, receipt is None and begun is not None
 
 
 def refuse_transacted(target: Reader, proven: set[str], here: set[str], resumed: bool) -> None:
-    """The point of no return: the parties' contracts are not those any more that the import brought.
+    """The point of no return: the parties' contracts are no longer those of the import.
 
-    What an interrupted purge took away is no transaction. It works in the order of the ids, a batch at a time.
+    What an interrupted purge removed is no transaction. A purge works in the order of the ids, one batch at a time.
     """
     appeared, gone = sorted(here - proven), sorted(proven - here)
     if resumed and not appeared:
@@ -144,13 +144,13 @@ def refuse_transacted(target: Reader, proven: set[str], here: set[str], resumed:
             f"The {target.label} has transacted with the moved parties since their contracts were imported: {len(gone)} of the "
             f"{len(proven)} contracts are gone and {len(appeared)} are new, first {first}",
             error_id="target_has_transacted",
-            hint=WAY_FORWARD,
+            hint=NO_ROLLBACK,
             details={"gone": gone[:SHOWN_DIFFERENCES], "new": appeared[:SHOWN_DIFFERENCES]},
         )
 
 
 def _missing(source: Reader, manifest: Manifest, brought: set[str] | None) -> list[str] | None:
-    """What the source does not show of a snapshot's contracts; None when the snapshot cannot tell its ids and the digests differ."""
+    """The contracts of a snapshot that the source lacks; None when the snapshot's ids are unknown and the digests differ."""
     there = _active(source, manifest.parties, source.ledger_end())
     if brought is not None:
         return sorted(brought - there)
@@ -158,7 +158,7 @@ def _missing(source: Reader, manifest: Manifest, brought: set[str] | None) -> li
 
 
 def _ids(target: Participant, manifest: Manifest, files: SnapshotFiles, proven: set[str] | None) -> set[str] | None:
-    """What the snapshot holds: by its file, or, when that is gone, by what the target showed when its import was proven."""
+    """The ids of the snapshot: from its file, or, if that is missing, from the target at the offset of its receipt."""
     try:
         files.check(manifest, target.read_record)
     except SnapshotUnusable:
@@ -193,7 +193,7 @@ def _hosted(target: Reader, store: str) -> tuple[str, ...]:
 
 
 def _stale(request: TransferRequest, store: str) -> Plan:
-    """What the target shows as active and the source does not: archived there since, or never there."""
+    """Contracts that are active on the target and not on the source: archived there since, or never there."""
     source, spec = request.ends()
     here = _active(request.target, spec.parties, request.target.ledger_end(), store)
     stale = set(here)
@@ -208,7 +208,7 @@ def _stale(request: TransferRequest, store: str) -> Plan:
 def _carry_out(target: Participant, alias: str, store: str, plan: Plan) -> None:
     """Purge batch by batch and prove it by the ledger API.
 
-    The receipt goes first: a target that holds only a part of its contracts must never be taken for a finished import.
+    The receipt is removed first: a target with only a part of its contracts must never count as imported.
     """
     if plan.wanted:
         synchronizers.refuse_connected(target, "and contracts can only be purged while it is not")
@@ -224,7 +224,7 @@ def _carry_out(target: Participant, alias: str, store: str, plan: Plan) -> None:
 def purge_in_batches(
     participant: Participant, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]
 ) -> None:
-    """Purge so many contracts a call that no call takes long. An answer proves nothing: the caller reads afterwards."""
+    """Purge in batches, so that no call takes long. An OK proves nothing: the caller reads afterwards."""
     for start in range(0, len(contract_ids), BATCH):
         participant.purge_contracts(alias, contract_ids[start : start + BATCH], parties)
 
@@ -238,9 +238,9 @@ def _prove(target: Reader, store: str, plan: Plan) -> None:
     _reached, left = wait_for(lambda: active() & wanted, VISIBLE_SECONDS, until=operator.not_)
     if left:
         raise CantonError(
-            f"{len(left)} of {len(wanted)} contracts are still active on the {target.label} after their purge, first {min(left)}",
+            f"{len(left)} of {len(wanted)} contracts are still active on the {target.label} after the purge, first {min(left)}",
             error_id="contracts_not_purged",
-            hint="Look at the target's log, then run again: what is purged is skipped.",
+            hint="Check the target's log, then run again: purged contracts are skipped.",
             details={"left": sorted(left)[:SHOWN_DIFFERENCES]},
         )
     others = active()
@@ -249,6 +249,6 @@ def _prove(target: Reader, store: str, plan: Plan) -> None:
         raise CantonError(
             f"Other contracts of {some(plan.parties)} changed on the {target.label} during the purge, first {min(changed)}",
             error_id="contracts_differ",
-            hint="Find out who repairs this participant at the same time.",
+            hint="Find out which other process repairs this participant, stop it, and run again.",
             details={"changed": sorted(changed)[:SHOWN_DIFFERENCES]},
         )

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ACS snapshot: a file of the node's own bytes with a manifest, and the streams that make, check and send it.
+"""The ACS snapshot: a file as the node exports it, with a manifest, and the streams that write, check and send it.
 
-Nothing here holds contract ids or payloads in memory: an order-free digest over contract ids is kept, overall and per party.
+No contract ids or payloads are kept in memory, only an order-free digest over contract ids, overall and per party.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SnapshotReader:
         except zlib.error as exc:
             raise SnapshotDamaged("it is not a valid gzip stream") from exc
         if self._gunzip.unused_data:
-            raise SnapshotDamaged("something follows its end")
+            raise SnapshotDamaged("there are bytes after its end")
 
     def _records(self) -> None:
         position = 0
@@ -71,9 +71,9 @@ class SnapshotReader:
     def finish(self) -> str:
         """The sha256 of all that was fed; raises unless the gzip stream came to its own end at a record border."""
         if not self._gunzip.eof:
-            raise SnapshotDamaged("it ends before its end")
+            raise SnapshotDamaged("it is truncated")
         if self._buffer:
-            raise SnapshotDamaged("its last record is cut")
+            raise SnapshotDamaged("its last record is truncated")
         return self._hash.hexdigest()
 
 
@@ -84,7 +84,7 @@ def _varint(buffer: bytearray, position: int) -> tuple[int, int | None]:
         byte = buffer[index]
         value |= (byte & 0x7F) << shift
         if value > MAX_RECORD_BYTES:
-            raise SnapshotDamaged("a record claims an impossible length")
+            raise SnapshotDamaged("a record has an impossible length")
         if byte < 0x80:
             return value, index + 1
         shift += 7
@@ -92,7 +92,7 @@ def _varint(buffer: bytearray, position: int) -> tuple[int, int | None]:
 
 
 class SnapshotUnusable(CantonError):
-    """There is no whole snapshot under this path."""
+    """There is no complete snapshot at this path."""
 
 
 class SnapshotMissing(SnapshotUnusable):
@@ -111,9 +111,9 @@ class SnapshotDamaged(SnapshotUnusable):
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that has to be known about a snapshot before it may be sent anywhere.
+    """Everything that is needed to check a snapshot before it is sent.
 
-    ``counterparties``: with how many of the contracts each party has to do that does not move. None: not counted, by an older release.
+    ``counterparties``: the number of contracts of each party that does not move. None: an older release did not count them.
     """
 
     source: str
@@ -150,7 +150,7 @@ class Receipt:
 class SnapshotFiles:
     """``<base>.acs.gz``, ``<base>.manifest.json`` and ``<base>.receipt.json`` on the host that runs the module.
 
-    ``<base>.purge.json`` is there instead of the receipt while an import is being taken back.
+    ``<base>.purge.json`` replaces the receipt while an import is rolled back.
     """
 
     base: str
@@ -187,11 +187,11 @@ class SnapshotFiles:
         return _read_receipt(self.receipt)
 
     def read_purge(self) -> Receipt | None:
-        """The receipt of an import whose purge has begun and was not proven yet."""
+        """The receipt of an import whose purge has started and is not proven yet."""
         return _read_receipt(self.purge)
 
     def begin_purge(self, receipt: Receipt) -> None:
-        """Note that an import is being taken back; from now on there is no receipt of it."""
+        """Record that an import is rolled back; from now on it has no receipt."""
         write_json(self.purge, asdict(receipt))
         remove(self.receipt)
 
@@ -215,7 +215,7 @@ class SnapshotFiles:
         except FileNotFoundError as exc:
             raise SnapshotMissing(
                 f"There is no snapshot {self.data}",
-                hint="Export first, or name the path that was exported to.",
+                hint="Export first, or set path to the path of the export.",
             ) from exc
         except OSError as exc:
             raise file_error(self.data, "read", exc) from exc
@@ -228,20 +228,20 @@ class SnapshotFiles:
             try:
                 counter.add(on_record(record))
             except Exception as exc:
-                # It was readable when it was exported, and its hash is known only at the end.
+                # It was readable when it was exported, and the hash is compared only at the end.
                 raise SnapshotDamaged("one of its records cannot be read") from exc
 
         reader = SnapshotReader(take)
         for chunk in self.chunks():
             reader.feed(chunk)
             if reader.bytes > manifest.bytes:
-                raise SnapshotDamaged(f"it is longer than the {manifest.bytes} bytes of its manifest")
+                raise SnapshotDamaged(f"it is longer than the {manifest.bytes} bytes in its manifest")
         if reader.bytes != manifest.bytes:
-            raise SnapshotDamaged(f"it has {reader.bytes} bytes and its manifest says {manifest.bytes}")
+            raise SnapshotDamaged(f"it has {reader.bytes} bytes, not the {manifest.bytes} bytes in its manifest")
         if reader.finish() != manifest.sha256:
-            raise SnapshotDamaged("its sha256 is not that of its manifest")
+            raise SnapshotDamaged("its sha256 differs from its manifest")
         if not counter.tally().same_contracts(manifest.tally()):
-            raise SnapshotDamaged("its contracts are not those of its manifest")
+            raise SnapshotDamaged("its contracts differ from its manifest")
 
     def contracts(self, on_record: t.Callable[[bytes], ActiveContract]) -> list[ActiveContract]:
         """All contracts of the snapshot; only for naming differences, since it holds them in memory."""
@@ -255,7 +255,7 @@ class SnapshotFiles:
 def watch(
     chunks: t.Iterable[bytes], on_record: t.Callable[[bytes], ActiveContract], counter: Counter
 ) -> t.Generator[bytes, None, tuple[int, str]]:
-    """Let chunks pass while they are counted and hashed; returns number of bytes and sha256, or raises if the stream is cut."""
+    """Yield the chunks while they are counted and hashed; returns number of bytes and sha256, or raises if the stream is truncated."""
 
     def take(record: bytes) -> None:
         counter.add(on_record(record))
@@ -268,7 +268,7 @@ def watch(
 
 
 def follow(stream: t.Generator[bytes, None, tuple[int, str]], take: t.Callable[[bytes], object]) -> tuple[int, str]:
-    """Give every chunk of what ``watch`` lets pass to ``take``; its number of bytes and sha256 at the end."""
+    """Pass every chunk that ``watch`` yields to ``take``; its number of bytes and sha256 at the end."""
     measured = (0, "")
     while not measured[1]:
         try:
@@ -282,7 +282,7 @@ def _unreadable(path: str, why: str) -> CantonError:
     return CantonError(
         f"{path} cannot be used: {why}",
         error_id="manifest_unreadable",
-        hint="Delete the snapshot and its manifest and export again.",
+        hint="Delete the snapshot and its manifest, and export again.",
     )
 
 

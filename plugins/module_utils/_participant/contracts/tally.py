@@ -42,7 +42,7 @@ class PartyTally:
 
 @dataclass(frozen=True)
 class Tally:
-    """What a set of contracts amounts to: number and digest, overall and per party; numbers per synchronizer, per package, and
+    """A set of contracts: number and digest, overall and per party; numbers per synchronizer, per package, and
     per counterparty: a stakeholder that is none of the parties.
     """
 
@@ -58,7 +58,7 @@ class Tally:
 
 
 class Counter:
-    """Makes a tally of contracts while they pass."""
+    """Counts contracts while they are read."""
 
     def __init__(self, parties: t.Iterable[str]) -> None:
         self._all = IdDigest()
@@ -74,9 +74,9 @@ class Counter:
     def add(self, contract: ActiveContract) -> None:
         if contract.incomplete:
             raise CantonError(
-                f"Contract {contract.contract_id} is in the middle of a reassignment between synchronizers",
+                f"The reassignment of contract {contract.contract_id} between synchronizers is unfinished",
                 error_id="incomplete_reassignment",
-                hint="Complete or roll back the reassignment first: contracts in flight are not exported.",
+                hint="Complete or roll back the reassignment first: such contracts are not exported.",
             )
         self._all.add(contract.contract_id)
         self._synchronizers[contract.synchronizer] = self._synchronizers.get(contract.synchronizer, 0) + 1

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How large a snapshot and how long a downtime to expect, from the speed measured so far or the vendor's own figures."""
+"""Expected snapshot size and downtime, from earlier transfers of this journal or from the vendor's figures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IMPORT_SECONDS = 18.5
 THROUGHPUT_FILE = "throughput.json"
 THROUGHPUT_VERSION = 1
 THROUGHPUT_RUNS = 50
-# A run of a few contracts says nothing about one of a million: what it takes is spent on other things.
+# A run of a few contracts is no measure for one of a million: its time is spent on other things.
 COMPARABLE = 0.1
 
 
@@ -51,7 +51,7 @@ class Estimate:
 
 
 def read_speeds(folder: str | None) -> list[Speed]:
-    """What transfers of this journal have measured. No file, or one that cannot be used, is no speed and never an error."""
+    """The speeds that earlier transfers of this journal have measured. A missing or unusable file is no error."""
     if not folder:
         return []
     found = []
@@ -86,11 +86,15 @@ def estimate(contracts: int, speeds: t.Sequence[Speed]) -> Estimate:
     if imports:
         speed = statistics.median(imports)
         seconds = exporting + contracts / speed
-        basis = f"an estimate from {speed:.0f} contracts a second at import, the median of {len(imports)} measured here"
+        basis = (
+            f"an estimate from {speed:.0f} contracts per second at import, the median of {len(imports)} measured here"
+        )
     else:
         seconds = exporting + IMPORT_SECONDS + contracts * IMPORT_SECONDS_PER_CONTRACT
-        basis = "an estimate from the vendor's own figures (18.5 s and 0.59 ms a contract at import): none measured here yet"
-    return Estimate(size, round(seconds), basis + "; waiting for quiet and for connections comes on top")
+        basis = "an estimate from the vendor's figures (18.5 s and 0.59 ms per contract at import), as nothing was measured here yet"
+    return Estimate(
+        size, round(seconds), basis + "; the time until nothing is in flight and all is connected is not included"
+    )
 
 
 # -- how fast it was --------------------------------------------------------------------------------------------------
@@ -98,7 +102,7 @@ def estimate(contracts: int, speeds: t.Sequence[Speed]) -> Estimate:
 
 @dataclass(frozen=True)
 class TransferStats:
-    """What one transfer came to. ``bytes`` are those of the compressed snapshot, ``seconds`` include the proof."""
+    """Size and time of one transfer. ``bytes`` are those of the compressed snapshot, ``seconds`` include the proof."""
 
     bytes: int
     contracts: int
@@ -112,7 +116,7 @@ class TransferStats:
 def remember_speed(base: str, state: str, stats: TransferStats) -> None:
     """Append to ``throughput.json`` in the folder of ``base``, for later estimates: the last 50 runs of all its snapshots.
 
-    Nothing depends on this file: what is damaged is begun anew, and what can't be written is left out.
+    Nothing depends on this file: a damaged one is replaced, and a write error is ignored.
     """
     if not stats.contracts:
         return

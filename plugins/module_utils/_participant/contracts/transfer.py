@@ -72,9 +72,11 @@ class TransferRequest:
         return self.target.require_live("importing and purging contracts")
 
     def ends(self) -> tuple[Participant, TransferSpec]:
-        """The source and the move; the module's spec sees to it that both are given."""
+        """The source and the transfer; the module's spec requires both options."""
         if self.source is None or self.source_synchronizer is None:
-            raise CantonError("This state needs source and source_synchronizer", "source_missing", "Give both options.")
+            raise CantonError(
+                "This state requires source and source_synchronizer", "source_missing", "Set both options."
+            )
         store = synchronizers.known_id(self.target, self.target_synchronizer)
         known = self.target.protocol_version(synchronizers.find(self.target, self.target_synchronizer))
         return self.source.require_live("exporting contracts"), spec_between(
@@ -88,7 +90,9 @@ class TransferRequest:
 
     def files(self) -> SnapshotFiles:
         if self.base is None:
-            raise CantonError("This state needs a path", "path_missing", "Give the base name of the snapshot's files.")
+            raise CantonError(
+                "This state requires path", "path_missing", "Set path to the base name of the snapshot's files."
+            )
         return SnapshotFiles(self.base)
 
     def manifest(self) -> Manifest:
@@ -108,9 +112,9 @@ def ensure_exported(request: TransferRequest) -> Outcome:
     existing = current_export(source, spec, files, request.report)
     if existing is None and imported_before(request.target, files):
         raise CantonError(
-            f"The snapshot at {request.base} was imported already, and it is gone or the source's contracts or parties have changed since",
+            f"The snapshot at {request.base} was imported already, but its file is missing, or the source's contracts or parties changed since",
             error_id="exported_after_import",
-            hint="Two participants would hold these contracts in different states. Find out what ran on the source after the cutover.",
+            hint="Both participants would have these contracts in different states. Find out what ran on the source after the cutover.",
         )
     if existing is not None:
         return _exported(existing, existing)
@@ -198,7 +202,7 @@ def ensure_transferred(request: TransferRequest) -> Outcome:
 
 
 def _sum_of(*results: dict[str, t.Any]) -> dict[str, object]:
-    """``transfer`` over both halves, as far as they were carried out now."""
+    """``transfer`` over export and import, as far as this run executed them."""
     parts = [result["transfer"] for result in results if "transfer" in result]
     if not parts:
         return {}

@@ -19,7 +19,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import w
 class PackagePlan:
     """DARs to store and DARs to vet on the target, from the source or from files (``files``: main package id to content).
 
-    ``unreachable`` are packages that the source vets and that no DAR brings; ``to_be_vetted`` is what the DARs to vet contain.
+    ``unreachable`` are packages that the source vets and that no DAR contains; ``to_be_vetted`` is what the DARs to vet contain.
     """
 
     upload: tuple[Dar, ...]
@@ -83,7 +83,7 @@ def plan_copy(
 
 
 def copy(plan: PackagePlan, source: Reader, target: Participant, target_uid: str, store: str, seconds: float) -> None:
-    """Carry out a plan and prove it by the target's own lists."""
+    """Execute a plan and prove it by the target's own lists."""
     to_vet = {dar.main for dar in plan.vet}
     for dar in plan.upload:
         payload = plan.files[dar.main] if dar.main in plan.files else source.download_dar(dar.main)
@@ -99,15 +99,15 @@ def _prove(target: Reader, target_uid: str, store: str, stored: set[str], vetted
     absent = stored - {dar.main for dar in target.dars()}
     if absent:
         raise CantonError(
-            f"The {target.label} took the upload but does not list the DARs {', '.join(sorted(absent))}",
+            f"The {target.label} accepted the upload but does not list the DARs {', '.join(sorted(absent))}",
             error_id="dar_not_listed",
-            hint="Look at the node's log, then run again.",
+            hint="Check the node's log, then run again.",
         )
     proof = target.hosting_store(store)
     reached, _last = wait_for(lambda: vetted <= target.vetted_packages(proof, target_uid), seconds)
     if not reached:
         raise CantonError(
-            f"The {target.label} does not show all the packages as vetted within {seconds:g} s",
+            f"The {target.label} does not list all packages as vetted after {seconds:g} s",
             error_id="packages_not_vetted",
-            hint="Look at its connection to the synchronizer, then run again.",
+            hint="Check that it is connected to the synchronizer, then run again.",
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Copying users, their rights, identity providers and party annotations, which neither topology nor ACS carries."""
+"""Copying users, their rights, identity providers and party annotations, which are neither in the topology nor in the ACS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADMIN_RIGHTS = ("participant_admin", "identity_provider_admin")
 
 @dataclass
 class UserPlan:
-    """What the target lacks. Nothing is ever taken away there: users of its own keep what they have."""
+    """What the target lacks. Nothing is removed there: its own users keep what they have."""
 
     providers: list[IdentityProvider] = field(default_factory=list)
     create: list[User] = field(default_factory=list)
@@ -62,7 +62,7 @@ def plan_copy(source: Reader, target: Reader, skip: t.Collection[str], admin_rig
             raise CantonError(
                 f"The identity provider {provider.id} is configured differently on the {target.label}",
                 error_id="identity_provider_differs",
-                hint="Make both configurations equal (issuer, JWKS URL, audience, activity), then run again.",
+                hint="Make both configurations equal (issuer, JWKS URL, audience, activation), then run again.",
             )
     have = read_users(target, theirs)
     authenticates = target.knows_authentication()
@@ -71,9 +71,9 @@ def plan_copy(source: Reader, target: Reader, skip: t.Collection[str], admin_rig
             continue
         if user.primary_party_authentication and not authenticates:
             raise CantonError(
-                f"User {user.id} of the {source.label} authenticates as its primary party, which the {target.label} cannot do",
+                f"User {user.id} of the {source.label} authenticates as its primary party, which the {target.label} does not support",
                 error_id="user_setting_unknown",
-                hint="Turn primary_party_authentication off, leave the user out (skip_users), or migrate to Canton 3.5 or later.",
+                hint="Turn primary_party_authentication off, exclude the user (skip_users), or migrate to Canton 3.5 or later.",
             )
         plan.users.append(user.id)
         rights = (
@@ -89,7 +89,7 @@ def _plan_user(plan: UserPlan, wanted: User, existing: User | None) -> None:
     if existing is None:
         plan.create.append(wanted)
         return
-    # Rights are granted, never taken away, and annotations of the target's own stay beside the copied ones.
+    # Rights are granted, never revoked, and the target's own annotations are kept.
     same = dataclasses.replace(existing, rights=wanted.rights, annotations=wanted.annotations) == wanted
     if not same or not set(wanted.annotations) <= set(existing.annotations):
         plan.update.append(wanted)
@@ -116,7 +116,7 @@ def _parties(participant: Reader, providers: t.Sequence[str]) -> dict[str, Local
 
 
 def copy(plan: UserPlan, source: Reader, target: Participant, skip: t.Collection[str], admin_rights: bool) -> None:
-    """Carry out a plan and prove it: planning again must find nothing left."""
+    """Execute a plan and prove it: planning again must find nothing."""
     for provider in plan.providers:
         target.create_identity_provider(provider)
     for user in plan.create:
@@ -137,7 +137,7 @@ def copy(plan: UserPlan, source: Reader, target: Participant, skip: t.Collection
         names = [user.id for user in left.create + left.update] + [user.id for user, _rights in left.grant]
         names += [provider.id for provider in left.providers] + [party.party for party in left.annotate]
         raise CantonError(
-            f"The {target.label} took the users but does not show all of them as they are on the {source.label}: {', '.join(names[:5])}",
+            f"The {target.label} accepted the users but shows some of them differently than the {source.label}: {', '.join(names[:5])}",
             error_id="users_differ",
-            hint="Look whether somebody changes them at the same time, then run again.",
+            hint="Check whether they are changed by others at the same time, then run again.",
         )

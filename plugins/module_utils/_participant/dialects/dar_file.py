@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a DAR file says about itself, for nodes that do not read it for a client (Canton 2)."""
+"""The main package of a DAR file, for nodes that do not read it for a client (Canton 2)."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def _no_dar(name: str, why: str) -> CantonError:
     return CantonError(
         f"The file {name} cannot be read as a DAR: {why}",
         error_id="dar_unreadable",
-        hint="Name a DAR as the Daml compiler makes it.",
+        hint="Name a DAR file that the Daml compiler has built.",
     )

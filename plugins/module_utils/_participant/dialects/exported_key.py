@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A key pair that a participant gave out, held so that it is not shown by accident
+"""A key pair that a participant exported, held so that it is not shown by accident
 (docs/canton/keys.md#exporting-a-key-pair, docs/canton/canton-2.md#vault)."""
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _unreadable() -> CantonError:
     return CantonError(
         "The key pair that the participant exported cannot be read",
         error_id="wrapper_unreadable",
-        hint="Use a release of the collection that knows this version of Canton.",
+        hint="Use a release of the collection that supports this version of Canton.",
     )
 
 
@@ -70,25 +70,25 @@ def _format(private: t.Any) -> str:
 
 
 def refusal(exc: CantonError, label: str, fingerprint: str) -> CantonError:
-    """What a node answers to ExportKeyPair, in words. Its refusals are bare: only their texts tell them apart
+    """The error for a refused ExportKeyPair. The node returns no error id, so its text is compared
     (docs/canton/keys.md#exporting-a-key-pair)."""
     text = exc.message
     if "preview is enabled" in text:
         return ExportRefused(
-            f"The {label} does not give out private keys: its preview commands are off",
+            f"The {label} does not export private keys: its preview commands are off",
             error_id="preview_commands_off",
-            hint=f"Set {PREVIEW_LINE} in its configuration and restart it, then run again. Take the line away and restart it as "
-            "soon as the keys are imported: while it is there, whoever reaches the admin API can read all private keys.",
+            hint=f"Set {PREVIEW_LINE} in its configuration and restart it, then run again. Remove the line and restart it as "
+            "soon as the keys are imported: until then everyone who can reach the admin API can read all private keys.",
         )
     if "does not support exporting" in text:
         return ExportRefused(
-            f"The {label} keeps its keys in a KMS, which gives no private key back",
+            f"The {label} has its keys in a KMS, which exports no private key",
             error_id="keys_in_kms",
-            hint="Its keys are in a KMS already: register them with the new node by their ids there, or migrate by delegation.",
+            hint="Register these KMS keys with the new node by their ids, or migrate by delegation.",
         )
     if "no private key found" in text:
         return KeyUnknown(
             f"The {label} has no private key {fingerprint}",
-            hint="Name a key that ledgerops.canton.participant_info lists, by its whole fingerprint.",
+            hint="Name a key that ledgerops.canton.participant_info lists, by its full fingerprint.",
         )
     return exc

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What both dialects share: the two APIs of a node, and the ledger API's users, parties and identity providers.
+"""The code that both dialects share: the two APIs of a node, and the ledger API's users, parties and identity providers.
 
 These services are alike in v1 and v2 of the ledger API but for their package
 (docs/canton/canton-2.md#ledger-api-version-1).
@@ -52,7 +52,7 @@ class LedgerAdmin:
     def ledger(self) -> Api:
         if self._ledger is None:
             raise CantonError(
-                f"The {self.label} has no ledger_endpoint, and this task needs the ledger API",
+                f"The {self.label} has no ledger_endpoint, and this task requires the ledger API",
                 error_id="ledger_endpoint_missing",
                 hint="Set ledger_endpoint (host:port of the ledger API).",
             )
@@ -61,7 +61,7 @@ class LedgerAdmin:
     # -- a node that is starting ----------------------------------------------------------------------------------
 
     def _is_late(self, rpc: str) -> bool:
-        """Whether an initialised node does not list the service yet: it may still be bringing services up."""
+        """Whether an initialised node does not list the service yet: it may still be starting services."""
         return rpc.partition("/")[0] not in self.admin.services
 
     def _status_is_late(self, exc: CantonError) -> bool:
@@ -74,9 +74,9 @@ class LedgerAdmin:
     def _waits_for_identity(self, what: str) -> CantonError:
         """The error for a node that its operator has to initialise; ``what`` is what it needs."""
         return CantonError(
-            f"{self.admin.endpoint.at_start()} waits for its identity and serves only a part of its API",
+            f"{self.admin.endpoint.at_start()} has no identity yet and offers only a part of its API",
             error_id="not_initialized",
-            hint=f"Initialise it first ({what}), then run this again.",
+            hint=f"Initialise it first ({what}), then run again.",
         )
 
     # -- identity providers ---------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class LedgerAdmin:
 def active_contract(
     event: Message, synchronizer: str, incomplete: bool = False, has_key: bool = False
 ) -> ActiveContract:
-    """What a CreatedEvent of either ledger API says about its contract."""
+    """The contract of a CreatedEvent of either ledger API."""
     stakeholders = frozenset(event.signatories) | frozenset(event.observers)
     return ActiveContract(
         event.contract_id, synchronizer, event.template_id.package_id, stakeholders, incomplete, has_key

@@ -122,7 +122,7 @@ class V0(Parties, Packages, Contracts):
         answer = self.admin.read(STATUS)
         if answer.HasField("failure"):
             raise CantonError(
-                f"The {self.label} cannot tell its status: {answer.failure.error_message}", error_id="status_failed"
+                f"The {self.label} returned no status: {answer.failure.error_message}", error_id="status_failed"
             )
         if not answer.HasField("status"):
             return Identity("", False, answer.unavailable.active, "", "", ())
@@ -204,7 +204,7 @@ class V0(Parties, Packages, Contracts):
         }
 
     def _ask_for_id(self, alias: str) -> str:
-        """The id of a disconnected domain by its own word, or nothing when it does not answer; asked once in a run."""
+        """The id of a disconnected domain as the domain itself returns it, or nothing when it does not answer; read once in a run."""
         if alias not in self._asked_ids:
             try:
                 answer = self.admin.once(CONNECTIVITY + "GetDomainId", domain_alias=alias)
@@ -285,7 +285,7 @@ class V0(Parties, Packages, Contracts):
             raise CantonError(
                 f"The {self.label} could not connect to synchronizer {alias}",
                 error_id="not_connected",
-                hint="Look whether the domain's sequencers are up and reachable from the node, then run again.",
+                hint="Check that the domain's sequencers run and that the node can reach them, then run again.",
             )
 
     def _wants_agreement(self, alias: str) -> bool:
@@ -298,7 +298,7 @@ class V0(Parties, Packages, Contracts):
 
     def _agreement_missing(self, alias: str) -> CantonError:
         return CantonError(
-            f"The {self.label} cannot connect to synchronizer {alias} before its service agreement is accepted",
+            f"The {self.label} cannot connect to synchronizer {alias}, because its service agreement is not accepted",
             error_id="agreement_not_accepted",
             hint="Read the agreement (GetAgreement of the DomainConnectivityService), accept it (AcceptAgreement), then run again.",
         )
@@ -361,7 +361,7 @@ class V0(Parties, Packages, Contracts):
         except CantonError:
             raise
         except Exception as exc:
-            raise CantonError("A public key cannot be read", error_id="wrapper_unreadable") from exc
+            raise CantonError("A public key from the node cannot be read", error_id="wrapper_unreadable") from exc
 
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
         """There are no usages (docs/canton/canton-2.md#vault)."""
@@ -382,7 +382,7 @@ class V0(Parties, Packages, Contracts):
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
     ) -> list[SignedDelegation]:
-        """No removal is final here, so there is none to be told.
+        """No removal is final in Canton 2, so none is listed.
 
         A domain takes them only in the form of its protocol version, and only a node with the key can sign them anew in
         that form: whoever loads them elsewhere says what they have to be ``written_for``.
@@ -461,4 +461,4 @@ class V0(Parties, Packages, Contracts):
         )
         if answer.HasField("success"):
             return Pong(True, millis=int(answer.success.ping_time), responder=answer.success.responder)
-        return Pong(False, reason=f"there was no answer within {timeout_seconds} s")
+        return Pong(False, reason=f"no answer within {timeout_seconds} s")

@@ -69,7 +69,7 @@ class Contracts(Node):
         """
         if protocol_version is None:
             raise CantonError(
-                "The protocol version of the domain that contracts move to is not known, and Canton 2 writes it into the snapshot",
+                "The protocol version of the target's domain is unknown, and Canton 2 writes it into the snapshot",
                 error_id="protocol_version_unknown",
                 hint="Set target_protocol_version to the protocol version of that domain.",
             )

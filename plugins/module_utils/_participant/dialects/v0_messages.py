@@ -64,7 +64,7 @@ def delegation_of(row: Message) -> Delegation:
 
 
 def key_of(public: Message, name: str, wrapper_key_id: str = "") -> Key:
-    """A key as the vault tells it; ``der`` is empty for one in Tink's own format. Whether it lies in a KMS is not told."""
+    """A key as the vault lists it; ``der`` is empty for one in Tink's own format. The API does not report whether it is in a KMS."""
     signing = public.WhichOneof("key") == "signing_public_key"
     inner = public.signing_public_key if signing else public.encryption_public_key
     return Key(

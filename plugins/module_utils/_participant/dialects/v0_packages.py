@@ -71,7 +71,7 @@ class Packages(Node):
         return self._dar_hashes[main]
 
     def dar_main(self, payload: bytes, name: str) -> str:
-        """The main package id of a DAR, read here: the node itself tells it only of DARs that it stores."""
+        """The main package id of a DAR, read from the file: the node returns it only for DARs that it stores."""
         return main_package(payload, name)
 
     def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
@@ -90,9 +90,9 @@ class Packages(Node):
         )
         if answer.WhichOneof("value") != "success":
             raise CantonError(
-                f"The {self.label} did not take DAR {name}: {answer.failure.reason or 'it gave no reason'}",
+                f"The {self.label} did not accept DAR {name}: {answer.failure.reason or 'it returned no reason'}",
                 error_id="dar_refused",
-                hint="Look at the node's log, then run again.",
+                hint="Check the node's log, then run again.",
             )
 
     def vet_dar(self, main: str, synchronizer: str) -> None:

@@ -127,7 +127,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return status if status.HasField("status") or waits_for_operator else None
 
     def _is_starting(self, rpc: str) -> bool:
-        """Whether the status says that the node is not ready yet. One that waits for an operator is an error of its own."""
+        """Whether the status reports that the node is not ready yet. One that waits for an operator is an error of its own."""
         if rpc == STATUS:
             return False
         try:
@@ -195,7 +195,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
             raise CantonError(
                 f"The {self.label} could not connect to synchronizer {alias}",
                 error_id="not_connected",
-                hint="Look whether its sequencers are up and reachable from the node, then run again.",
+                hint="Check that its sequencers run and that the node can reach them, then run again.",
             )
 
     def disconnect(self, alias: str) -> None:
@@ -278,7 +278,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         except CantonError:
             raise
         except Exception as exc:
-            raise CantonError("A public key cannot be read", error_id="wrapper_unreadable") from exc
+            raise CantonError("A public key from the node cannot be read", error_id="wrapper_unreadable") from exc
 
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
         """Without a password (docs/canton/keys.md#exporting-a-key-pair)."""
@@ -318,7 +318,9 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         except CantonError:
             raise
         except Exception as exc:
-            raise CantonError("A topology transaction cannot be read", error_id="wrapper_unreadable") from exc
+            raise CantonError(
+                "A topology transaction from the node cannot be read", error_id="wrapper_unreadable"
+            ) from exc
         return _signed_delegation(signed, transaction, raw, removed=False)
 
     def authorize_delegation(self, namespace: str, key: Key) -> None:

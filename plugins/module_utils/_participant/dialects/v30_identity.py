@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a participant of Canton 3 takes about its own identity and keys: registration, generation, initialisation, key mapping.
+"""Identity and keys of a participant of Canton 3: registration, generation, initialisation, key mapping.
 
 Canton 2 has other calls for it, of which only the enterprise edition serves those about a KMS; this collection does without
 them there (docs/canton/canton-2.md#vault).

@@ -59,7 +59,7 @@ def query(store: str, proposals: bool = False, operation: str = ADD) -> dict[str
 
 
 def key_of(public: Message, name: str, kms_key_id: str, wrapper_key_id: str = "") -> Key:
-    """A ``PublicKey`` message as a Key; its fingerprint is computed, never believed."""
+    """A ``PublicKey`` message as a Key; its fingerprint is computed, never trusted."""
     signing = public.WhichOneof("key") == "signing_public_key"
     inner = public.signing_public_key if signing else public.encryption_public_key
     usage: tuple[str, ...] = ()

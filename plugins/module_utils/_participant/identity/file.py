@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The identity of a participant in a file, for when the participant is off: public keys' fingerprints and signed topology, no secret."""
+"""The identity of a participant in a file, for when the participant is stopped: fingerprints and signed topology, no secrets."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def as_values(identity: OldIdentity) -> Values:
 
 
 def read(path: str) -> OldIdentity:
-    """The identity in a file. Whether its signatures are right only a node can tell, and does when it loads them."""
+    """The identity in a file. A node verifies its signatures when it loads them."""
     values = delegation_file.read_file(path)
     if not isinstance(values, dict) or values.get("format") != FORMAT or values.get("version") != VERSION:
         raise CantonError(
             f"{path} holds no identity that this release of the collection can read",
             error_id="identity_file_foreign",
-            hint="Name the file that state recorded wrote, with the same release of the collection.",
+            hint="Set identity_file to a file that state recorded has written, with the same release of the collection.",
         )
     try:
         signed = tuple(delegation_file.decoded(text) for text in values["signed"])
@@ -70,5 +70,5 @@ def _damaged(path: str) -> CantonError:
     return CantonError(
         f"{path} is damaged",
         error_id="identity_file_damaged",
-        hint="Have it written again with state recorded, while the old participant still runs.",
+        hint="Write it again with state recorded, while the old participant still runs.",
     )

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The identity of a node that waits for one: keys registered from a KMS, identifier and namespace, certificate, key mapping.
+"""Initialisation of a node that waits for its identity: KMS keys, identifier and namespace, certificate, key mapping.
 
-A node gets it once and keeps it for good, so everything that can be compared is compared before. Every step looks first, so
-a run that was killed is started again.
+A node gets its identity once and cannot change it, so everything that can be compared is compared first. Every step reads the
+state before it writes, so an interrupted run can be started again.
 
 docs/canton/identity-and-start.md#manual-identity
 """
@@ -29,13 +29,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import w
 
 MAX_KMS_KEY_ID = 300  # characters (docs/canton/keys.md#registering-a-kms-key)
 IDENTIFIER = re.compile(r"(?!.*::)[a-zA-Z0-9:\-_ ]{1,185}")  # docs/canton/identity-and-start.md#identifiers
-SHOWN_SECONDS = 30.0  # a node's own store shows what it has taken at once, but for a read that lags behind
+SHOWN_SECONDS = 30.0  # a node's own store lists what it has accepted at once, unless a read lags behind
 MANUAL_LINES = "init.identity.type = manual and init.generate-topology-transactions-and-keys = false"
 
 
 @dataclass(frozen=True)
 class OldKey:
-    """A key of an identity that exists: its fingerprint, and how a node has to register it to be the same."""
+    """A key of an existing identity: its fingerprint, and how a node has to register it."""
 
     fingerprint: str
     purpose: str
@@ -50,7 +50,7 @@ class OldKey:
 
 @dataclass(frozen=True)
 class OldIdentity:
-    """What another node has to take over to be the same participant. ``signed`` holds its signed transactions in their order."""
+    """What another node needs to take over this identity. ``signed`` holds its signed transactions in their order."""
 
     uid: str
     keys: tuple[OldKey, ...]
@@ -71,7 +71,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class State:
-    """How far a node got. ``keys`` has the fingerprint by which each wanted key is registered, or None."""
+    """The state of a node's initialisation. ``keys`` has the fingerprint of each wanted key that is registered, or None."""
 
     uid: str | None
     keys: dict[str, str | None]
@@ -93,9 +93,9 @@ def require_canton_3(participant: Participant) -> Canton3:
     node = participant.as_canton_3()
     if node is None:
         raise CantonError(
-            f"The {participant.label} runs Canton 2, whose identity and keys this collection does not manage",
+            f"The {participant.label} runs Canton 2, for which this collection does not manage identity and keys",
             error_id="canton_2",
-            hint="Let the node create its keys in the KMS itself (init.auto-init), and migrate with method delegation.",
+            hint="Set init.auto-init so that the node creates its keys in the KMS itself, and migrate with method delegation.",
         )
     return node
 
@@ -114,7 +114,7 @@ def read_old(participant: Canton3) -> OldIdentity:
         raise CantonError(
             f"The {participant.label} does not hold {len(missing) or 'any'} of the keys in its own key mapping",
             error_id="mapped_key_missing",
-            hint="Its identity cannot be taken over from it. Bring the keys back into its vault, or use method delegation.",
+            hint="Its identity cannot be copied without them. Import the keys into its vault, or use method delegation.",
             details={"fingerprints": missing},
         )
     needed = [key for key in own.values() if key.fingerprint in {*mapped, *certified}]
@@ -156,7 +156,7 @@ def _to_map(wanted: t.Sequence[Wanted], found: t.Mapping[str, Key | None]) -> se
 
 
 def _label(item: Wanted) -> str:
-    """What a key is called in results: its purpose; of an old identity, which may have several of one, with the fingerprint."""
+    """The name of a key in results: its purpose; for an old identity, which may have several of one, with the fingerprint."""
     return f"{item.purpose} {item.fingerprint}" if item.fingerprint else item.purpose
 
 
@@ -167,14 +167,14 @@ def wanted_new(keys: t.Sequence[t.Mapping[str, t.Any]], identifier: str) -> list
     """One key for each purpose, in Canton's order. Raises CantonError for more, fewer or impossible ones."""
     if not IDENTIFIER.fullmatch(identifier):
         raise CantonError(
-            f"{identifier!r} cannot be the identifier of a participant",
+            f"{identifier!r} is no valid identifier of a participant",
             error_id="identifier_invalid",
             hint="Use 1 to 185 letters, digits, hyphens and underscores.",
         )
     by_purpose: dict[str, t.Mapping[str, t.Any]] = {}
     for item in keys:
         if item["purpose"] is None or item["purpose"] in by_purpose:
-            raise _keys_invalid("each key needs a purpose, and each purpose one key")
+            raise _keys_invalid("each key needs a purpose, and each purpose exactly one key")
         by_purpose[item["purpose"]] = item
     missing = [purpose for purpose in PURPOSES if purpose not in by_purpose]
     if missing:
@@ -193,12 +193,12 @@ def wanted_new(keys: t.Sequence[t.Mapping[str, t.Any]], identifier: str) -> list
 
 
 def wanted_old(keys: t.Sequence[t.Mapping[str, t.Any]], old: OldIdentity) -> list[Wanted]:
-    """Every key of the old identity by its own usage, with the KMS key that was made of it."""
+    """Every key of the old identity by its own usage, with the KMS key into which it was imported."""
     ids = {item["fingerprint"]: item["kms_key_id"] for item in keys}
     missing = [key for key in old.keys if key.fingerprint not in ids]
     if missing:
         listed = ", ".join(f"{key.purpose} {key.fingerprint}" for key in missing)
-        raise _keys_invalid(f"of the old participant's keys there is no KMS key for {listed}")
+        raise _keys_invalid(f"there is no KMS key for these keys of the old participant: {listed}")
     found = [
         Wanted(key.purpose, ids[key.fingerprint], key.name, key.usage, key.fingerprint)
         for key in sorted(old.keys, key=lambda key: list(PURPOSES).index(key.purpose))
@@ -217,9 +217,9 @@ def _check_ids(wanted: t.Sequence[Wanted]) -> None:
 
 def _keys_invalid(why: str) -> CantonError:
     return CantonError(
-        f"The keys cannot make an identity: {why}",
+        f"The option keys is not valid: {why}",
         error_id="keys_invalid",
-        hint=f"Give one KMS key (up to {MAX_KMS_KEY_ID} characters of id) for each of {', '.join(PURPOSES)}; to take over an "
+        hint=f"Set one KMS key (an id of at most {MAX_KMS_KEY_ID} characters) for each of {', '.join(PURPOSES)}; to take over an "
         "identity, one for each of its keys, by fingerprint.",
     )
 
@@ -227,7 +227,7 @@ def _keys_invalid(why: str) -> CantonError:
 def require_same_identity(
     participant: Canton3, state: State, wanted: t.Sequence[Wanted], identifier: str, namespace: str | None
 ) -> None:
-    """What no later step could put right: another identity, another key mapping, a node that will not ask for one."""
+    """Refuse what no later step could correct: another identity, another key mapping, a node that does not wait for one."""
     identity = participant.identity()
     if state.uid is not None:
         name, _separator, own = state.uid.rpartition("::")
@@ -235,7 +235,7 @@ def require_same_identity(
         expected = namespace or (state.keys[label] if label else None)
         if name != identifier or own != expected:
             raise CantonError(
-                f"The {participant.label} has the identity {state.uid} already, and keeps it for good",
+                f"The {participant.label} has the identity {state.uid}, which cannot be changed",
                 error_id="other_identity",
                 hint=f"It cannot become {identifier}. Check the endpoint and the keys; another identity needs a new node with an empty "
                 "database.",
@@ -243,7 +243,7 @@ def require_same_identity(
             )
     if identity.initialized and not state.key_mapping:
         raise CantonError(
-            f"The {participant.label} is initialised with other keys than the ones that are asked for",
+            f"The {participant.label} is initialised with other keys than those in the option keys",
             error_id="other_keys",
             hint="Its keys are changed with participant_key_rotation. If it made keys for itself although it was to get some: set "
             f"{MANUAL_LINES}, and begin with an empty database.",
@@ -286,12 +286,12 @@ def _await(participant: Canton3, seconds: float) -> None:
         raise CantonError(
             f"The {participant.label} has identity and topology but is not initialised after {seconds:g} seconds",
             error_id="not_initialized",
-            hint="Look at its log and at its connection to the database and the KMS, then run again: it carries on.",
+            hint="Check its log and its connections to the database and the KMS, then run again: it resumes.",
         )
 
 
 def register(participant: Canton3, item: Wanted) -> Key:
-    """The KMS key as a key of the node, registered if it is not yet; its usages are the ones that are asked for."""
+    """The KMS key as a key of the node, registered if it is not yet; with the requested usages."""
     own = participant.own_keys()
     key = registered(own, item)
     if key is None:
@@ -309,14 +309,14 @@ def _send_registration(participant: Canton3, item: Wanted, known: t.Collection[s
     except ConnectionFailed:
         raise
     except CantonError as exc:
-        # A node tells nobody why: its answer is redacted, or a bare text about its key store
+        # The node returns no reason: its error is redacted, or a bare text about its key store
         # (docs/canton/keys.md#registering-a-kms-key, docs/canton/keys.md#a-public-key-is-stored-once).
         raise CantonError(
             f"The {participant.label} refused to register KMS key {item.kms_key_id} as {item.purpose} key ({exc.message})",
             error_id="kms_key_refused",
             hint="Check that the node uses a KMS (crypto.provider = kms) of the key's account and region, that the key exists, is "
             f"enabled and is for {'signing (P-256, P-384 or secp256k1)' if item.usage else 'decryption (RSA-2048)'}, that the node may "
-            "describe it and get its public key, and that the node does not know it by another name or usage. Its log has the reason.",
+            "describe it and get its public key, and that the node has not registered it with another name or usage. The node's log has the reason.",
             details={"kms_key_id": item.kms_key_id, "purpose": item.purpose},
         ) from exc
     if item.fingerprint and answer.fingerprint != item.fingerprint:
@@ -324,7 +324,7 @@ def _send_registration(participant: Canton3, item: Wanted, known: t.Collection[s
             f"KMS key {item.kms_key_id} is not the old participant's {item.purpose} key: its fingerprint is {answer.fingerprint}, "
             f"not {item.fingerprint}",
             error_id="other_key",
-            hint="Import the old key into the KMS (kms_key_material) and name that KMS key. No identity was given to the node.",
+            hint="Import the old key into the KMS (kms_key_material), and set kms_key_id to it. The node got no identity.",
             details={"kms_key_id": item.kms_key_id, "fingerprint": answer.fingerprint},
         )
     _reached, shown = wait_for(
@@ -334,7 +334,7 @@ def _send_registration(participant: Canton3, item: Wanted, known: t.Collection[s
         raise CantonError(
             f"The {participant.label} registered KMS key {item.kms_key_id} but does not list it",
             error_id="kms_key_not_listed",
-            hint="Run again; if it stays so, look at the node's log.",
+            hint="Run again. If this fails again, check the node's log.",
         )
     return shown
 
@@ -358,9 +358,9 @@ def _give_id(participant: Canton3, identifier: str, namespace: str) -> None:
     _reached, uid = wait_for(lambda: participant.identity().uid, SHOWN_SECONDS)
     if uid != f"{identifier}::{namespace}":
         raise CantonError(
-            f"The {participant.label} shows the identity {uid or 'nothing'} after it was given {identifier}::{namespace}",
+            f"The {participant.label} has the identity {uid or 'none'} after its initialisation as {identifier}::{namespace}",
             error_id="other_identity",
-            hint="Look whether another run initialises it at the same time.",
+            hint="Check whether another run initialises it at the same time.",
         )
 
 
@@ -402,7 +402,7 @@ def _shown(participant: Canton3, look: t.Callable[[], bool], what: str) -> None:
     reached, _last = wait_for(look, SHOWN_SECONDS)
     if not reached:
         raise CantonError(
-            f"The {participant.label} took the {what} but does not list it",
+            f"The {participant.label} accepted the {what} but does not list it",
             error_id="topology_not_effective",
-            hint="Look at the node's log, then run again.",
+            hint="Check the node's log, then run again.",
         )

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A participant's signing and encryption keys replaced by others, as Canton's console does it: the key mapping first gets the new
-key beside the old one, and loses the old one when every synchronizer has the new one
+"""Rotation of a participant's signing and encryption keys, as Canton's console does it: the key mapping first gets the new key
+beside the old one, and loses the old one when every synchronizer has the new one
 (docs/canton/keys.md#rotating-keys).
 
-The mapping itself tells how far a run got, so one that was killed is started again. The namespace key can't be replaced in any
+The mapping itself shows the stage of a run, so an interrupted one can be started again. The namespace key can't be rotated in any
 release (docs/canton/keys.md#the-namespace-key-cannot-be-rotated).
 """
 
@@ -28,7 +28,7 @@ ROTATED = tuple(purpose for purpose in PURPOSES if purpose != "namespace")
 
 @dataclass(frozen=True)
 class Plan:
-    """What the mapping has, who goes, and the key that stays for the purpose; it may not exist yet."""
+    """The mapped keys, those to remove, and the key that stays for the purpose; it may not exist yet."""
 
     uid: str
     purpose: str
@@ -51,11 +51,11 @@ class Plan:
 
 
 def plan(participant: Canton3, purpose: str, kms_key_id: str | None, spec: str | None, name: str | None) -> Plan:
-    """What is to be done; changes nothing. Raises CantonError where it cannot be."""
+    """The plan of a rotation; changes nothing. Raises CantonError where the rotation is impossible."""
     status = participant.identity()
     if not status.initialized:
         raise CantonError(
-            f"The {participant.label} is not initialised, so it has no keys to replace",
+            f"The {participant.label} is not initialised, so it has no keys to rotate",
             error_id="not_initialized",
             hint="Initialise it first (participant_identity).",
         )
@@ -73,7 +73,7 @@ def plan(participant: Canton3, purpose: str, kms_key_id: str | None, spec: str |
         raise CantonError(
             f"The {participant.label} uses its {purpose} key for {' and '.join(orphaned)} too",
             error_id="key_serves_more",
-            hint=f"Give it a key of its own for {' and '.join(orphaned)} first: rotate that purpose.",
+            hint=f"Rotate the key for {' and '.join(orphaned)} first, so that it has its own key.",
         )
     return found
 
@@ -92,16 +92,16 @@ def _known(
         found = initialisation.registered(own, _wanted(purpose, kms_key_id, ""))
         if found is not None and not serves(found, purpose):
             raise CantonError(
-                f"The {participant.label} knows KMS key {kms_key_id} as {found.name!r}, which is no {purpose} key",
+                f"The {participant.label} knows KMS key {kms_key_id} as {found.name!r}, which is not a {purpose} key",
                 error_id="registered_otherwise",
-                hint="A key is registered once, with its usages. Use another KMS key.",
+                hint="A key is registered only once, with its usages. Use another KMS key.",
             )
         return found
     if any(key.kms_key_id for key in own):
         raise CantonError(
             f"The {participant.label} has its keys in a KMS",
             error_id="keys_in_kms",
-            hint="Create the new key there (kms_key) and give its kms_key_id.",
+            hint="Create the new key in the KMS (kms_key), and set kms_key_id to it.",
         )
     in_use = {key.fingerprint for key in mapped}
     fit = [key for key in own if serves(key, purpose) and key.spec == spec]
@@ -120,14 +120,14 @@ def _name(participant: Canton3, purpose: str, spec: str) -> str:
 
 
 def waiting_elsewhere(participant: Canton3) -> list[str]:
-    """Synchronizers that learn of the new key only at their next connect."""
+    """Synchronizers that get the new key only at their next connect."""
     return [item.alias for item in participant.synchronizers() if item.physical_id and not item.connected]
 
 
 def rotate(
     participant: Canton3, found: Plan, kms_key_id: str | None, spec: str | None, name: str | None, seconds: float
 ) -> Key:
-    """Carry the plan out; every step is proven in the node's own store and in that of every connected synchronizer."""
+    """Execute the plan; every step is proven in the node's own store and in that of every connected synchronizer."""
     new = found.new or _make(participant, found.purpose, kms_key_id, spec, name)
     if new.fingerprint not in {key.fingerprint for key in found.mapped}:
         _map(participant, found.uid, [*found.mapped, new], seconds)
@@ -166,8 +166,8 @@ def _map(participant: Canton3, uid: str, keys: t.Sequence[Key], seconds: float) 
     _reached, left = wait_for(missing, seconds, until=operator.not_)
     if left:
         raise CantonError(
-            f"The new key mapping of the {participant.label} was accepted, but does not show in {', '.join(left)} after "
+            f"The new key mapping of the {participant.label} was accepted, but is not listed in {', '.join(left)} after "
             f"{seconds:g} seconds",
             error_id="mapping_not_effective",
-            hint="The keys that were used before are still in force. Look whether the synchronizer is healthy, then run again: it carries on.",
+            hint="The old keys are still in force. Check that the synchronizer is healthy, then run again: it resumes.",
         )

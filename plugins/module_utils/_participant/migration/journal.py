@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What no node can tell about a migration: which pair it belongs to, when what happened, and who is at it now.
+"""What no node reports about a migration: its pair of participants, the times of its events, and the run that works on it.
 
-``<name>.journal.json`` holds the pair and the events of one attempt; ``<participant>.lock.json`` is there while a run works on that
-participant, with the run's owner. Both lie in the journal folder of the host that runs the modules, with mode 0600.
+``<name>.journal.json`` has the pair and the events of one attempt; ``<participant>.lock.json`` exists while a run works on that
+participant, and names the run's owner. Both lie in the journal folder of the host that runs the modules, with mode 0600.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _ASIDE = re.compile(r"\.[a-z-]+-\d{8}T\d{6}Z")
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """That something happened ``at`` a time (UTC, ISO 8601), with what no node keeps of it."""
+    """An event ``at`` a time (UTC, ISO 8601), with data that no node keeps."""
 
     event: str
     at: str
@@ -67,7 +67,7 @@ class Journal:
     events: tuple[Event, ...] = ()
 
     def last(self, event: str) -> str:
-        """When this event was noted last, or nothing."""
+        """The last time of this event, or nothing."""
         return next((item.at for item in reversed(self.events) if item.event == event), "")
 
     def with_event(self, event: str, data: dict[str, t.Any] | None = None) -> Journal:
@@ -76,7 +76,7 @@ class Journal:
 
 @dataclasses.dataclass(frozen=True)
 class JournalFiles:
-    """All that the journal folder has of one migration."""
+    """The files of one migration in the journal folder."""
 
     folder: str
     name: str
@@ -126,7 +126,7 @@ class JournalFiles:
         return (values.get("source"), values.get("target")) == (source, target)
 
     def read(self, source: str, target: str) -> Journal:
-        """The journal of this pair, an empty one when nothing was noted yet; refuses another pair's and a damaged one."""
+        """The journal of this pair, an empty one when there is none yet; refuses another pair's and a damaged one."""
         values = read_json(self.journal, self._damaged)
         try:
             found = None if values is None else _journal(values)
@@ -146,8 +146,8 @@ class JournalFiles:
         return CantonError(
             f"The journal {self.journal} is damaged: {why}",
             error_id="journal_damaged",
-            hint="Restore the file, or move it away and start again: how far the migration got is read from the nodes and "
-            "from the snapshot's receipt; only the times are lost.",
+            hint="Restore the file, or move it away and start again: the stage of the migration is read from the nodes and "
+            "from the snapshot's receipt, and only the times are lost.",
         )
 
     def write(self, journal: Journal) -> None:
@@ -155,7 +155,7 @@ class JournalFiles:
         write_json(self.journal, {"version": JOURNAL_VERSION, **dataclasses.asdict(journal)})
 
     def imported(self, target: str) -> bool:
-        """Whether there is proof that the target took the contracts of this migration's snapshot."""
+        """Whether there is proof that the target has imported this migration's snapshot."""
         receipt = SnapshotFiles(self.base).read_receipt()
         return receipt is not None and receipt.target == target
 
@@ -164,7 +164,7 @@ def check_name(name: str) -> None:
     """Raise unless this can be the beginning of a file's name."""
     if not _NAME.fullmatch(name):
         raise CantonError(
-            f"{name!r} cannot be the name of a migration: its files are called so",
+            f"{name!r} cannot be the name of a migration, since its files have this name",
             error_id="name_invalid",
             hint="Nothing was changed. Use letters, digits and . _ @ + - only, at most 200 characters, and no dot at the beginning.",
         )
@@ -185,10 +185,10 @@ def _journal(values: dict[str, t.Any]) -> Journal:
 
 
 def archive(files: JournalFiles, found: Journal, label: str, keep_snapshot: bool) -> list[str]:
-    """Move the files of this migration aside as ``<name>.<label>-<UTC time>.*``, so that it can begin again; their new names.
+    """Move the files of this migration aside as ``<name>.<label>-<UTC time>.*``, so that it can start again; their new names.
 
-    Without ``keep_snapshot`` the contracts themselves are deleted. The journal goes last, and the time is that of its last event:
-    broken off and done again, all files get the same names.
+    Without ``keep_snapshot`` the contracts themselves are deleted. The journal is moved last, and the time is that of its last event,
+    so an interrupted call that is repeated gives all files the same names.
     """
     last = datetime.fromisoformat(found.events[-1].at) if found.events else now()
     moment = last.strftime("%Y%m%dT%H%M%SZ")

@@ -29,7 +29,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 
 @dataclasses.dataclass(frozen=True)
 class Owner:
-    """The run that holds a lock: the controller it runs on (with its boot), and the process of ansible-playbook there."""
+    """The run that holds a lock: its controller (and the boot of that), and the process of ansible-playbook there."""
 
     controller: str
     boot: str
@@ -43,7 +43,7 @@ class Owner:
 
 @dataclasses.dataclass(frozen=True)
 class Lock:
-    """That ``owner`` works on a participant for the migration ``name``, since when, and when it was seen last."""
+    """That ``owner`` works on a participant for the migration ``name``, since when, and when the owner was last seen."""
 
     participant: str
     name: str
@@ -52,7 +52,7 @@ class Lock:
     seen: str
 
     def age(self) -> float:
-        """Seconds since the owner was seen last."""
+        """Seconds since the owner was last seen."""
         return max(0.0, (now() - datetime.fromisoformat(self.seen)).total_seconds())
 
 
@@ -69,7 +69,7 @@ class Locks:
         return os.path.join(self.folder, f"{plain}-{namespace[:16]}.lock.json")
 
     def read(self, participant: str) -> Lock | None:
-        """The lock on this participant; an unreadable one counts as none, since it can only be left from a broken disk."""
+        """The lock on this participant; an unreadable one counts as none: locks are written atomically, so only a disk error damages one."""
         try:
             values = read_json(self.path(participant))
             return None if values is None else Lock(**{**values, "owner": Owner(**values["owner"])})
@@ -79,7 +79,7 @@ class Locks:
     def conflicting(
         self, participants: t.Sequence[str], name: str, owner: Owner, dead: t.Collection[Owner]
     ) -> Lock | None:
-        """The first lock that keeps this run away: of an owner who is neither this run nor known to be dead nor long unseen."""
+        """The first lock that blocks this run: its owner is not this run, not known to be dead, and was seen recently."""
         for participant in participants:
             lock = self.read(participant)
             if lock is None or lock.owner in dead or lock.age() > self.forgotten_after:
@@ -89,7 +89,7 @@ class Locks:
         return None
 
     def take(self, participants: t.Sequence[str], name: str, owner: Owner, dead: t.Collection[Owner]) -> bool:
-        """Take the locks, or tell those that are held already that their owner lives; whether any had to be taken."""
+        """Acquire the locks, and refresh those that this run holds already; whether any was acquired."""
         make_folder(self.folder)
         taken = False
         with locked_folder(self.folder):
@@ -104,7 +104,7 @@ class Locks:
         return taken
 
     def release(self, participants: t.Sequence[str], owner: Owner) -> bool:
-        """Give up the locks that this owner holds; whether there were any."""
+        """Release the locks that this owner holds; whether there were any."""
         if not os.path.isdir(self.folder):
             return False
         released = False

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The words that modules and procedures use for a participant, whatever release stands behind them."""
+"""The data that modules and procedures read from a participant, independent of its release."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
 
-# A point in the ledger as the ledger API tells it: a number in Canton 3, an opaque text in Canton 2. Falsy: the beginning.
+# A point in the ledger: a number in Canton 3, an opaque text in Canton 2. Falsy: the beginning.
 Offset = t.Union[int, str]
 
 AUTHORIZED = "authorized"  # the node's own topology store; every other store is named by its logical synchronizer id
@@ -131,7 +131,7 @@ class SignedHosting:
 
 @dataclass(frozen=True)
 class Clearance:
-    """What a node says of a party's onboarding flag; ``retry_at``, in seconds since 1970, is when to ask again at the earliest."""
+    """Whether a party's onboarding flag is cleared; ``retry_at``, in seconds since 1970, is the earliest time of the next request."""
 
     onboarded: bool
     retry_at: float | None = None
@@ -154,8 +154,8 @@ class ActiveContract:
     """One entry of the active contract set. ``incomplete`` means an unfinished reassignment
     (docs/canton/ledger-api.md#unfinished-reassignments).
 
-    ``synchronizer`` and ``package_id`` are empty where the source of the entry does not say them (Canton 2). ``has_key`` is told
-    by the ledger API of Canton 2 only, where contracts can have keys.
+    ``synchronizer`` and ``package_id`` are empty where the entry does not have them (Canton 2). ``has_key`` comes
+    from the ledger API of Canton 2 only, where contracts can have keys.
     """
 
     contract_id: str

@@ -373,5 +373,5 @@ def require_same_major(source: Reader, target: Reader) -> None:
         raise CantonError(
             f"The {source.label} runs Canton {source.major} and the {target.label} Canton {target.major}: neither contracts nor topology can move between them",
             error_id="release_lines",
-            hint="Migrate within one major release; from Canton 2 to 3 only the applications can carry their data.",
+            hint="Migrate within one major release. From Canton 2 to 3 only applications can copy their own data.",
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The dossier: what one participant is and holds, in one file that can be carried to where it cannot be reached.
+"""The dossier: the state of one participant in one file, for hosts that cannot reach the participant.
 
 A zip file with ``dossier.json``, ``contracts.jsonl`` (a contract a line: the values of an ``ActiveContract``
 in order) and ``dars/<main package id>``. It has public keys only, no payloads and no tokens.
@@ -44,7 +44,7 @@ class Dossier:
     """A dossier without its contracts and DAR files.
 
     ``content`` has a key for each section that was read, and ``identity``, ``node`` and ``synchronizers``; ``observed`` has what
-    differs between two readings of a participant at which nothing happens, or tells only of the moment.
+    changes between two reads of an idle participant, or holds only for the moment.
     """
 
     content: Values
@@ -60,7 +60,7 @@ class Dossier:
 
 
 def plain(value: t.Any) -> t.Any:
-    """A value of the participant's words as JSON has it; sets get an order."""
+    """An entity as JSON values; sets get an order."""
     if dataclasses.is_dataclass(value):
         return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
     if isinstance(value, (set, frozenset)):
@@ -73,7 +73,7 @@ def plain(value: t.Any) -> t.Any:
 
 
 def built(kind: t.Any, value: t.Any) -> t.Any:
-    """The way back from ``plain`` to a value of type ``kind``."""
+    """The inverse of ``plain``: a value of type ``kind``."""
     origin = t.get_origin(kind)
     if dataclasses.is_dataclass(kind):
         hints = t.get_type_hints(kind)
@@ -88,7 +88,7 @@ def _text(value: t.Any) -> str:
 
 
 def _unordered(value: t.Any) -> t.Any:
-    """Two lists with the same items tell the same: nodes keep no order."""
+    """Lists with the same items are equal: nodes keep no order."""
     if isinstance(value, dict):
         return {name: _unordered(item) for name, item in value.items()}
     return sorted((_unordered(item) for item in value), key=_text) if isinstance(value, list) else value
@@ -98,7 +98,7 @@ def _unordered(value: t.Any) -> t.Any:
 
 
 def read(participant: Reader, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
-    """Everything that ``sections`` ask for but contracts and DAR files. Of one that does not serve only who it is."""
+    """Everything that ``sections`` ask for but contracts and DAR files. Of a node that is not ready only its identity."""
     identity = participant.identity()
     flags = {
         "MAJOR": participant.major,
@@ -147,13 +147,13 @@ def read(participant: Reader, sections: t.Collection[str], namespaces: t.Collect
 
 
 def _ahead(participant: Reader, synchronizer: str) -> float | None:
-    """Seconds by which the time last seen of a synchronizer is ahead of the clock here."""
+    """Seconds by which the last seen time of a synchronizer is ahead of the clock of this host."""
     seen = participant.last_time(synchronizer)
     return None if seen is None else seen - time.time()
 
 
 def _topology(participant: Reader, uid: str, stores: t.Sequence[str], requested: t.Collection[str]) -> Values:
-    """What this participant hosts, and the delegations of the namespaces of that, of its own and of those asked for.
+    """The hostings of this participant, and the delegations of their namespaces, of its own and of the requested ones.
 
     An external party is a namespace of its own, with nothing to delegate.
     """
@@ -197,7 +197,7 @@ def _users(participant: Reader) -> Values:
 
 
 def _parties(participant: Reader, dossier: Dossier) -> set[str]:
-    """All whose contracts the ledger API shows: the local ones of every provider, and the participant's own party."""
+    """All parties whose contracts the ledger API shows: the local ones of every provider, and the participant's own party."""
     found = {dossier.uid}
     for provider in ["", *(item.id for item in participant.identity_providers())]:
         found |= {item.party for item in participant.local_parties(provider) if item.is_local}
@@ -233,7 +233,7 @@ def look(participant: Reader, sections: t.Collection[str], namespaces: t.Collect
 
 
 def write(path: str, participant: Reader, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
-    """Read a participant into ``path``, which appears only when it is whole."""
+    """Read a participant into ``path``, which appears only when it is complete."""
     dossier = read(participant, sections, namespaces)
     serves = bool(dossier.content["synchronizers"])
     with private_file(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -276,7 +276,7 @@ def _write_dars(participant: Reader, archive: zipfile.ZipFile) -> Values:
 
 
 def load(path: str) -> Dossier:
-    """Read and check the main part of a dossier; raises when there is none, or none that can be understood."""
+    """Read and check the main part of a dossier; raises when it is missing or unusable."""
     with opened(path) as archive:
         values = json.loads(archive.read(MAIN))
         if values["version"] != VERSION:
@@ -285,8 +285,8 @@ def load(path: str) -> Dossier:
 
 
 @contextmanager
-def opened(path: str, why: str = "it is damaged, or no dossier") -> t.Iterator[zipfile.ZipFile]:
-    """The file for reading; ``why`` it cannot be used when that fails. A damaged zip file raises almost anything."""
+def opened(path: str, why: str = "it is damaged, or not a dossier") -> t.Iterator[zipfile.ZipFile]:
+    """The file for reading; ``why`` is the reason in the error. A damaged zip file raises exceptions of many types."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -295,7 +295,7 @@ def opened(path: str, why: str = "it is damaged, or no dossier") -> t.Iterator[z
     except FileNotFoundError as exc:
         raise DossierMissing(
             f"There is no dossier {path} on the host that runs the module",
-            hint="Write it with ledgerops.canton.participant_dossier where its participant can be reached, and copy it here.",
+            hint="Write it with ledgerops.canton.participant_dossier on a host that reaches its participant, and copy it to this host.",
         ) from exc
     except PermissionError as exc:
         raise file_error(path, "read", exc) from exc
@@ -318,7 +318,7 @@ class DossierUnreadable(CantonError):
 
 
 def existing(path: str) -> Dossier | None:
-    """The dossier that is there; one that is damaged counts as none."""
+    """The existing dossier; a damaged one counts as missing."""
     try:
         return load(path)
     except (DossierMissing, DossierUnreadable):
@@ -328,14 +328,14 @@ def existing(path: str) -> Dossier | None:
 def refuse_another(path: str, found: Dossier, uid: str) -> None:
     if found.uid != uid:
         raise CantonError(
-            f"The dossier {path} tells of {found.uid}, not of {uid}",
+            f"The dossier {path} is of {found.uid}, not of {uid}",
             error_id="dossier_of_another",
-            hint="Give every participant a path of its own, and delete a dossier that is not needed any more.",
+            hint="Use one path for each participant, and delete a dossier that is no longer needed.",
         )
 
 
 def summary(dossier: Dossier | None) -> dict[str, object]:
-    """Number and digest of each part that two readings are compared by. DAR files follow the list of DARs."""
+    """Number and digest of each part, by which two reads are compared. DAR files follow the list of DARs."""
     if dossier is None:
         return {}
     shown: dict[str, object] = {}
@@ -347,7 +347,7 @@ def summary(dossier: Dossier | None) -> dict[str, object]:
 
 
 def numbers(dossier: Dossier) -> dict[str, object]:
-    """What a person wants to know of a dossier, as far as it was read."""
+    """The numbers of a dossier for people, as far as they were read."""
     content = dossier.content
     found: dict[str, object] = {}
     if "topology" in content:

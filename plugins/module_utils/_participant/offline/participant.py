@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A participant that cannot be reached from here: its dossier answers what is read of it."""
+"""A participant that this host cannot reach: its dossier returns what is read of it."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class OfflineParticipant:
 
     def require_live(self, step: str) -> Participant:
         raise CantonError(
-            f"The {self.label} is known here only by its dossier, and this step needs the participant itself ({step})",
+            f"The {self.label} is given as a dossier, but this step requires the participant itself ({step})",
             error_id="dossier_is_read_only",
-            hint="Run this step on the host that reaches the participant, with its endpoint in place of the dossier.",
+            hint="Run this step on a host that reaches the participant, with endpoint instead of dossier.",
         )
 
     def _of(self, *keys: str) -> t.Any:
@@ -60,11 +60,11 @@ class OfflineParticipant:
 
     def _lacks(self, what: str, section: str) -> CantonError:
         return CantonError(
-            f"The dossier of the {self.label} does not tell {what}",
+            f"The dossier of the {self.label} does not contain {what}",
             error_id="dossier_lacks",
             hint="Write it again with ledgerops.canton.participant_dossier"
             + (f" and {section} in gather." if section in dossier.SECTIONS else ".")
-            + " Delegations are told of the namespaces that its option namespaces names.",
+            + " It contains the delegations of those namespaces that its option namespaces lists.",
         )
 
     def _built(self, kind: t.Any, value: t.Any) -> t.Any:
@@ -74,7 +74,7 @@ class OfflineParticipant:
             raise dossier.DossierUnreadable(self._path, "another release of the collection has written it") from exc
 
     def _own(self, participant: str, what: str) -> None:
-        """A dossier tells of its own participant; everybody else's is too much to carry."""
+        """A dossier has only data of its own participant."""
         if participant != self._of("identity", "uid"):
             raise self._lacks(f"{what} of {participant or 'all participants'}", "")
 
@@ -134,14 +134,14 @@ class OfflineParticipant:
         return (synchronizer, AUTHORIZED) if self.hosts_offline else (synchronizer,)
 
     def in_flight(self, synchronizer: str) -> int | None:
-        """As it was when the dossier was read: good for a look before, no proof of rest."""
+        """As it was when the dossier was read: usable for a first check, no proof that nothing is in flight."""
         found = self._observed["in_flight"]
         if synchronizer not in found:
             raise self._lacks(f"what is in flight on {synchronizer}", "")
         return t.cast("int | None", found[synchronizer])
 
     def last_time(self, synchronizer: str) -> float | None:
-        """As far from the clock here as the time last seen was from the clock of the host that read it."""
+        """The last seen time, shifted by the difference between the clocks of this host and of the host that read it."""
         found = self._observed["ahead"]
         if synchronizer not in found:
             raise self._lacks(f"the time of {synchronizer}", "")
@@ -231,7 +231,7 @@ class OfflineParticipant:
         return t.cast("Offset", self._observed["ledger_end"])
 
     def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
-        """Contracts as they stood at the ledger end of the dossier; it knows no other moment."""
+        """Contracts at the ledger end of the dossier; it has no other offset."""
         wanted = frozenset(parties)
         if not wanted or not offset:
             return

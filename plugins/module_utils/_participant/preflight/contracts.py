@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The part of the preflight that reads contracts: what moves and with whom, what stays, and what must not come back to life."""
+"""The part of the preflight that reads contracts: those that move, those that stay, and those that the target must not have."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_contracts(
     """Read all contracts of the source once, and compare them with those that the target has of the same parties."""
     local = {item.party for item in findings.source.local_parties() if item.is_local} - parties.arrived
     moving, only_on_source = parties.moving, parties.only_on_source
-    # Target first: a contract that is archived in between is then one that the source does not have any more.
+    # Target first: a contract that is archived in between then counts as one that the source no longer has.
     surplus = _contract_ids(findings.target, only_on_source)
     pass_through = _Sorting(local, moving, surplus)
     found: Tally = tally(
@@ -61,7 +61,7 @@ def check_contracts(
 
 
 def check_all_contracts(findings: Findings, old: Synchronizer, parties: t.Collection[str]) -> None:
-    """Read all contracts of a source that moves as a whole: nobody stays, and the target has nothing to compare with."""
+    """Read all contracts of a source that moves as a whole: no party stays, and the target has nothing to compare with."""
     local = {item.party for item in findings.source.local_parties() if item.is_local} | set(parties)
     found = tally(findings.source.active_contracts(local, findings.source.ledger_end()), parties)
     _put_into_plan(findings, found, {})
@@ -71,7 +71,7 @@ def check_all_contracts(findings: Findings, old: Synchronizer, parties: t.Collec
 
 
 class _Sorting:
-    """Lets the contracts that move pass, and counts who shares them, those that stay, and those with a key.
+    """Yields the contracts that move, and counts their counterparties, the contracts that stay, and those with a key.
 
     ``surplus`` loses every id that the source has.
     """
@@ -100,10 +100,10 @@ def _count(numbers: dict[str, int], parties: t.Iterable[str]) -> None:
 
 
 def _contract_ids(participant: Reader, parties: t.Collection[str]) -> set[str]:
-    """Ids of the active contracts of these parties; nothing for parties that the participant has never heard of."""
+    """Ids of the active contracts of these parties; nothing for parties that the participant does not know."""
     with suppress(PartiesUnknown):
         return {item.contract_id for item in participant.active_contracts(parties, participant.ledger_end())}
-    # It refuses all of them for one that it does not know.
+    # One unknown party makes it refuse all of them.
     found: set[str] = set()
     if len(parties) > 1:
         for party in parties:
@@ -126,15 +126,15 @@ def _check_synchronizers_of_contracts(findings: Findings, found: Tally, old: Syn
     for synchronizer, number in elsewhere.items():
         findings.error(
             "contracts_on_other_synchronizers",
-            f"{number} contracts of these parties live on {short(synchronizer)}, not on {old.alias}",
-            "Reassign them to the synchronizer that is moved from, or exclude their parties.",
+            f"{number} contracts of these parties are on {short(synchronizer)}, not on {old.alias}",
+            f"Reassign them to {old.alias}, or exclude their parties.",
         )
     others = [item.alias for item in findings.source.synchronizers() if item.physical_id and item.id != old.id]
     if others and not findings.source.tells_synchronizer_of_contracts:
         findings.warn(
             "synchronizers_of_contracts_not_visible",
-            f"The source knows {', '.join(sorted(others))} too, and Canton 2 does not tell on which domain a contract lives",
-            f"Contracts on other domains than {old.alias} make the export fail, with nothing lost: transfer them to it before.",
+            f"The source knows {', '.join(sorted(others))} too, and Canton 2 does not report the domain of a contract",
+            f"The export fails, without loss, if contracts are on other domains than {old.alias}: transfer them to it first.",
         )
 
 
@@ -143,13 +143,13 @@ def _warn_of_others(findings: Findings, found: _Sorting) -> None:
         findings.warn(
             "shared_contracts",
             f"Contracts are shared with {len(found.counterparties)} parties that do not move: {_first(found.counterparties)}",
-            "Until these parties move to the same synchronizer too, no transaction on those contracts will be confirmed.",
+            "No transaction on these contracts is confirmed until these parties have moved to the same synchronizer too.",
         )
     if found.left_behind:
         findings.warn(
             "contracts_left_behind",
             f"Contracts stay on the source because none of their parties moves: {_first(found.left_behind)}",
-            "Move them by hand if they matter.",
+            "If they are needed on the target, move one of their parties too.",
         )
 
 
@@ -160,12 +160,11 @@ def _first(numbers: t.Mapping[str, int]) -> str:
 def _report_surplus(findings: Findings, surplus: set[str], finished: bool) -> None:
     """Contracts that the target has and the source has not.
 
-    Live state decides what they mean. As long as the source is connected, or both are off, the source is the truth: its
-    target is only to become what it is, and such contracts were archived on the source, or are of another life of the
-    target (docs/canton/contracts.md#the-source-keeps-its-copies).
-    A target that is connected while the source is off is what a finished migration looks
-    like: the target lives on, and what it creates is rightly unknown to the source. That is not refused, or a finished
-    migration could not be run again; an import into such a target would be refused by its own proof.
+    Their meaning depends on the connections. While the source is connected, or both are disconnected, the source is right:
+    such contracts were archived on the source, or are left on the target from an earlier migration (docs/canton/contracts.md#the-source-keeps-its-copies).
+    A connected target and a disconnected source are the state of a finished migration, in which the target creates contracts
+    that the source does not know. That is not refused, so that a finished migration can be run again; an import into such a
+    target would fail its proof.
     """
     listed = ", ".join(sorted(surplus)[:SHOWN_CONTRACTS])
     text = f"The target has {len(surplus)} active contracts of these parties that the source does not have, first: {listed}"
@@ -173,42 +172,42 @@ def _report_surplus(findings: Findings, surplus: set[str], finished: bool) -> No
         findings.warn(
             "target_moved_on",
             text,
-            "That is right when the migration is finished and the target serves. If it is not, purge them on the target before.",
+            "This is expected after a finished migration. Otherwise purge them on the target first.",
         )
     elif findings.request.purge_stale:
         findings.warn(
             "stale_contracts_purged",
             text + ". They are purged at cutover, before the import",
-            "Keep applications away from the target until then: to it these contracts are still active.",
+            "Do not connect applications to the target until then: these contracts are still active there.",
         )
     else:
         findings.error(
             "stale_contracts_on_target",
-            text + ". If they were archived on the source, they would come back to life",
+            text + ". If they were archived on the source, they would become active again",
             "Set purge_stale to true to have them purged at cutover, purge them on the target now "
             "(ledgerops.canton.participant_acs_transfer with state purged), or migrate to a fresh participant.",
         )
 
 
-def _check_packages(findings: Findings, found: Tally, brought: set[str]) -> None:
-    """``brought``: packages that the target has."""
+def _check_packages(findings: Findings, found: Tally, available: set[str]) -> None:
+    """``available``: packages that the target has."""
     dars = findings.source.dars()
     findings.plan.dars = sum(1 for dar in dars if not dar.builtin)
     for dar in dars:
-        brought |= findings.source.dar_packages(dar.main)
-    lacking = set(found.packages) - brought
+        available |= findings.source.dar_packages(dar.main)
+    lacking = set(found.packages) - available
     if lacking:
         findings.error(
             "packages_without_dar",
             f"Contracts use {len(lacking)} packages that no DAR of the source contains and that the target lacks: {', '.join(sorted(lacking)[:3])}",
-            "Give their DAR files to ledgerops.canton.participant_package (files) for the target.",
+            "Upload their DAR files to the target with ledgerops.canton.participant_package (files).",
         )
     splice = sorted({dar.name for dar in dars if dar.name.startswith("splice-")})
     if splice:
         findings.warn(
             "splice_packages",
             f"The source runs Splice ({', '.join(splice[:3])}): the vendor does not support moving an existing validator to a KMS",
-            "Ask the vendor first; the supported way is a fresh validator on a KMS, and a transfer of the assets.",
+            "Ask the vendor first. The supported way is a fresh validator on a KMS and a transfer of the assets.",
         )
 
 
@@ -223,5 +222,5 @@ def _check_disk(findings: Findings, contracts: int) -> None:
         findings.error(
             "disk_space",
             f"{folder} has {free // 2**20} MiB free; a snapshot of {contracts} contracts may need {needed // 2**20} MiB",
-            "Free space, or name a folder with more room.",
+            "Free space, or set path to a folder with more space.",
         )

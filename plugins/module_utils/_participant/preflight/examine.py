@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Everything that stands against a migration, found before anything is changed.
+"""The checks before a migration: everything that would make it fail, found before anything is changed.
 
 All findings are described in docs/preflight.md, their reasons in docs/canton/migration.md#before-the-start.
 """
@@ -56,9 +56,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
     synchronizers,
 )
 
-# The line whose ExportPartyAcs was followed on real nodes (docs/canton/party-replication.md#order-of-the-steps)
+# The release line whose ExportPartyAcs was tested on real nodes (docs/canton/party-replication.md#order-of-the-steps)
 PARTY_SNAPSHOTS_CHECKED = (3, 5)
-CLOCK_SECONDS = 10.0  # a difference that no answer on its way makes
+CLOCK_SECONDS = 10.0  # more than the delay of a response
 SPLICE_DSO = "DSO::"
 
 
@@ -111,15 +111,15 @@ def _check_method(findings: Findings, source: Identity, target: Identity) -> Non
     if any(line is None or line[0] != PARTY_SNAPSHOTS_CHECKED for line in lines):
         findings.error(
             "same_synchronizer_release",
-            f"The source runs Canton {source.version} and the target {target.version}: parties move on one synchronizer only between "
-            "nodes of Canton 3.5, as the party snapshots of 3.4 and 3.5 were never checked against each other",
-            "Upgrade both to Canton 3.5, or move to another synchronizer.",
+            f"The source runs Canton {source.version} and the target {target.version}, but parties move on one synchronizer only between "
+            "nodes of Canton 3.5: party snapshots of 3.4 and 3.5 are not verified against each other",
+            "Upgrade both to Canton 3.5, or migrate to another synchronizer.",
         )
     report = findings.warn if findings.request.accept_unsupported else findings.error
     report(
         "unsupported_by_vendor",
-        "The manual of Canton 3.5 calls it not supported to take a party off a participant, and so to move parties on one synchronizer",
-        "Move to another synchronizer, or, at your own risk, set accept_unsupported to true.",
+        "The manual of Canton 3.5 calls it not supported to remove a party from a participant, and so to move parties on one synchronizer",
+        "Migrate to another synchronizer, or, at your own risk, set accept_unsupported to true.",
     )
 
 
@@ -129,8 +129,8 @@ def _check_keys(findings: Findings) -> None:
     if not findings.target.tells_kms_keys:
         findings.warn(
             "kms_not_visible",
-            "The API of Canton 2 does not tell whether the target's keys lie in a KMS",
-            "Make sure of it in the target's configuration (crypto.provider = kms, enterprise edition).",
+            "The API of Canton 2 does not report whether the target's keys are in a KMS",
+            "Check it in the target's configuration (crypto.provider = kms, enterprise edition).",
         )
         return
     keys = findings.target.own_keys()
@@ -139,7 +139,7 @@ def _check_keys(findings: Findings) -> None:
         findings.error(
             "target_not_on_kms",
             f"{len(outside)} of the target's {len(keys)} keys are not in a KMS: {', '.join(key.name or key.fingerprint[:12] for key in outside[:4])}",
-            "Run the target with crypto.provider = kms, or set require_kms to false if that is not wanted.",
+            "Run the target with crypto.provider = kms, or set require_kms to false to migrate without a KMS.",
         )
     for key in keys:
         if key.kms_key_id:
@@ -180,15 +180,15 @@ def _check_synchronizers(findings: Findings, source: Identity) -> tuple[Synchron
     if findings.request.stays_on_synchronizer and old.id != new.id:
         findings.error(
             "different_synchronizers",
-            f"Source and target are to use {ids.short(old.id)} and {ids.short(new.id)}; this method moves parties on one synchronizer",
-            "Name the same synchronizer for both, or choose the method other_synchronizer.",
+            f"The synchronizers are {ids.short(old.id)} and {ids.short(new.id)}, but this method moves parties on one synchronizer",
+            "Set source_synchronizer and target_synchronizer to the same one, or set method to other_synchronizer.",
         )
         return None
     if old.id == new.id and not findings.request.stays_on_synchronizer:
         findings.error(
             "same_synchronizer",
-            f"Source and target are to use the same synchronizer {ids.short(old.id)}; this method moves contracts to another one",
-            "Connect the target to the synchronizer that its KMS keys are meant for and name that, or choose the method same_synchronizer.",
+            f"Source and target use the same synchronizer {ids.short(old.id)}, but this method moves contracts to another one",
+            "Connect the target to another synchronizer and set target_synchronizer to it, or set method to same_synchronizer.",
         )
         return None
     _check_protocol_versions(findings, source, old, new)
@@ -203,7 +203,7 @@ def _check_synchronizers(findings: Findings, source: Identity) -> tuple[Synchron
 
 
 def _check_clocks(findings: Findings, old: Synchronizer, new: Synchronizer) -> None:
-    """A synchronizer cannot be ahead of a clock that is right. That it is behind cannot be told: it may just be idle."""
+    """A synchronizer cannot be ahead of a correct clock. One that is behind is no finding: it may be idle."""
     for participant, item in ((findings.source, old), (findings.target, new)):
         seen = participant.last_time(item.id) if item.connected else None
         ahead = 0.0 if seen is None else seen - time.time()
@@ -211,7 +211,7 @@ def _check_clocks(findings: Findings, old: Synchronizer, new: Synchronizer) -> N
             findings.warn(
                 "clock_skew",
                 f"Synchronizer {item.alias} of the {participant.label} is {ahead:.0f} s ahead of the clock of the host that runs this",
-                "Set the clocks by NTP: time stamps and the measured downtime are of this host, and Canton refuses what is too early or late.",
+                "Synchronise the clocks with NTP: time stamps and the measured downtime come from this host, and Canton refuses requests with a wrong time.",
             )
 
 
@@ -222,7 +222,7 @@ def _check_protocol_versions(findings: Findings, source: Identity, old: Synchron
         findings.error(
             "protocol_version",
             f"The target's synchronizer runs protocol version {theirs}, the source's {ours}",
-            "Move to a synchronizer of the same or a later protocol version: newer contract ids are refused by an older one.",
+            "Migrate to a synchronizer of the same or a later protocol version: an older one refuses newer contract ids.",
         )
     if not findings.source.writes_for_protocol_version:
         return
@@ -231,14 +231,14 @@ def _check_protocol_versions(findings: Findings, source: Identity, old: Synchron
     if theirs is None:
         findings.error(
             "protocol_version_unknown",
-            f"The target does not tell the protocol version of {new.alias}, which Canton 2 writes into the snapshot",
+            f"The target does not report the protocol version of {new.alias}, which Canton 2 writes into the snapshot",
             "Set target_protocol_version to that of the domain.",
         )
     elif source.protocol_versions and theirs not in source.protocol_versions:
         findings.error(
             "protocol_version_unsupported",
-            f"The source does not know protocol version {theirs} of {new.alias} and cannot export for it",
-            "Upgrade the source to a release that supports it, or move to a domain of a version that it supports.",
+            f"The source does not support protocol version {theirs} of {new.alias} and cannot export for it",
+            "Upgrade the source to a release that supports it, or migrate to a domain of a version that it supports.",
         )
 
 
@@ -282,7 +282,9 @@ def _check_parties(
     _check_super_validator(findings, source, old)
     moving = set(selection.movable) | (on_their_way & set(selection.refused))
     if not moving and not arrived:
-        findings.error("no_parties", "There is no party to move", "Check source, synchronizer and exclusions.")
+        findings.error(
+            "no_parties", "There is no party to move", "Check source, source_synchronizer, parties and exclude."
+        )
     findings.plan.parties = len(moving)
     findings.plan.namespaces = {
         namespace: {"parties": number, "delegation": _delegation_of(namespace, source, target, delegated)}
@@ -295,7 +297,7 @@ def _check_parties(
 
 
 def _report_refused(findings: Findings, refused: t.Mapping[str, str]) -> None:
-    """Each party with its reason; those that only lack the delegation of their namespace together, as one cure serves all."""
+    """Each party with its reason; those that only lack the delegation of their namespace together, as one remedy is for all."""
     undelegated: dict[str, list[str]] = {}
     for party, reason in sorted(refused.items()):
         if reason == hosting.OF_ANOTHER_NAMESPACE:
@@ -304,7 +306,7 @@ def _report_refused(findings: Findings, refused: t.Mapping[str, str]) -> None:
             findings.error(
                 "party_not_movable",
                 f"Party {ids.short(party)} cannot be moved: {reason}",
-                "Exclude it (it stays with the source), or move it by its own authorisation.",
+                "Exclude it (it stays on the source), or move it with its own authorisation.",
             )
     for namespace, parties in undelegated.items():
         findings.error(
@@ -317,7 +319,7 @@ def _report_refused(findings: Findings, refused: t.Mapping[str, str]) -> None:
 
 
 def _delegation_of(namespace: str, source: Identity, target: Identity, delegated: t.Collection[str]) -> str:
-    """How the target comes to sign for a namespace."""
+    """How the target is authorised to sign for a namespace."""
     if namespace == target.namespace:
         return "not needed"
     if namespace in delegated:
@@ -328,7 +330,7 @@ def _delegation_of(namespace: str, source: Identity, target: Identity, delegated
 def _moved_before(
     findings: Findings, source: Identity, target: Identity, old: Synchronizer
 ) -> tuple[set[str], set[str]]:
-    """Parties that an earlier run on one synchronizer has begun to move, and those that it moved; both are no obstacle."""
+    """Parties that an earlier run on one synchronizer has started to move, and those that it moved; neither is a finding."""
     on_their_way, arrived = set(), set()
     for item in findings.source.hostings(old.id, target.uid):
         hosts = {host.participant for host in item.hosts}
@@ -349,13 +351,13 @@ def _check_super_validator(findings: Findings, source: Identity, old: Synchroniz
         if item.party.startswith(SPLICE_DSO) and namespace_of(item.party) in decentralized:
             findings.error(
                 "splice_super_validator",
-                f"The source hosts {ids.short(item.party)}: it is a super validator of a Splice network, which cannot be moved like this",
-                "Follow the vendor's way: onboard a second super validator on a KMS, and move the weight to it.",
+                f"The source hosts {ids.short(item.party)}: it is a super validator of a Splice network, which cannot be migrated this way",
+                "Follow the vendor's procedure: onboard a second super validator on a KMS, and transfer the weight to it.",
             )
 
 
 def _check_users(findings: Findings) -> None:
-    """Planning the copy refuses what the copy would refuse half-way."""
+    """Planning the copy refuses what the copy itself would refuse later."""
     findings.plan.users = len(
         plan_copy(findings.source, findings.target, findings.request.skipped_users, admin_rights=False).users
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is asked to be migrated, and the findings and numbers that the checks before a migration come to."""
+"""The request for a migration, and the findings and numbers of the checks before it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Bu
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
-# The old keys go into the KMS and the identity stays; keys that stay where they are, in an envelope
+# The old keys go into the KMS and the identity stays; or the keys stay in the node's store, encrypted with a KMS key
 # (docs/canton/migration.md#importing-the-old-keys, docs/canton/kms.md#two-modes).
 KEY_IMPORT, ENVELOPE = "key_import", "envelope"
 METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
 
-# Trouble with the connection itself: no finding about the migration, and nothing more can be read.
-
 
 @dataclass(frozen=True)
 class MigrationRequest:
-    """What is asked to be migrated. ``folder`` is where the snapshot will be written, if that is known here.
+    """What to migrate. ``folder`` is where the snapshot will be written, if that is known here.
 
-    ``namespaces`` are going to be delegated to the target besides the source's own, ``replaceable`` are hosts whose place
-    the target may take, and ``purge_stale`` says that what the source no longer has will be purged from the target.
-    ``backup_confirmed``, ``accept_unsupported`` and ``accept_key_import_crash`` are what only the operator can say.
+    ``namespaces`` will be delegated to the target besides the source's own, ``replaceable`` are hosts that the target may
+    replace, and with ``purge_stale`` contracts that the source no longer has will be purged from the target.
+    ``backup_confirmed``, ``accept_unsupported`` and ``accept_key_import_crash`` are statements of the operator.
     """
 
     source_synchronizer: str
@@ -66,7 +64,7 @@ class Finding:
 
 @dataclass
 class Plan:
-    """Numbers of the migration, as far as they could be read; None: not read, and left out of the result.
+    """Numbers of the migration, as far as they could be read; None: not read, and not in the result.
 
     ``delegation`` is where the delegation is found, ``counterparties`` maps parties that do not move to the number of contracts
     shared with them, ``keys`` maps fingerprints to purpose and spec.
@@ -94,8 +92,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Parties:
-    """Who moves. On one synchronizer an earlier run may have begun: ``only_on_source`` are those of them that the target does
-    not host yet, ``arrived`` those that it moved already and that are no longer the source's."""
+    """The parties that move. On one synchronizer an earlier run may have started: ``only_on_source`` are those that the target
+    does not host yet, ``arrived`` those that it moved already and that the source no longer hosts."""
 
     moving: set[str] = field(default_factory=set)
     only_on_source: set[str] = field(default_factory=set)
@@ -103,7 +101,7 @@ class Parties:
 
 
 class Findings:
-    """Collects findings; a check that cannot be made because another failed is left out, never passed."""
+    """Collects findings; a check that depends on a failed one is skipped, never passed."""
 
     def __init__(self, source: Reader, target: Reader, request: MigrationRequest) -> None:
         self.source, self.target, self.request = source, target, request

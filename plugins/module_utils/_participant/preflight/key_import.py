@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands against taking an identity to a KMS with its own keys, and against doing it where only an envelope is wanted
+"""The checks before a migration with the identity's own keys, and the refusal where only an envelope is wanted
 (docs/canton/migration.md#importing-the-old-keys, docs/canton/kms.md#two-modes)."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     if findings.request.method == ENVELOPE:
         findings.error(
             "envelope_needs_no_migration",
-            "A participant whose key store is encrypted with a KMS key (a wrapper key, an envelope) stays what it is: nothing has to be migrated",
+            "Encrypting a participant's key store with a KMS key (a wrapper key, an envelope) requires no migration",
             "Back up its database. Then set crypto.private-key-store.encryption.type = kms in its configuration and restart it. "
             "To undo this later, set encryption.reverted = true.",
         )
@@ -52,8 +52,8 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     if 2 in (findings.source.major, findings.target.major):
         findings.error(
             "key_import_release",
-            "Keys are imported between participants of Canton 3 only",
-            "Migrate by delegation (method delegation), which works on Canton 2 too.",
+            "Only keys of a Canton 3 participant can be imported for a Canton 3 participant",
+            "Migrate by delegation (method delegation), which Canton 2 supports too.",
         )
         return
     report = findings.warn if findings.request.accept_key_import_crash else findings.error
@@ -73,8 +73,8 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     findings.as_finding(_check_keys, findings, ours, theirs.uid == ours.uid)
     findings.warn(
         "key_copies_remain",
-        "The private keys were outside of the KMS until now: the old node's database and every backup of it have copies that stay valid",
-        "Destroy them when the migration is accepted. Keys that never were outside need method delegation.",
+        "The private keys were outside the KMS until now: the old node's database and all its backups have copies that stay valid",
+        "Destroy these copies when the migration is accepted. If keys must never have been outside the KMS, use method delegation.",
     )
     old = findings.as_finding(synchronizers.find, findings.source, findings.request.source_synchronizer)
     if (
@@ -93,7 +93,7 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
 
 
 def moving(source: Reader, uid: str, old: Synchronizer) -> set[str]:
-    """Everybody: whoever the node hosts, and its admin party, as the identity itself moves."""
+    """All parties that the node hosts, and its admin party, as the identity itself moves."""
     return {item.party for item in source.hostings(old.id, uid)} | {uid}
 
 
@@ -103,7 +103,7 @@ def _check_target(findings: Findings, ours: Identity, theirs: Identity) -> bool:
     if theirs.uid != ours.uid:
         findings.error(
             "key_import_target",
-            f"The target has an identity of its own ({theirs.uid or 'none, and does not wait for one'}), and a node keeps it for good",
+            f"The target does not wait for an identity (it has {theirs.uid or 'none'}), and a node cannot change its identity",
             f"Start a new node with an empty database and with {initialisation.MANUAL_LINES}.",
         )
         return False
@@ -112,7 +112,7 @@ def _check_target(findings: Findings, ours: Identity, theirs: Identity) -> bool:
         findings.error(
             "target_not_on_kms",
             f"{len(outside)} of the target's keys are not in a KMS. Is it the source itself?",
-            "Correct the endpoints. The target is a second node, with crypto.provider = kms.",
+            "Correct the endpoints. The target must be a second node, with crypto.provider = kms.",
         )
     return not outside
 
@@ -129,7 +129,7 @@ def _check_keys(findings: Findings, ours: Identity, arrived: bool) -> None:
         if key.purpose == "namespace":
             findings.error(
                 "key_import_namespace_key",
-                words + ", and a namespace key can't be replaced",
+                words + ", and a namespace key can't be rotated",
                 "Migrate by delegation (method delegation)"
                 + (
                     ", or to a KMS of GCP, which takes Ed25519 keys."
@@ -140,20 +140,20 @@ def _check_keys(findings: Findings, ours: Identity, arrived: bool) -> None:
         elif findings.request.rotate_keys:
             findings.warn(
                 "key_import_rotates",
-                words + ": prepare replaces it on the source",
-                "Tell the other members of the synchronizer, whose nodes see the new key, if they watch for that.",
+                words + ": prepare rotates it on the source",
+                "Other members of the synchronizer see the new key: inform them if they monitor keys.",
             )
         else:
             findings.error(
                 "key_import_key_spec",
                 words,
-                "Replace it on the source first (participant_key_rotation), or set rotate_keys to true.",
+                "Rotate it on the source first (participant_key_rotation), or set rotate_keys to true.",
             )
     if not any(key.fingerprint == namespace_of(ours.uid) for key in old.keys):
         findings.warn(
             "key_import_root_offline",
-            "The source does not hold the root key of its namespace; the new node gets the delegated key that the source signs with",
-            "Keep the root key where it is.",
+            "The source does not hold the root key of its namespace; the new node gets the delegated key with which the source signs",
+            "No action: keep the root key where it is.",
         )
     if not arrived:
         _check_export(findings, source, ours)
@@ -161,13 +161,13 @@ def _check_keys(findings: Findings, ours: Identity, arrived: bool) -> None:
     if wrapper is not None:
         findings.warn(
             "key_import_from_envelope",
-            f"The source's key store is encrypted with the KMS key {wrapper}; it gives its keys out all the same",
-            "If only this encryption was wanted, nothing has to be migrated.",
+            f"The source's key store is encrypted with the KMS key {wrapper}; and it exports its keys nevertheless",
+            "If only this encryption is wanted, no migration is needed.",
         )
 
 
 def _check_export(findings: Findings, source: Canton3, ours: Identity) -> None:
-    """Asked for a key that nobody has, a node says whether it would give any out (docs/canton/keys.md#exporting-a-key-pair)."""
+    """The node's error for a key that does not exist shows whether it exports any key (docs/canton/keys.md#exporting-a-key-pair)."""
     try:
         source.export_key_pair(NO_KEY, max(ours.protocol_versions))
     except KeyUnknown:
@@ -181,7 +181,7 @@ def _check_synchronizers(findings: Findings, old: Synchronizer) -> None:
     if others:
         findings.warn(
             "key_import_more_synchronizers",
-            f"The source knows {', '.join(sorted(others))} too, and is off there as well when the target has taken its place",
+            f"The source knows {', '.join(sorted(others))} too, and is disconnected there as well after the migration",
             f"Register and connect the target there after the migration. Contracts on other synchronizers than {old.alias} are refused.",
         )
     wanted = findings.request.target_synchronizer
@@ -191,6 +191,6 @@ def _check_synchronizers(findings: Findings, old: Synchronizer) -> None:
     if wanted in there and there[wanted].id not in ("", old.id):
         findings.error(
             "different_synchronizers",
-            f"The target's {wanted} is another synchronizer than the source's {old.alias}; with its identity a participant stays where it is",
-            "Name the same synchronizer for both, or choose another method.",
+            f"The target's {wanted} is another synchronizer than the source's {old.alias}, but a participant keeps its synchronizer with its identity",
+            "Set source_synchronizer and target_synchronizer to the same one, or choose another method.",
         )

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bugs of exact releases of Canton that a migration would meet (docs/canton/migration.md#known-bugs).
+"""Bugs of exact releases of Canton that affect a migration (docs/canton/migration.md#known-bugs).
 
-This is the one place that looks at version numbers: a bug cannot be seen in what a node says about its API.
+This is the one place that compares version numbers: the API of a node does not show its bugs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Range:
         return first if self.first == self.last else f"{first} to {major}.{minor}.{self.last}"
 
     def has(self, line: tuple[int, int], patch: int | None) -> bool | None:
-        """Whether this release is one of them; None: it may be, but the node does not tell its last number."""
+        """Whether this release is one of them; None: unknown, as the node does not report its last number."""
         if line != self.line:
             return False
         if self.last is None:
@@ -49,7 +49,7 @@ class Range:
 
 @dataclass(frozen=True)
 class KnownBug:
-    """``number`` is the vendor's, or the release where none was published. ``keyed``: only contracts with a key meet it."""
+    """``number`` is the vendor's, or the release where none was published. ``keyed``: it affects only contracts with a key."""
 
     number: str
     affected: tuple[Range, ...]
@@ -133,7 +133,7 @@ def parse(version: str) -> tuple[tuple[int, int], int | None] | None:
 
 
 def check(findings: Findings, source: Identity, target: Identity) -> None:
-    """The bugs that do not depend on the contracts, and nodes that do not tell their release well enough."""
+    """The bugs that do not depend on the contracts, and nodes that do not report their exact release."""
     _check(findings, source, target, [bug for bug in BUGS if not bug.keyed])
 
 
@@ -170,6 +170,6 @@ def _check(findings: Findings, source: Identity, target: Identity, bugs: t.Seque
             listed = "; ".join(f"{bug.number} ({', '.join(map(str, bug.affected))}): it {bug.text}" for bug in unclear)
             findings.warn(
                 "release_not_visible",
-                f"Canton {identity.version} does not tell which exact release the {side} is. Known bugs of some: {listed}{why}",
-                "Look at its start script or its log for the release, and upgrade it if it is one of these.",
+                f"The {side} reports Canton {identity.version} and not its exact release. Known bugs of some releases: {listed}{why}",
+                "Find its release in its start script or log, and upgrade it if it is one of these.",
             )

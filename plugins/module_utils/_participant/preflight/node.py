@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every way of migrating asks of a node itself, and of its operator (docs/canton/migration.md#before-the-start)."""
+"""The checks of a node itself that all methods have in common, and of the operator's statements (docs/canton/migration.md#before-the-start)."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ def check_node(findings: Findings, participant: Reader, identity: Identity) -> b
         findings.error(
             "not_initialized",
             f"The {label} is not initialised{waiting}",
-            "Initialise it and connect it once, then run again.",
+            "Initialise it and connect it to its synchronizer once, then run again.",
         )
         return False
     if not identity.active:
-        findings.error(
-            "passive_replica", f"The {label} answers as a passive replica", "Name the active replica as its endpoint."
-        )
+        findings.error("passive_replica", f"The {label} is a passive replica", "Set endpoint to the active replica.")
         return False
     if participant.in_memory():
         findings.error(
             "storage_in_memory",
-            f"The {label} keeps its data in memory, and Canton exports and imports contracts only with a database",
+            f"The {label} keeps its data in memory, but Canton exports and imports contracts only with a database",
             "Run it with persistent storage (PostgreSQL).",
         )
     if not participant.has_ledger:
         findings.error(
-            "ledger_endpoint_missing", f"The {label} has no ledger_endpoint", "Set host and port of its ledger API."
+            "ledger_endpoint_missing",
+            f"The {label} has no ledger_endpoint",
+            "Set ledger_endpoint to host:port of its ledger API.",
         )
         return False
     return True
 
 
 def check_backup(findings: Findings) -> None:
-    """No API tells it, and there is no undo without one (docs/canton/migration.md#backups)."""
+    """No API reports backups, and without one nothing can be undone (docs/canton/migration.md#backups)."""
     if not findings.request.backup_confirmed:
         findings.error(
             "backup_not_confirmed",
-            "Nobody has confirmed that the databases of source and target are backed up",
-            "Back up both, then set backup_confirmed to true. It may stay set.",
+            "The backups of the source's and the target's databases are not confirmed",
+            "Back up both databases, then set backup_confirmed to true. It may stay set.",
         )
 
 
@@ -55,12 +55,12 @@ def check_pruning(findings: Findings) -> None:
     if cron is None:
         findings.warn(
             "pruning_not_visible",
-            "The API of Canton 2 does not tell whether the source prunes on a schedule",
-            "Clear the pruning schedule of the source for the time of the migration, if it has one.",
+            "The API of Canton 2 does not report whether the source prunes on a schedule",
+            "If the source has a pruning schedule, clear it for the time of the migration.",
         )
     elif cron:
         findings.error(
             "pruning_scheduled",
-            f"The source prunes on a schedule ({cron}); the offset of the export must not be pruned",
+            f"The source prunes on a schedule ({cron}), but the offset of the export must not be pruned",
             "Clear the pruning schedule of the source for the time of the migration.",
         )

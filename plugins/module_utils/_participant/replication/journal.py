@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a move of parties on one synchronizer has to remember, because neither node can tell it later."""
+"""The journal of a move of parties on one synchronizer: what neither node reports later."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Away:
-    """How a synchronizer connection stood before its participant was taken off all of them."""
+    """The state of a synchronizer connection before its participant was disconnected from all of them."""
 
     connected: bool
     manual_connect: bool
@@ -59,7 +59,7 @@ class Away:
 class Journal:
     """``<base>.parties.json``, mode 0600, and the snapshots of the parties in the folder ``<base>.parties``.
 
-    ``target_away`` and ``source_away`` are not empty as long as that participant is kept off its synchronizers.
+    ``target_away`` and ``source_away`` are not empty while that participant is kept disconnected from its synchronizers.
     """
 
     base: str
@@ -79,7 +79,7 @@ class Journal:
         return self.base + ".parties"
 
     def files(self, party: str) -> SnapshotFiles:
-        """The snapshot of a party. Its id may hold what a file name may not, and be cut to the same text as another's."""
+        """The snapshot of a party. Its id may contain characters that a file name may not, and its shortened id may equal another's."""
         name = re.sub(r"[^A-Za-z0-9_-]", "_", party.partition("::")[0])[:40]
         return SnapshotFiles(os.path.join(self.folder, f"{name}-{hashlib.sha256(party.encode()).hexdigest()[:12]}"))
 
@@ -93,7 +93,7 @@ class Journal:
         write_json(self.path, {"version": VERSION, **values})
 
     def forget(self, parties: t.Iterable[str]) -> None:
-        """Forget parties, so that a later move of them begins anew, and delete their snapshots."""
+        """Remove parties from the journal, so that a later move of them starts anew, and delete their snapshots."""
         for party in parties:
             self.parties.pop(party, None)
             files = self.files(party)
@@ -126,7 +126,7 @@ def open_journal(base: str, source: str, target: str, synchronizer: str) -> Jour
         raise CantonError(
             f"{path} belongs to the move of parties from {found.source} to {found.target} on {found.synchronizer}",
             error_id="journal_of_another_pair",
-            hint="Name the path of this pair's own journal; every move needs a path of its own.",
+            hint="Set path to the journal of this pair; every move needs its own path.",
         )
     return found
 
@@ -140,5 +140,5 @@ def _unreadable(path: str, why: str) -> CantonError:
     return CantonError(
         f"{path} cannot be used: {why}",
         error_id="journal_unreadable",
-        hint="Restore it from a backup. Without it, take the move back by hand (docs/same-synchronizer.md) and begin again.",
+        hint="Restore it from a backup. Without one, roll the move back manually (docs/same-synchronizer.md) and start again.",
     )

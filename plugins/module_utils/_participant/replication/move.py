@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A move of parties on one synchronizer: where each party stands, how the contracts of both sides are compared, and how a
-participant is kept off its synchronizers and brought back. The steps themselves are in ``same_synchronizer``."""
+"""A move of parties on one synchronizer: the stage of each party, the comparison of the contracts of both sides, and how a
+participant is disconnected from its synchronizers and connected again. The steps themselves are in ``steps``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
-# Where a party stands, told by its mapping alone.
+# The stage of a party, by its mapping alone.
 SOURCE = "source"  # hosted by the source alone
 PROPOSED = "proposed"  # the source has signed that both host it
 ONBOARDING = "onboarding"  # both host it, the target with the onboarding flag
@@ -41,12 +41,12 @@ BOTH = "both"  # both host it
 TARGET = "target"  # hosted by the target alone
 
 SHOWN_DIFFERENCES = 10
-VISIBLE_SECONDS = 60.0  # an index may lag behind its node, and a transaction of others pass between two reads
+VISIBLE_SECONDS = 60.0  # an index may lag behind its node, and others may transact between two reads
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the module was asked for. Synchronizers by alias or id, times in seconds; ``base``: the journal's base name."""
+    """The options of the module. Synchronizers by alias or id, times in seconds; ``base``: the journal's base name."""
 
     source_synchronizer: str
     target_synchronizer: str
@@ -70,12 +70,12 @@ class PartyStages:
         return [party for party, stage in self.by_party.items() if stage in stages]
 
     def moved_to(self, stage: str, parties: t.Collection[str]) -> dict[str, object]:
-        """The stages as they are when ``parties`` stand at ``stage``."""
+        """The stages after ``parties`` have reached ``stage``."""
         return {party: stage if party in parties else before for party, before in self.by_party.items()}
 
 
 class Replication:
-    """One move: two participants, one synchronizer, and the journal. Refuses at once what can't work."""
+    """One move: two participants, one synchronizer, and the journal. Refuses at once what is impossible."""
 
     def __init__(self, source: Reader, target: Reader, options: Options) -> None:
         self.options = options
@@ -86,9 +86,9 @@ class Replication:
         there = synchronizers.known_id(target, options.target_synchronizer)
         if there != self.store:
             raise CantonError(
-                f"source_synchronizer is {short(self.store)} and target_synchronizer is {short(there)}, but this move stays on one",
+                f"source_synchronizer is {short(self.store)} and target_synchronizer is {short(there)}, but this module moves parties on one",
                 error_id="not_the_same_synchronizer",
-                hint="Name the same synchronizer for both, or migrate to another synchronizer, which goes another way.",
+                hint="Set both to the same synchronizer. To migrate to another one, use participant_party and participant_acs_transfer.",
             )
         self.source_uid, self.target_uid = source.identity().uid, target.identity().uid
         self.journal: Journal = open_journal(options.base, self.source_uid, self.target_uid, self.store)
@@ -99,13 +99,13 @@ class Replication:
         return synchronizers.find(participant, self.store).connected
 
     def witness(self) -> Canton3:
-        """A participant that is connected, since the store of one that is not is as old as its disconnect."""
+        """A participant that is connected, since the store of a disconnected one is as old as its disconnect."""
         if self.connected(self.source):
             return self.source
         if self.connected(self.target):
             return self.target
         raise CantonError(
-            f"Neither participant is connected to {short(self.store)}, so nobody can tell where the parties stand",
+            f"Neither participant is connected to {short(self.store)}, so the stage of the parties is unknown",
             error_id="not_connected",
             hint=f"Connect the {self.source.label} with ledgerops.canton.participant_synchronizer, then run again.",
         )
@@ -132,9 +132,9 @@ class Replication:
         return set(item.hosts) == set(wanted.hosts) and item.threshold == 1
 
     def read(self, begun: bool = False) -> PartyStages:
-        """Where every party of the move stands now; refuses those that can't be moved, all at once.
+        """The present stage of every party of the move; refuses those that can't be moved, all in one error.
 
-        ``begun``: only those whose move has begun, also where the journal does not know of it; none is refused.
+        ``begun``: only those whose move has started, also where the journal does not know of it; none is refused.
         """
         witness = self.witness()
         # a synchronizer may have far more parties than these two participants host
@@ -160,16 +160,16 @@ class Replication:
         return PartyStages(stages, mappings)
 
     def _requested(self, in_force: t.Mapping[str, Hosting]) -> list[str]:
-        """The parties that were asked for, and those whose move has begun: nobody is left half moved."""
+        """The requested parties, and those whose move has started: no party is left half moved."""
         wanted = self.options.wanted
         hosted = [party for party, item in in_force.items() if item.host(self.source_uid) and party != self.source_uid]
         chosen = {party for party in (hosted if wanted is None else wanted) if party not in self.options.excluded}
         begun = [party for party in self.options.excluded if party in self.journal.parties]
         if begun:
             raise CantonError(
-                f"{len(begun)} of the parties are excluded, but their move has begun: {some(begun)}",
+                f"{len(begun)} of the parties are excluded, but their move has started: {some(begun)}",
                 error_id="excluded_while_moving",
-                hint="Move them to the end, or take the whole move back (state withdrawn) and begin again without them.",
+                hint="Complete their move, or roll the whole move back (state withdrawn) and start again without them.",
             )
         return sorted(chosen | set(self.journal.parties))
 
@@ -208,8 +208,8 @@ class Replication:
             return None
         if stage == TARGET:
             return "the source does not host it on this synchronizer"
-        return "both participants host it already, and the journal knows nothing of its move" + (
-            ": take it back (state withdrawn, with this party in parties) and begin again"
+        return "both participants host it already, and the journal has no entry of its move" + (
+            ": roll it back (state withdrawn, with this party in parties) and start again"
             if stage == ONBOARDING
             else ""
         )
@@ -221,13 +221,13 @@ class Replication:
         return [party for party in stages.at(ONBOARDING) if self.journal.proven(party) is None]
 
     def refuse_back_too_early(self, stages: PartyStages) -> None:
-        """Contracts of parties that are hosted already can only be imported if the target saw nothing of them before."""
+        """Contracts of hosted parties can be imported only while the target was not connected since it hosts them."""
         early = self.unproven(stages)
         if early and self.connected(self.target):
             raise CantonError(
-                f"The {self.target.label} was connected before the contracts of {len(early)} parties were there: {some(early)}",
+                f"The {self.target.label} was connected before it had the contracts of {len(early)} parties: {some(early)}",
                 error_id="connected_too_early",
-                hint="Take the move back (state withdrawn), then begin again. The source still hosts them and has everything.",
+                hint="Roll the move back (state withdrawn), then start again. The source still hosts them and has all contracts.",
             )
 
     # -- comparing ------------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ class Replication:
     def compare(self, parties: t.Sequence[str]) -> Comparison:
         """Refuse unless the target has exactly the contracts of these parties that the source has, all on this synchronizer.
 
-        Equal, not only all: one more on the target is one that was archived on the source since.
+        The sets must be equal: a contract that only the target has was archived on the source since.
         """
         equal, found = wait_for(
             lambda: self._compare_once(parties), VISIBLE_SECONDS, until=lambda found: found.equal(self.store)
@@ -261,15 +261,15 @@ class Replication:
     def _on_target(
         self, parties: t.Collection[str], partners: t.Collection[str], offset: Offset
     ) -> t.Iterator[ActiveContract]:
-        """Contracts of ``parties`` on the target. It is asked for their partners as well: while it is off the synchronizer
-        it may show a shared contract to those alone that it knows to host."""
+        """Contracts of ``parties`` on the target. Their partners are read as well: while it is disconnected it may
+        show a shared contract only to those parties that it knows to host."""
         requested = {*parties, *partners}
         return (
             item for item in self.target.active_contracts(sorted(requested), offset) if item.stakeholders & set(parties)
         )
 
     def _difference(self, parties: t.Sequence[str], found: Comparison) -> CantonError:
-        """Names the first ids that differ; only here are all ids held in memory."""
+        """An error with the first ids that differ; only here all ids are held in memory."""
         wanted = {item.contract_id for item in self.source.active_contracts(parties, found.source_offset)}
         here = {item.contract_id for item in self._on_target(parties, found.partners, found.target_offset)}
         missing, unexpected = sorted(wanted - here), sorted(here - wanted)
@@ -283,8 +283,8 @@ class Replication:
         return CantonError(
             text,
             error_id="contracts_differ",
-            hint="Nothing is lost: the source has everything. Look at the target's log. If applications ran meanwhile, stop them, "
-            "take the move back (state withdrawn) and begin again.",
+            hint="Nothing is lost: the source has all contracts. Check the target's log. If applications were running, stop them, "
+            "roll the move back (state withdrawn) and start again.",
             details={
                 "missing": missing[:SHOWN_DIFFERENCES],
                 "unexpected": unexpected[:SHOWN_DIFFERENCES],
@@ -296,7 +296,7 @@ class Replication:
     # -- off the synchronizers and back ---------------------------------------------------------------------------
 
     def keep_away(self, participant: Canton3, noted: dict[str, Away]) -> None:
-        """Take a participant off all its synchronizers, so that a restart does not bring it back; ``noted`` tells the way back."""
+        """Disconnect a participant from all its synchronizers, also over a restart; ``noted`` keeps the former connections."""
         connected = [item for item in participant.synchronizers() if item.connected]
         for item in connected:
             noted.setdefault(item.alias, Away(True, item.manual_connect))
@@ -356,13 +356,13 @@ def _replicating(reader: Reader) -> Canton3:
     found = participant.as_canton_3()
     if found is None:
         raise NotOffered(
-            f"The {participant.label} runs Canton {participant.major}, where parties can't be moved on one domain this way",
-            hint="Migrate to another domain (the other method), or after an upgrade to Canton 3.5.",
+            f"The {participant.label} runs Canton {participant.major}, which cannot move parties on one domain",
+            hint="Migrate to another domain, or upgrade to Canton 3.5 first.",
         )
     lacks = found.lacks_for_replication()
     if lacks:
         raise NotOffered(
             f"The {found.label} can't move parties on one synchronizer: its API lacks {', '.join(lacks)}",
-            hint="That takes Canton 3.5 on both sides. Upgrade, or migrate to another synchronizer.",
+            hint="This requires Canton 3.5 on both sides. Upgrade, or migrate to another synchronizer.",
         )
     return found

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Moving parties from one participant to another on one synchronizer, in the order in which real nodes did it
-(docs/canton/party-replication.md#order-of-the-steps). Each step reads where the parties stand and does what is left of it.
+"""Moving parties from one participant to another on one synchronizer, in the order that was verified with real nodes
+(docs/canton/party-replication.md#order-of-the-steps). Each step reads the stage of the parties and does the rest of its work.
 
 Why the parties become effective one after the other: the export of a party is taken at the moment from which the target
-hosts it, and leaves out contracts that have a stakeholder which the target hosts already. Of two parties that share a
-contract the later one so leaves it to the earlier one, and each contract is in exactly one snapshot. If both became
-effective at the same moment, each would leave it to the other, and nobody would export it. The comparison of all contracts
-of all parties with the source, before the target is connected again, is the net below that.
+hosts it, and leaves out contracts that have a stakeholder which the target hosts already. So of two parties
+that share a contract, only the snapshot of the earlier one has it. If both became effective at the same moment, neither snapshot
+would have it. The comparison of all contracts of all parties with the source, before the target is connected again, detects
+that.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topo
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.hosting import authorize_until
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
-EFFECTIVE_SECONDS = 30  # for a transaction that is only delayed by the synchronizer
-ACTIVATION_SECONDS = 60  # the export looks for a moment that has passed already
+EFFECTIVE_SECONDS = 30  # for a transaction that the synchronizer delays
+ACTIVATION_SECONDS = 60  # the export searches for a moment in the past
 CLEARANCE_SECONDS = 20
 WORKFLOW_PREFIX = "kms-migration"
 LONGEST_PAUSE = 5.0
@@ -64,7 +64,7 @@ LONGEST_PAUSE = 5.0
 
 
 def ensure_proposed(replication: Replication) -> Outcome:
-    """The source signs that both host the parties, and the target, still connected, gets to know it.
+    """The source signs that both host the parties, and the target, still connected, receives the proposals.
 
     If the target proposed, its delegated key would sign for both namespaces at once, and the mapping would take effect
     while it is connected; without the proposal in its store it refuses the import.
@@ -83,7 +83,7 @@ def ensure_proposed(replication: Replication) -> Outcome:
         if unseen:
             synchronizers.connected_id(replication.source, replication.store, "where it has to propose")
             synchronizers.connected_id(
-                replication.target, replication.store, "where it has to see the proposals before it leaves"
+                replication.target, replication.store, "where it has to receive the proposals before it is disconnected"
             )
         _note_beginning(replication, fresh, known)
         authorize_until(
@@ -106,19 +106,19 @@ def ensure_proposed(replication: Replication) -> Outcome:
 
 
 def _fresh(replication: Replication, stages: PartyStages) -> tuple[list[str], list[str], list[str]]:
-    """Parties that are not proposed yet; or, while the target must stay away, those that wait for the next run, and a warning."""
+    """Parties that are not proposed yet; or, while the target must stay disconnected, those that wait for the next run, and a warning."""
     if not replication.unproven(stages):
         return stages.at(SOURCE), [], []
     return [], *_late(replication, stages)
 
 
 def _late(replication: Replication, stages: PartyStages) -> tuple[list[str], list[str]]:
-    """Parties whose move has not begun while that of others is going on, and a warning that says so."""
+    """Parties whose move has not started while that of others is in progress, and a warning about them."""
     found = [party for party in stages.at(SOURCE, PROPOSED) if party not in replication.journal.parties]
     if not found:
         return [], []
     text = (
-        f"{len(found)} parties came too late for the move that is going on, and are left to the next run: {some(found)}"
+        f"{len(found)} parties are too late for the move in progress and will be moved by the next run: {some(found)}"
     )
     return found, [text]
 
@@ -133,7 +133,7 @@ def _unseen(replication: Replication, mappings: dict[str, t.Any]) -> tuple[list[
 
 
 def _note_beginning(replication: Replication, fresh: t.Sequence[str], known: t.Sequence[str]) -> None:
-    """Keep the source's ledger end before the proposals. One that was noted for a proposal which is still open stays."""
+    """Keep the source's ledger end before the proposals. An entry for a proposal that is still open is kept."""
     unknown = [party for party in known if party not in replication.journal.parties]
     if not fresh and not unknown:
         return
@@ -160,7 +160,7 @@ def _refuse_contracts_elsewhere(replication: Replication, parties: t.Sequence[st
     others = {name: number for name, number in found.synchronizers.items() if name != replication.store}
     if others:
         raise CantonError(
-            "Contracts of these parties live on other synchronizers: "
+            "Contracts of these parties are on other synchronizers: "
             + ", ".join(f"{number} on {short(name)}" for name, number in others.items()),
             error_id="contracts_on_other_synchronizers",
             hint="Reassign them to the synchronizer of the move first.",
@@ -219,7 +219,7 @@ def _activate(replication: Replication, stages: PartyStages, todo: t.Sequence[st
             raise CantonError(
                 f"The hosting of {short(party)} by both was accepted, but the synchronizer does not show it after {replication.options.seconds:g} s",
                 error_id="not_effective",
-                hint="Look at the source's log and its connection to the synchronizer, then run again.",
+                hint="Check the source's log and its connection to the synchronizer, then run again.",
             )
 
 
@@ -245,7 +245,7 @@ def _signed_by_both(replication: Replication, mappings: dict[str, t.Any]) -> dic
     lacking = [party for party in mappings if party not in proposals]
     if lacking:
         raise CantonError(
-            f"The {replication.source.label} lists the proposals of {len(lacking)} parties but does not give them out: {some(lacking)}",
+            f"The {replication.source.label} lists the proposals of {len(lacking)} parties but does not return their signed transactions: {some(lacking)}",
             error_id="proposals_missing",
             hint="Run state proposed again.",
         )
@@ -307,7 +307,7 @@ def _export(replication: Replication, party: str) -> None:
             raise CantonError(
                 f"The export of {short(party)} has contracts of other parties or of another synchronizer",
                 error_id="export_of_others",
-                hint="Do not go on: report this with the release of the source.",
+                hint="Do not continue. Report this with the release of the source.",
             )
     files.write_manifest(
         Manifest(
@@ -355,7 +355,7 @@ def _checked(replication: Replication, party: str) -> Manifest:
     manifest = replication.journal.files(party).read_manifest()
     if manifest is None or not _exported(replication, party):
         raise SnapshotMissing(
-            f"There is no whole snapshot of {short(party)} in {replication.journal.folder}",
+            f"There is no complete snapshot of {short(party)} in {replication.journal.folder}",
             hint="Run state exported first.",
         )
     return manifest
@@ -372,7 +372,7 @@ def _refuse_missing_packages(replication: Replication, manifests: t.Iterable[Man
             raise CantonError(
                 f"The {replication.target.label} {verb} {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
                 error_id="packages_missing",
-                hint="Take the move back (state withdrawn), bring them with ledgerops.canton.participant_package, and begin again.",
+                hint="Roll the move back (state withdrawn), copy them with ledgerops.canton.participant_package, and start again.",
             )
 
 
@@ -395,7 +395,7 @@ def ensure_onboarded(replication: Replication) -> Outcome:
     early = replication.unproven(stages)
     if early and not replication.check:
         raise CantonError(
-            f"The contracts of {len(early)} parties are not proven to be on the {replication.target.label}, so it must stay off: {some(early)}",
+            f"The contracts of {len(early)} parties are not proven to be on the {replication.target.label}, so it must stay disconnected: {some(early)}",
             error_id="not_imported",
             hint="Run the states exported and imported first.",
         )
@@ -417,7 +417,7 @@ def ensure_onboarded(replication: Replication) -> Outcome:
 
 
 def _clear(replication: Replication, parties: t.Sequence[str]) -> None:
-    """Ask again and again until no flag is listed by either side; the node clears them about a minute after the activation."""
+    """Repeat the request until neither side lists a flag; the node clears them about a minute after the activation."""
     deadline = time.monotonic() + replication.options.seconds
     last: CantonError | None = None
     while True:
@@ -445,7 +445,7 @@ def _clear(replication: Replication, parties: t.Sequence[str]) -> None:
                 f"{len(left)} parties are still marked as onboarding on the synchronizer after {replication.options.seconds:g} s: {some(left)}"
                 + (f". Last error: {last.message}" if last else ""),
                 error_id="onboarding_not_cleared",
-                hint="Their contracts are all there. Run again, with a greater wait_timeout, and look at the target's log.",
+                hint="All their contracts are on the target. Run again with a greater wait_timeout, and check the target's log.",
             )
         time.sleep(min(LONGEST_PAUSE, max(0.5, min(retry, default=0.5))))
 
@@ -471,10 +471,10 @@ def ensure_moved(replication: Replication) -> Outcome:
         raise CantonError(
             f"{len(unfinished)} parties are not hosted by both participants yet: {some(unfinished)}",
             error_id="not_onboarded",
-            hint="Run the states before this one first; nobody is moved alone.",
+            hint="Run the earlier states first: these parties must be moved together.",
         )
     if todo and not replication.check:
-        synchronizers.connected_id(replication.target, replication.store, "where it has to take the parties over")
+        synchronizers.connected_id(replication.target, replication.store, "where it has to take over the parties")
         replication.compare(todo)
         wanted = {party: replication.hosted_alone(stages.mappings[party], replication.target_uid) for party in todo}
         authorize_until(
@@ -483,7 +483,7 @@ def ensure_moved(replication: Replication) -> Outcome:
             ),
             lambda: _still_on_source(replication, todo),
             replication.options.seconds,
-            "could not be taken off the source",
+            "could not be removed from the source",
         )
     if replication.check:
         todo = [*todo, *unfinished]
@@ -514,14 +514,14 @@ def _still_on_source(replication: Replication, parties: t.Collection[str]) -> tu
 
 
 def ensure_verified(replication: Replication) -> Outcome:
-    """Compare the target with what was proven before it came back, at the ledger end of that time, and the hosting with now."""
+    """Compare the target with what was proven before it was connected again, at the ledger end of that time, and the hosting now."""
     stages = replication.read()
     elsewhere = [party for party, stage in stages.by_party.items() if stage != TARGET]
     if elsewhere:
         raise CantonError(
             f"{len(elsewhere)} parties are not hosted by the {replication.target.label} alone: {some(elsewhere)}",
             error_id="not_moved",
-            hint="Run the migration again, to its end.",
+            hint="Complete the migration: run it again.",
             details={"stages": {party: stages.by_party[party] for party in elsewhere}},
         )
     proofs = {party: replication.journal.proven(party) for party in stages.by_party}
@@ -530,7 +530,7 @@ def ensure_verified(replication: Replication) -> Outcome:
         raise CantonError(
             f"{replication.journal.path} has no proof of an import for {some(unproven) or 'any party'}",
             error_id="receipt_missing",
-            hint="Name the path of this move's journal.",
+            hint="Set path to the journal of this move.",
         )
     groups: dict[t.Any, dict[str, Proof]] = {}
     for party, proof in proofs.items():

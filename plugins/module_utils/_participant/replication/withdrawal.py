@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ends a move of parties on one synchronizer: taking it back as long as the source still hosts the parties, or purging
+"""The two ends of a move of parties on one synchronizer: its rollback while the source still hosts the parties, or the purge of
 the source's copies afterwards."""
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ CLEANING_ROUNDS = 3
 
 
 def take_back(replication: Replication) -> Outcome:
-    """Give the parties back to the source alone, purge their contracts on the target, and forget the move.
+    """Host the parties on the source alone, purge their contracts on the target, and remove the move from the journal.
 
-    Works as long as the source hosts them: it then has every contract, also those of the time in which both did. Proposals
-    that are left do no harm, since only the target can complete them, and a later move uses them.
+    Works as long as the source hosts them: it then has every contract, also those created while both did. Proposals
+    that are left are harmless, since only the target can complete them, and a later move uses them.
     """
     stages = replication.read(begun=True)
     gone = stages.at(TARGET)
     if gone:
         raise CantonError(
-            f"{len(gone)} parties are hosted by the {replication.target.label} alone, so the move can't be taken back: {some(gone)}",
+            f"{len(gone)} parties are hosted by the {replication.target.label} alone, so the move can't be rolled back: {some(gone)}",
             error_id="point_of_no_return",
-            hint="Carry on to the end of the migration. The way back from there is a migration in the other direction.",
+            hint="Complete the migration. To undo it afterwards, run a reverse migration.",
         )
     shared = stages.at(ONBOARDING, BOTH)
     known = sorted(replication.journal.parties)
     theirs = sorted({*shared, *known})
     brought = _alone(replication, replication.target, replication.target_uid, theirs, leaving=theirs)
     if not replication.check:
-        synchronizers.connected_id(replication.source, replication.store, "where it has to take the parties back")
+        synchronizers.connected_id(replication.source, replication.store, "where it has to take over the parties")
         _host_on_source_alone(replication, stages, shared)
         _clean_target(replication, theirs, brought)
         if theirs:
@@ -66,8 +66,8 @@ def take_back(replication: Replication) -> Outcome:
 
 
 def _clean_target(replication: Replication, parties: t.Sequence[str], brought: t.Sequence[str]) -> None:
-    """Purge what was brought, and connect the target again. It then hears of the time in which both hosted the parties,
-    and may get contracts that were made in it: these are purged as well."""
+    """Purge the imported contracts, and connect the target again. It then receives the events of the time in which both hosted
+    the parties, and may get contracts that were created then: these are purged as well."""
     for _round in range(CLEANING_ROUNDS):
         if brought:
             _purge(replication, replication.target, replication.journal.target_away, parties, brought)
@@ -77,7 +77,7 @@ def _clean_target(replication: Replication, parties: t.Sequence[str], brought: t
         brought = _alone(replication, replication.target, replication.target_uid, parties)
     if brought:
         raise CantonError(
-            f"The {replication.target.label} got {len(brought)} contracts of these parties again each time that it was connected",
+            f"The {replication.target.label} received {len(brought)} contracts of these parties again after each connect",
             error_id="contracts_not_purged",
             hint="Stop the applications of these parties, then run again.",
         )
@@ -97,12 +97,12 @@ def _host_on_source_alone(replication: Replication, stages: PartyStages, parties
         ),
         left,
         replication.options.seconds,
-        "could not be taken off the target",
+        "could not be removed from the target",
     )
 
 
 def ensure_purged(replication: Replication) -> Outcome:
-    """Purge the source's copies of contracts that nobody on it is a stakeholder of any more; it is disconnected for that."""
+    """Purge the source's copies of contracts without a stakeholder on the source; it is disconnected for that."""
     stages = replication.read()
     left = [party for party, stage in stages.by_party.items() if stage != TARGET]
     if left and not replication.check:
@@ -128,7 +128,7 @@ def ensure_purged(replication: Replication) -> Outcome:
 def _alone(
     replication: Replication, participant: Canton3, uid: str, parties: t.Sequence[str], leaving: t.Collection[str] = ()
 ) -> list[str]:
-    """Ids of contracts of ``parties`` on a participant that hosts none of their stakeholders, those ``leaving`` aside."""
+    """Ids of contracts of ``parties`` on a participant that hosts none of their stakeholders except ``leaving``."""
     staying = {item.party for item in replication.witness().hostings(replication.store, uid)} - set(leaving)
     contracts = participant.active_contracts(parties, participant.ledger_end())
     return sorted(
@@ -157,7 +157,7 @@ def _purge(
     reached, _last = wait_for(gone, VISIBLE_SECONDS)
     if not reached:
         raise CantonError(
-            f"The {participant.label} still shows contracts that it was told to purge",
+            f"The {participant.label} still shows contracts after their purge",
             error_id="contracts_not_purged",
-            hint="Look at its log, then run again: what is purged is skipped.",
+            hint="Check its log, then run again: purged contracts are skipped.",
         )

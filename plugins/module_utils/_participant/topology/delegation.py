@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Namespace delegation: what is there, what is missing, how it is signed, loaded and proven."""
+"""Namespace delegation: how its state is read, and how it is signed, loaded and proven."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
-SIGNED_SECONDS = 30.0  # a node's own store shows what it has signed at once, but for a read that lags behind
+SIGNED_SECONDS = 30.0  # a node's own store lists what it has signed at once, unless a read lags behind
 
 
 # -- delegation -------------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def namespace_key(participant: Reader, uid: str) -> Key:
         raise CantonError(
             f"The {participant.label} does not hold its own namespace key {namespace_of(uid)[:12]}…",
             error_id="namespace_key_missing",
-            hint="Its root key is kept elsewhere (offline): bring it back into the vault for the time of the migration.",
+            hint="Its root key is offline: import it into the vault for the time of the migration.",
         )
     return key
 
@@ -70,7 +70,7 @@ def delegation_state(
 def refuse_removed_delegation(
     source: Reader | None, target: Reader | None, namespace: str, target_key: str, synchronizer: str
 ) -> None:
-    """A delegation that was removed never comes back for the same key, though every call answers OK
+    """A delegation that was removed is never accepted again for the same key, although every call returns OK
     (docs/canton/topology.md#removed-delegations-never-return)."""
     places = ((source, AUTHORIZED), (target, AUTHORIZED), (target, synchronizer))
     for participant, store in places:
@@ -81,7 +81,7 @@ def refuse_removed_delegation(
             raise CantonError(
                 f"The delegation of namespace {namespace[:12]}… to key {target_key[:12]}… was removed once ({participant.label})",
                 error_id="delegation_was_removed",
-                hint="Canton never honours it again for this key: migrate to a participant with another namespace key.",
+                hint="Canton never accepts it again for this key: migrate to a participant with another namespace key.",
             )
 
 
@@ -89,9 +89,9 @@ def refuse_without_root_key(source: Reader, namespace: str, state: DelegationSta
     """Only the root key can sign the delegation; it is not needed once that is signed (docs/canton/topology.md#who-can-delegate)."""
     if not state.source and not any(key.fingerprint == namespace for key in source.own_keys()):
         raise CantonError(
-            f"The {source.label} does not hold the root key of namespace {namespace[:12]}…, which alone can delegate it",
+            f"The {source.label} does not hold the root key of namespace {namespace[:12]}…, and only that key can delegate it",
             error_id="namespace_key_missing",
-            hint="Bring the root key back into its vault for the time of the migration, or have the node that holds it sign: "
+            hint="Import the root key into its vault for the time of the migration, or sign with the node that holds it: "
             "online as source, or offline into a signed_file.",
         )
 
@@ -122,7 +122,7 @@ def load(
 ) -> None:
     """Load root certificate and delegation, in this order, on the target whose key the delegation is for.
 
-    Proof is the list of the synchronizer's store, never an answer.
+    The proof is the list of the synchronizer's store, not the response.
     """
     target.add_transactions(AUTHORIZED, [item.signed for item in chain])
     delegation = chain[-1].delegation
@@ -135,7 +135,7 @@ def load(
         raise CantonError(
             f"The delegation of {delegation.namespace[:12]}… to {delegation.target[:12]}… was accepted, but the synchronizer does not list it",
             error_id="delegation_not_effective",
-            hint="Look whether the target is connected to the synchronizer and healthy, then run again.",
+            hint="Check that the target is connected to the synchronizer and healthy, then run again.",
         )
 
 

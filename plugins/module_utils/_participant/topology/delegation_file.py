@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A delegation between participants that cannot be reached together: what goes to the root key, and what comes back.
+"""A delegation between participants that cannot be reached together: the target's key, and the signed delegation.
 
-``TargetKey`` is the target's public namespace key, ``SignedChain`` what the root key made of it: root certificate and
-delegation. Both hold only what is public anyway, and travel as a JSON object, in a file or otherwise.
+``TargetKey`` is the target's public namespace key; ``SignedChain`` is the root certificate and the delegation, signed by the
+root key. Both hold only public data and are transferred as a JSON object, in a file or otherwise.
 """
 
 from __future__ import annotations
@@ -100,22 +100,22 @@ class SignedChain:
 
 
 def target_key(target: Reader, synchronizer: str | None) -> TargetKey:
-    """What a target tells the holder of a root key. Canton 2 has to know the domain whose form the signature must have."""
+    """The key that the holder of a root key has to delegate to. In Canton 2 the signature has the form of one domain."""
     uid = target.identity().uid
     written_for = None
     if synchronizer is not None:
         written_for = target.written_for(synchronizers.find(target, synchronizer))
     elif target.writes_for_protocol_version:
         raise CantonError(
-            "Canton 2 signs for the form of a certain domain",
+            "Canton 2 signs a delegation for one domain, and synchronizer is missing",
             error_id="synchronizer_missing",
-            hint="Name the target's domain in synchronizer.",
+            hint="Set synchronizer to the target's domain.",
         )
     return TargetKey(target.major, uid, namespace_delegation.namespace_key(target, uid), written_for)
 
 
 def sign(source: Reader, namespace: str, key: TargetKey) -> SignedChain:
-    """Have the source's root key sign. It needs no synchronizer for that."""
+    """Sign with the source's root key. This requires no synchronizer."""
     root, delegation = namespace_delegation.sign(source, namespace, key.key, key.written_for)
     return SignedChain(source.major, root, delegation, key.written_for)
 
@@ -124,15 +124,15 @@ def refuse_unfit(chain: SignedChain, target: Reader, key: str, written_for: int 
     """Refuse a chain for another key than the target's, or in a form that the target's domain does not take."""
     if chain.target_key != key:
         raise CantonError(
-            f"The delegation was signed for key {chain.target_key[:12]}…, and the {target.label}'s namespace key is {key[:12]}…",
+            f"The delegation is signed for key {chain.target_key[:12]}…, but the {target.label}'s namespace key is {key[:12]}…",
             error_id="signed_for_another_key",
-            hint="Sign again for this target: its key is written by state key_exported.",
+            hint="Sign again for this target; state key_exported writes its key.",
         )
     if chain.written_for != written_for:
         raise CantonError(
-            f"The delegation was signed in the form of protocol version {chain.written_for}, and the target's domain takes that of {written_for}",
+            f"The delegation is signed for protocol version {chain.written_for}, but the target's domain requires protocol version {written_for}",
             error_id="signed_for_another_domain",
-            hint="Write the target's key again with synchronizer set to the domain that is meant, and sign again.",
+            hint="Export the target's key again with synchronizer set to the right domain, and sign again.",
         )
 
 
@@ -144,12 +144,12 @@ def read_target_key(values: t.Any, reader: Participant, where: str) -> TargetKey
     found = _checked(values, TARGET_KEY, reader, where, ("participant", "fingerprint", "name", "public_key"))
     key = _sound(where, reader.read_key, _sound(where, decoded, found["public_key"]), found["name"])
     if key.fingerprint != found["fingerprint"] or not found["participant"].endswith("::" + key.fingerprint):
-        raise _damaged(where, "its public key is not that of the participant it names")
+        raise _damaged(where, "its public key does not belong to the participant that it names")
     return TargetKey(found["canton"], found["participant"], key, found["written_for"])
 
 
 def read_signed(values: t.Any, reader: Participant, where: str) -> SignedChain:
-    """The signed delegation in a JSON object. Whether the signatures are right only a node can tell, and does when it loads them."""
+    """The signed delegation in a JSON object. A node verifies the signatures when it loads them."""
     texts = ("namespace", "target_key", "root_certificate", "delegation", "sha256")
     found = _checked(values, SIGNED_DELEGATION, reader, where, texts)
     raws = [_sound(where, decoded, found[name]) for name in ("root_certificate", "delegation")]
@@ -157,34 +157,34 @@ def read_signed(values: t.Any, reader: Participant, where: str) -> SignedChain:
         raise _damaged(where, "its content does not match its digest")
     parts = [_sound(where, reader.read_delegation, raw) for raw in raws]
     if parts[0] is None or parts[1] is None:
-        raise _damaged(where, "it does not hold two namespace delegations")
+        raise _damaged(where, "it does not contain two namespace delegations")
     if not parts[0].delegation.is_root_certificate:
         raise _damaged(where, "it does not begin with a root certificate")
     chain = SignedChain(found["canton"], parts[0], parts[1], found["written_for"])
     if {chain.namespace, parts[0].delegation.namespace} != {found["namespace"]}:
-        raise _damaged(where, "its parts are of another namespace than it names")
+        raise _damaged(where, "its parts belong to another namespace than it names")
     if chain.target_key != found["target_key"]:
         raise _damaged(where, "its delegation is for another key than it names")
     return chain
 
 
 def _checked(values: t.Any, kind: str, reader: Participant, where: str, texts: t.Sequence[str]) -> Values:
-    """The object, if it is one of this kind whose texts are all there, and for this major release of Canton."""
+    """The object, if it is complete, of this kind, and for this major release of Canton."""
     if not isinstance(values, dict) or values.get("format") != kind:
         raise DelegationFileUnusable(
             f"{where} is no {kind.rpartition('canton ')[2]} of this collection",
             error_id="delegation_file_foreign",
-            hint="A target's key is written by state key_exported, a signed delegation by state signed.",
+            hint="State key_exported writes a target's key, state signed writes a signed delegation.",
         )
     if values.get("version") != VERSION:
         raise DelegationFileUnusable(
             f"{where} has version {values.get('version')}; this release of the collection reads version {VERSION}",
             error_id="delegation_file_version",
-            hint="Write it with the same release of the collection as it is read with.",
+            hint="Write it with the same release of the collection that reads it.",
         )
     written_for = values.get("written_for")
     if not all(isinstance(values.get(name), str) for name in texts) or not isinstance(written_for, (int, type(None))):
-        raise _damaged(where, "it is not complete")
+        raise _damaged(where, "it is incomplete")
     if values.get("canton") != reader.major:
         raise DelegationFileUnusable(
             f"{where} is from Canton {values.get('canton')}, and the {reader.label} runs Canton {reader.major}",
@@ -205,7 +205,7 @@ def _damaged(where: str, why: str) -> DelegationFileUnusable:
     return DelegationFileUnusable(
         f"{where} cannot be used: {why}",
         error_id="delegation_file_damaged",
-        hint="Bring the file over again, or have it written again.",
+        hint="Copy the file again, or write it again.",
     )
 
 
@@ -225,7 +225,7 @@ def digest(*raws: bytes) -> str:
 
 
 def read_file(path: str) -> t.Any:
-    """The JSON in a file that has to be there."""
+    """The JSON in a file that must exist."""
     values = read_json(path, partial(_damaged, path))
     if values is None:
         raise file_error(path, "read", FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
@@ -233,5 +233,5 @@ def read_file(path: str) -> t.Any:
 
 
 def read_own_file(path: str) -> t.Any:
-    """What stands in a file that will be written: None when it is not there or no JSON."""
+    """The JSON in a file that will be written: None when the file is missing or no JSON."""
     return read_json(path)

@@ -46,7 +46,7 @@ def authorize_until(
     seconds: float,
     what: str,
 ) -> None:
-    """Send and stay until everything is listed. ``missing`` tells what is not there yet, and which of it has to be sent.
+    """Send, and wait until everything is listed. ``missing`` returns what is not listed yet, and which of it has to be sent.
 
     What does not appear is sent again (docs/canton/topology.md#an-accepted-transaction-can-be-lost).
     """
@@ -65,7 +65,7 @@ def authorize_until(
             raise CantonError(
                 f"{len(left)} parties {what}: it was accepted, but the synchronizer does not show it after {seconds:g} s: {some(left)}",
                 error_id="not_effective",
-                hint="Look at the connections of both participants to the synchronizer, then run again.",
+                hint="Check that both participants are connected to the synchronizer, then run again.",
             )
 
 
@@ -76,7 +76,7 @@ HAVE_IT_DELEGATED = (
     "Delegate that namespace to the target with participant_namespace_delegation, signed by the holder of its root key, "
     "or exclude these parties."
 )
-# Errors that mostly mean: the keys of this node may not sign for the party.
+# Usual cause of these errors: the keys of this node may not sign for the party.
 UNSIGNED = (Redacted, SigningRefused)
 LOST_AFTER_SECONDS = 10.0  # an accepted mapping that is not listed by then is taken for lost and sent again
 
@@ -93,13 +93,13 @@ def why_not_movable(
     if item.party == source:
         return IS_ADMIN_PARTY
     if namespace in decentralized:
-        return "its namespace is decentralised: the owners of that namespace have to authorise the move"
+        return "its namespace is decentralised: the owners of that namespace must authorise the move"
     if item.signing_keys:
-        return "it is an external party: its own key has to authorise the move"
+        return "it is an external party: its own key must authorise the move"
     if namespace not in namespaces:
         return OF_ANOTHER_NAMESPACE
     if len(item.hosts) > 1:
-        return f"it is hosted by {len(item.hosts)} participants, which have to agree"
+        return f"it is hosted by {len(item.hosts)} participants, which must all authorise the move"
     if item.threshold > 1:
         return f"its confirmation threshold is {item.threshold}"
     if any(host.onboarding for host in item.hosts):
@@ -162,7 +162,7 @@ def refuse_unmovable(selection: PartySelection) -> None:
             error_id="parties_not_movable",
             hint=HAVE_IT_DELEGATED
             if set(selection.refused.values()) == {OF_ANOTHER_NAMESPACE}
-            else "Exclude them (they stay with the source), or move them by their own authorisation first.",
+            else "Exclude them (they stay on the source), or move them first with their own authorisation.",
             details={"refused": dict(sorted(selection.refused.items()))},
         )
 
@@ -175,10 +175,10 @@ def hosted_on(mapping: Hosting, participant: str) -> Hosting:
 def missing_hostings(
     target: Reader, store: str, wanted: t.Mapping[str, Hosting], replaceable: t.Collection[str] = ()
 ) -> dict[str, Hosting]:
-    """Those of ``wanted`` that are not shown as they are to be proven; refuses when another mapping stands in the way.
+    """Those of ``wanted`` that are not shown as they are to be proven; refuses when another mapping conflicts.
 
-    They are proven by the synchronizer's store, or, as long as a Canton 2 target is away from it, by the target's own.
-    Participants that are ``replaceable`` are not in the way where they host a party alone: the new mapping ends that
+    They are proven by the synchronizer's store, or, as long as a Canton 2 target is disconnected from it, by the target's own.
+    Participants that are ``replaceable`` are no conflict where they host a party alone: the new mapping replaces theirs
     (docs/canton/topology.md#a-hosting-replaces-the-one-before).
     """
     in_force = {item.party: item for item in target.hostings(store) if item.party in wanted}
@@ -195,9 +195,9 @@ def missing_hostings(
         raise _hosted_elsewhere(elsewhere, wanted)
     if different and target.one_mapping_per_host:
         raise CantonError(
-            f"{len(different)} of the parties are hosted by others on the target's synchronizer, and Canton 2 cannot replace a host: {some(different)}",
+            f"{len(different)} of the parties have other hosts on the target's synchronizer, and Canton 2 cannot replace a host: {some(different)}",
             error_id="hosted_elsewhere",
-            hint="Let the former host take itself out of them while it is connected there, or move to another domain.",
+            hint="Remove the hosting on the former host while it is connected there, or migrate to another domain.",
             details={"parties": sorted(different)},
         )
     return {party: mapping for party, mapping in wanted.items() if party not in shown or party in different}
@@ -213,7 +213,7 @@ def _hosted_elsewhere(found: t.Mapping[str, Hosting], wanted: t.Mapping[str, Hos
     first = min(found)
     return CantonError(
         f"{len(found)} of the parties are hosted differently on the target's synchronizer: {some(found)}; "
-        f"{short(first)} is hosted by {_hosts(found[first])}, and it should be by {_hosts(wanted[first])}",
+        f"{short(first)} is hosted by {_hosts(found[first])}, not by {_hosts(wanted[first])}",
         error_id="hosted_elsewhere",
         hint="Exclude these parties, or remove that hosting first. If its participant was abandoned, name it in replace_hosts; "
         f"its full id is among: {', '.join(hosts[:3])}",
@@ -233,9 +233,9 @@ def host_parties(
     seconds: float,
     replaceable: t.Collection[str] = (),
 ) -> list[str]:
-    """Host parties and stay until the synchronizer's store shows every one; returns those that had to be sent again.
+    """Host parties, and wait until the synchronizer's store lists each of them; returns those that were sent again.
 
-    ``Authorize`` without waiting answers OK before the synchronizer has the mapping, and such an OK can be lost
+    ``Authorize`` without waiting returns OK before the synchronizer has the mapping, and the mapping can then be lost
     (docs/canton/topology.md#an-accepted-transaction-can-be-lost): what does not appear is sent again until ``seconds`` are over.
     """
     missing = dict(wanted)
@@ -259,7 +259,7 @@ def host_parties(
             raise CantonError(
                 f"{len(missing)} of {len(wanted)} parties are accepted by the {target.label} but not effective on the synchronizer: {some(missing)}",
                 error_id="parties_not_effective",
-                hint="Look at the target's connection to the synchronizer, then run again: hosted parties are skipped.",
+                hint="Check that the target is connected to the synchronizer, then run again: hosted parties are skipped.",
             )
         again.extend(party for party in missing if party not in again)
     return again
@@ -269,7 +269,7 @@ def _cannot_host(error: CantonError, failed: int, total: int) -> CantonError:
     hint = error.hint
     if isinstance(error, UNSIGNED):
         hint = (
-            "Most often the delegation of the namespace is missing on this synchronizer, or a KMS key of the target cannot sign "
-            "(disabled, or without permission kms:Sign): check both. " + hint
+            "Check that the delegation of the namespace is on this synchronizer, and that the target's KMS key can sign (enabled, with "
+            "permission kms:Sign). " + hint
         )
     return error.restated(f"{failed} of {total} parties could not be hosted. First error: {error.message}", hint)

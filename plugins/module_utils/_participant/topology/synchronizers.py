@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finding a synchronizer among those that a participant knows, and moving it between its states."""
+"""Finding a synchronizer of a participant, and connecting or disconnecting it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def known_id(participant: Reader, wanted: str) -> str:
     found = find(participant, wanted)
     if not found.physical_id:
         raise CantonError(
-            f"The {participant.label} has never been connected to synchronizer {found.alias}, so its id is not known",
+            f"The {participant.label} has never been connected to synchronizer {found.alias}, so its id is unknown",
             error_id="synchronizer_never_connected",
             hint="Connect it once with ledgerops.canton.participant_synchronizer."
             + ("" if participant.major > 2 else " Canton 2 also forgets the id while the domain does not answer."),
@@ -77,7 +77,7 @@ def refuse_connected(participant: Reader, why: str) -> None:
 def wait_until_quiet(participant: Reader, item: Synchronizer, seconds: float) -> str:
     """Wait until nothing is in flight on a connected synchronizer, or refuse (docs/canton/synchronizers.md#work-in-flight).
 
-    A node that cannot count (Canton 2.8) is given the whole time; the answer is a warning that says so, or nothing.
+    For a node that cannot count (Canton 2.8) the whole time is waited, and the result is a warning, otherwise nothing.
     """
     polls = 0
 
@@ -91,14 +91,14 @@ def wait_until_quiet(participant: Reader, item: Synchronizer, seconds: float) ->
         raise CantonError(
             f"The {participant.label} still has {count} submissions or transactions in flight on {item.alias} after {seconds:g} s",
             error_id="in_flight",
-            hint="Stop the applications that submit to it, wait for the confirmation and mediator time-outs, and run again.",
+            hint="Stop the applications that submit to it, wait for the confirmation and mediator time-outs, then run again.",
         )
     if count is not None:
         return ""
     time.sleep(seconds)
     return (
-        f"The {participant.label} cannot tell what is in flight on {item.alias} (Canton 2.8): it was given {seconds:g} s to come to rest. "
-        "That has to be at least the participant response and mediator reaction time-outs together, 60 s by default"
+        f"The {participant.label} cannot report work in flight on {item.alias} (Canton 2.8), so {seconds:g} s were waited instead. "
+        "This must be at least the participant response and mediator reaction time-outs together, 60 s by default"
     )
 
 
@@ -115,20 +115,20 @@ def set_connected(participant: Participant, alias: str, connected: bool, seconds
     reached, _last = wait_for(lambda: find(participant, alias), seconds, until=is_so)
     if not reached:
         raise CantonError(
-            f"The {participant.label} was told to {'connect' if connected else 'disconnect'} {alias}, "
-            f"but does not show it within {seconds:g} s",
+            f"The {participant.label} accepted the request to {'connect' if connected else 'disconnect'} {alias}, "
+            f"but its list does not show this after {seconds:g} s",
             error_id="synchronizer_state",
-            hint="Look at the node's log for this synchronizer, then run again.",
+            hint="Check the node's log for this synchronizer, then run again.",
         )
 
 
 def wait_until_published(participant: Participant, item: Synchronizer, seconds: float) -> None:
-    """Wait until a synchronizer has what was hosted and vetted while its participant was away
+    """Wait until a synchronizer has what was hosted and vetted while its participant was disconnected
     (docs/canton/migration.md#canton-2-hosts-parties-while-disconnected)."""
     reached, _last = wait_for(lambda: participant.topology_published(item.id), seconds)
     if not reached:
         raise CantonError(
-            f"The {participant.label} is connected to {item.alias}, which does not show all its hostings and vettings within {seconds:g} s",
+            f"The {participant.label} is connected to {item.alias}, which does not list all its hostings and vettings after {seconds:g} s",
             error_id="topology_not_pushed",
-            hint="Look at the node's log for refused topology transactions, then run again.",
+            hint="Check the node's log for refused topology transactions, then run again.",
         )

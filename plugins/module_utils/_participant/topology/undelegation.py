@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Taking a delegation back for good: on Canton 3 it never comes back for the same key. No part of any rollback."""
+"""Removing a delegation. On Canton 3 the same key can never get it again, so no rollback does this."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import w
 
 
 def refuse_dependants(target: Reader, uid: str, namespace: str, store: str) -> None:
-    """Parties that the target hosts by this delegation could never be moved again by its keys."""
+    """Without the delegation the target's keys could never move the parties that it hosts by it."""
     hosted = {
         item.party
         for each in target.hosting_stores(store)
@@ -31,7 +31,7 @@ def refuse_dependants(target: Reader, uid: str, namespace: str, store: str) -> N
         raise CantonError(
             f"The {target.label} still hosts {len(hosted)} parties of namespace {namespace[:12]}…: {ids.some(hosted)}",
             error_id="parties_still_hosted",
-            hint="Remove their hosting first (participant_party with state absent): without the delegation its keys cannot.",
+            hint="Remove their hosting first (participant_party with state absent): this requires the delegation.",
             details={"parties": sorted(hosted)},
         )
 
@@ -39,9 +39,9 @@ def refuse_dependants(target: Reader, uid: str, namespace: str, store: str) -> N
 def undelegate(
     source: Participant, target: Participant, namespace: str, target_key: Key, synchronizer: str, seconds: float
 ) -> None:
-    """Sign the removal with the source's root key, load it on the target, and stay until no store lists the delegation.
+    """Sign the removal with the source's root key, load it on the target, and wait until no store lists the delegation.
 
-    The source is not on the target's synchronizer, so the target carries the removal there
+    The source is not on the target's synchronizer, so the target submits the removal there
     (docs/canton/topology.md#a-removal-reaches-a-synchronizer-by-a-connected-node).
     """
     if any(item.target == target_key.fingerprint for item in source.delegations(AUTHORIZED, namespace)):
@@ -54,9 +54,9 @@ def undelegate(
     ]
     if not removals:
         raise CantonError(
-            f"The {source.label} took the removal of the delegation but does not list it",
+            f"The {source.label} accepted the removal of the delegation but does not list it",
             error_id="removal_missing",
-            hint="Look at the source's log, then run again.",
+            hint="Check the source's log, then run again.",
         )
     target.add_transactions(AUTHORIZED, removals)
 
@@ -69,16 +69,17 @@ def undelegate(
         raise CantonError(
             f"The removal of the delegation of {namespace[:12]}… was accepted, but the synchronizer still lists it",
             error_id="delegation_still_effective",
-            hint="Look whether the target is connected to the synchronizer and healthy, then run again.",
+            hint="Check that the target is connected to the synchronizer and healthy, then run again.",
         )
 
 
 def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
     if not params["give_up_key"]:
         raise CantonError(
-            "The removal of a delegation is for good, and give_up_key is not set",
+            "The removal of a delegation cannot be undone, and give_up_key is not true",
             error_id="give_up_key_missing",
-            hint="Canton never honours a removed delegation again for the same key: this target could never take over again. A rollback leaves it where it is.",
+            hint="Canton never accepts a removed delegation again for the same key: this target could never take over again. "
+            "A rollback does not need the removal. Set give_up_key to true to remove it anyway.",
         )
     uid, namespace = target.identity().uid, params["namespace"] or source.identity().namespace
     key = delegation.namespace_key(target, uid)

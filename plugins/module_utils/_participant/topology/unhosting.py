@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Taking back the hosting of parties by a target: which parties, how, and the proof by the synchronizer's list."""
+"""Removing the hosting of parties from a target, and the proof by the synchronizer's list."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def parties_of(
 
 
 def refuse_homeless(source: Reader, found: Hosted, there: t.Collection[str]) -> None:
-    """A party that the source does not host would be hosted by nobody."""
+    """A party that the source does not host either would have no host."""
     homeless = [party for party in found.parties if party not in there]
     if homeless:
         raise CantonError(
-            f"The {source.label} does not host {len(homeless)} of the parties, so nobody would: {ids.some(homeless)}",
+            f"The {source.label} does not host {len(homeless)} of the parties, so they would have no host: {ids.some(homeless)}",
             error_id="hosted_nowhere_else",
-            hint="Host them on the source first, or leave them out.",
+            hint="Host them on the source first, or exclude them.",
             details={"parties": homeless},
         )
 
@@ -72,9 +72,9 @@ def without(mapping: Hosting, uid: str) -> Hosting:
     left = replace(mapping, hosts=tuple(host for host in mapping.hosts if host.participant != uid))
     if left.threshold > len(left.hosts):
         raise CantonError(
-            f"Party {ids.short(mapping.party)} needs {left.threshold} confirming participants and would have {len(left.hosts)} left",
+            f"Party {ids.short(mapping.party)} requires {left.threshold} confirming participants and would have only {len(left.hosts)}",
             error_id="threshold_too_high",
-            hint="Let the owner of the party lower its threshold first, or leave it out.",
+            hint="The owner of the party has to lower its threshold first; or exclude the party.",
         )
     return left
 
@@ -82,7 +82,7 @@ def without(mapping: Hosting, uid: str) -> Hosting:
 def unhost(
     target: Participant, uid: str, store: str, parties: t.Collection[str], parallel: int, seconds: float
 ) -> None:
-    """Remove this host of the parties and stay until every list shows it.
+    """Remove this host of the parties, and wait until every list shows it.
 
     A mapping that names nobody else is removed, repeated as it is; from one that does, only this host goes
     (docs/canton/topology.md#a-removal-repeats-the-mapping).
@@ -97,7 +97,7 @@ def unhost(
             raise CantonError(
                 f"{len(left.parties)} of {len(parties)} parties are still hosted by the {target.label}: {ids.some(left.parties)}",
                 error_id="parties_still_hosted",
-                hint="Look at the target's connection to the synchronizer, then run again: what is removed is skipped.",
+                hint="Check that the target is connected to the synchronizer, then run again: removed parties are skipped.",
             )
         errors = _send(target, uid, store, left, parallel)
         failures = hosting.failures_of(errors, (MappingExists, MappingGone))
@@ -131,7 +131,7 @@ def _cannot_unhost(target: Participant, error: CantonError, failed: int, total: 
         )
     elif isinstance(error, hosting.UNSIGNED):
         hint = (
-            f"The keys of the {target.label} do not suffice: the owner of the party's namespace has to sign, or the delegation of the "
+            f"The keys of the {target.label} may not sign this: the owner of the party's namespace has to sign, or the delegation of the "
             "namespace is missing on this synchronizer. " + hint
         )
     return error.restated(
@@ -152,7 +152,7 @@ def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, chec
     if not target.one_mapping_per_host:
         _divide(found, uid)  # refuses
     if found.parties and not check:
-        # Canton 2 can take back offline only what has not reached the domain.
+        # Canton 2 can remove offline only what has not reached the domain.
         if found.on_synchronizer:
             synchronizers.connected_id(target, params["target_synchronizer"], "which lists the hostings to remove")
         unhost(
@@ -178,7 +178,7 @@ def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, chec
 
 
 def _with_contracts(target: Reader, parties: t.Sequence[str]) -> bool:
-    """Whether the target shows any active contract of these parties: as long as it does, a node does not let them go."""
+    """Whether the target shows any active contract of these parties: as long as it does, the node refuses to remove their hosting."""
     if not parties or not target.has_ledger:
         return False
     return any(True for _item in target.active_contracts(parties, target.ledger_end()))

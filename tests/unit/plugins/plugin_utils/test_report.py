@@ -310,7 +310,7 @@ def test_fleet_pages_link_what_is_there(tmp_path: Path) -> None:
     page = Page(text)
     assert re.findall(r'href="([^"]*)"', text) == ["bank%20%26%20co.html"]
     assert "1 of 3 migrated" in page.text
-    assert "No result: not begun, unreachable or killed." in page.text
+    assert "No result: not started, unreachable or killed." in page.text
     assert "(bank%20%26%20co.md)" in render(samples.TEMPLATES, "fleet.md.j2", fleet=found)
 
 

@@ -68,7 +68,7 @@ def test_no_reflection(node: Node) -> None:
     node.reflection = set()
     error = refused(lambda: node.api().read(SAY))
     assert error.error_id == "no_reflection"
-    assert "reflection is not served" in error.message and "api_descriptors" in error.hint
+    assert "does not offer gRPC reflection" in error.message and "api_descriptors" in error.hint
 
 
 def test_descriptor_file_stands_in_for_reflection(node: Node, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_node_that_waits_for_its_operator_is_told_at_once(node: Node, waiting_
     starting(node, waiting_for, polls=1_000_000)
     error = refused(lambda: participant(node, ready_timeout=60.0).read(SAY))
     assert error.error_id == "not_initialized"
-    assert "waits for its identity" in error.message and "Initialise" in error.hint
+    assert "has no identity yet" in error.message and "Initialise" in error.hint
     assert node.called(STATUS) == 1
 
 

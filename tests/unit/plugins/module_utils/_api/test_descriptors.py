@@ -41,7 +41,7 @@ def test_import_that_is_not_there() -> None:
 def test_what_a_node_does_not_have(ask: Any, what: str) -> None:
     error = refused(lambda: ask(DESCRIPTORS))
     assert error.error_id == "not_offered"
-    assert error.message.endswith(f"has no {what}") and "offered by Canton" in error.hint
+    assert error.message.endswith(f"has no {what}") and "offer it" in error.hint
 
 
 @pytest.mark.parametrize(

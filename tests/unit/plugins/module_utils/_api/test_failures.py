@@ -91,7 +91,7 @@ def test_trace_id(node: Node, details: tuple[Any, ...], trace: str) -> None:
 @pytest.mark.parametrize(
     ("tid", "details", "hint"),
     [
-        ("<no-tid>", (), "gave no trace id"),
+        ("<no-tid>", (), "returned no trace id"),
         ("0a1b2c", (), "trace id 0a1b2c"),
         ("<no-tid>", (request_info("req-7"),), "trace id req-7"),
     ],
@@ -206,12 +206,12 @@ def test_tls_with_the_name_in_the_certificate(tls_node: Node, certificates: Cert
 @pytest.mark.parametrize("mutual", [False, True])
 def test_plaintext_to_tls(secure: Serve, certificates: Certificates, mutual: bool) -> None:
     error = unreachable(secure(certificates.server(mutual)).api())
-    assert "it speaks TLS and was addressed in plaintext" in error.message and "tls to true" in error.hint
+    assert "it uses TLS, and tls is false" in error.message and "tls to true" in error.hint
 
 
 def test_tls_to_plaintext(node: Node, certificates: Certificates) -> None:
     error = unreachable(node.api(tls=True, ca_cert=certificates.path("ca.pem")))
-    assert "does not speak TLS" in error.message and "tls to false" in error.hint
+    assert "does not use TLS" in error.message and "tls to false" in error.hint
 
 
 def test_another_authority(tls_node: Node, certificates: Certificates) -> None:
@@ -231,7 +231,7 @@ def test_mutual_tls(mutual_node: Node, certificates: Certificates) -> None:
 
 def test_missing_client_certificate(mutual_node: Node, certificates: Certificates) -> None:
     error = unreachable(mutual_node.api(tls=True, ca_cert=certificates.path("ca.pem")))
-    assert "wants a client certificate" in error.message and "client_cert and client_key" in error.hint
+    assert "requires a client certificate" in error.message and "client_cert and client_key" in error.hint
 
 
 def test_client_certificate_of_another_authority(mutual_node: Node, certificates: Certificates) -> None:
@@ -282,7 +282,7 @@ def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "create_connection", unknown)
     error = unreachable(Api(Endpoint("no-such-node.invalid:5012")))
-    assert "no-such-node.invalid is not known" in error.message and "resolver" in error.hint
+    assert "no-such-node.invalid cannot be resolved" in error.message and "resolver" in error.hint
     assert not error.retryable
 
 

@@ -32,7 +32,7 @@ def test_contract_inside_two_wrappings() -> None:
 
 def test_versions_of_canton_2() -> None:
     assert unwrap(wrapped(b"inner", 2), "a thing", (0, 1, 2)) == b"inner"
-    with pytest.raises(CantonError, match="a thing comes in proto version 3; this collection reads version 0, 1, 2"):
+    with pytest.raises(CantonError, match="a thing has proto version 3; this collection reads version 0, 1, 2"):
         unwrap(wrapped(b"inner", 3), "a thing", (0, 1, 2))
 
 
@@ -55,7 +55,7 @@ def test_package_id() -> None:
 @pytest.mark.parametrize(
     ("raw", "error_id", "cause"),
     [
-        (wrapped(b"x", 31), "wrapper_version", "a contract record comes in proto version 31"),
+        (wrapped(b"x", 31), "wrapper_version", "a contract record has proto version 31"),
         (b"\x0a\x01x", "wrapper_version", "proto version 0"),
         (b"\x0a\x7f", "wrapper_unreadable", "a contract record"),
         (wrapped(b"\xff\xff"), "wrapper_unreadable", "record cannot be read"),

@@ -79,13 +79,13 @@ def test_kms_is_not_asked_about_when_it_is_not_wanted() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "options", "identifier", "text"),
     [
-        ({}, {"versions": {}}, {}, "protocol_version_unknown", "does not tell the protocol version of newsync"),
+        ({}, {"versions": {}}, {}, "protocol_version_unknown", "does not report the protocol version of newsync"),
         (
             {"status": Identity(OLD, True, True, "2.8", "", (4, 5))},
             {},
             {},
             "protocol_version_unsupported",
-            "does not know protocol version 7",
+            "does not support protocol version 7",
         ),
         (
             {"versions": {"oldsync": 7}},

@@ -56,19 +56,19 @@ def test_export_after_import_of_what_has_changed(at: Setting) -> None:
 @pytest.mark.parametrize(
     ("values", "error_id", "cause", "remedy"),
     [
-        ({"hosted": {OLD_SYNC: []}}, "unknown_parties", "does not host 2 of the parties", "Correct the list"),
+        ({"hosted": {OLD_SYNC: []}}, "unknown_parties", "does not host 2 of the parties", "Correct parties"),
         ({"known": [synchronizer("oldsync")]}, "still_connected", "still connected to oldsync", "quiet_timeout"),
         ({"flying": [4]}, "in_flight", "with 4 submissions", "Connect it again"),
         (
             {"contracts": [contract("00x", ALICE, on="third::1220")]},
             "contracts_on_other_synchronizers",
             "1 on third::1220",
-            "reassign",
+            "Reassign",
         ),
         (
             {"contracts": [replace(contract("00x", ALICE), incomplete=True)]},
             "incomplete_reassignment",
-            "Contract 00x",
+            "contract 00x",
             "roll back",
         ),
     ],

@@ -79,7 +79,7 @@ def test_damaged_snapshot_is_not_sent(at: Setting) -> None:
 
 ARCHIVED = (
     "Cannot add previously archived contract ContractId(00a1b2c3d4) as archived contracts cannot become active.",
-    "a node never takes an archived contract back",
+    "a node never imports an archived contract again",
 )
 
 

@@ -60,10 +60,10 @@ def test_differences_are_named_per_party(at: Setting) -> None:
     assert isinstance(parties, dict) and parties[BOB] == {"missing": [lost], "unexpected": ["00zz"]}
     for text in (
         f"1 are missing, first {lost}",
-        "1 are not of the snapshot, first 00zz",
+        "1 are not in the snapshot, first 00zz",
         "1 are on another synchronizer, first 00a1 on third::1220",
         "1 have other stakeholders or another package, first 00a2",
-        "which has 00zz too many" if lost not in str(parties[ALICE]["missing"]) else f"which lacks {lost}",
+        "which has 00zz in addition" if lost not in str(parties[ALICE]["missing"]) else f"which lacks {lost}",
     ):
         assert text in error.message
 

@@ -118,14 +118,14 @@ def test_cut_anywhere(length: int) -> None:
     reader = SnapshotReader(lambda _record: None)
     reader.feed(RAW[:length])
     error = refused(reader.finish)
-    assert error.error_id == "snapshot_damaged" and "ends before its end" in error.message
+    assert error.error_id == "snapshot_damaged" and "is truncated" in error.message
 
 
 @pytest.mark.parametrize("raw", [b"\x05ab", b"\x80", varint(300) + bytes(299)])
 def test_last_record_is_cut(raw: bytes) -> None:
     reader = SnapshotReader(lambda _record: None)
     reader.feed(gzip.compress(raw))
-    with pytest.raises(CantonError, match="its last record is cut") as caught:
+    with pytest.raises(CantonError, match="its last record is truncated") as caught:
         reader.finish()
     assert caught.value.error_id == "snapshot_damaged"
 
@@ -139,7 +139,7 @@ def test_impossible_length() -> None:
 def test_something_follows(chunks: list[bytes]) -> None:
     for whole in ([RAW + chunks[0]], [RAW, *chunks]):
         reader = SnapshotReader(lambda _record: None)
-        with pytest.raises(CantonError, match="something follows its end"):
+        with pytest.raises(CantonError, match="there are bytes after its end"):
             for chunk in whole:
                 reader.feed(chunk)
 
@@ -178,7 +178,7 @@ def test_one_byte_changed_anywhere(files: SnapshotFiles, change: int) -> None:
 def test_manifest_of_other_contracts(files: SnapshotFiles) -> None:
     raw = snapshot([CONTRACTS[0], contract("00b2", ALICE, BOB, on=NEW_SYNC)])
     Path(files.data).write_bytes(raw)
-    with pytest.raises(CantonError, match="its contracts are not those of its manifest"):
+    with pytest.raises(CantonError, match="its contracts differ from its manifest"):
         files.check(manifest(raw), read_record)
 
 

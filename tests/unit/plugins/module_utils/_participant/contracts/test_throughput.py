@@ -33,7 +33,7 @@ def write(folder: Path, runs: list[Any], version: Any = 1) -> str:
 def test_vendor_figures() -> None:
     found = estimate(100_000, [])
     assert (found.seconds, found.snapshot_bytes) == (round(18.5 + 59 + 5), 25_000_000)
-    assert "estimate from the vendor's own figures" in found.basis
+    assert "estimate from the vendor's figures" in found.basis
 
 
 def test_measured(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_measured(tmp_path: Path) -> None:
     assert len(speeds) == 4 and speeds[0] == Speed("imported", 1000, 400_000, 1.0)
     found = estimate(10_000, speeds)
     assert (found.seconds, found.snapshot_bytes) == (20 + 1, 4_000_000)
-    assert "500 contracts a second at import, the median of 3 measured here" in found.basis
+    assert "500 contracts per second at import, the median of 3 measured here" in found.basis
 
 
 def test_small_runs_say_nothing_about_large_ones(tmp_path: Path) -> None:

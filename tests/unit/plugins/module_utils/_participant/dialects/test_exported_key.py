@@ -69,7 +69,7 @@ def test_refusals_say_what_to_do(line: str, text: str, error_id: str, in_hint: s
 
 def test_preview_is_to_be_switched_off_again() -> None:
     error = refused("3.5", CantonError("only allowed when preview is enabled"))
-    assert "Take the line away" in error.hint
+    assert "Remove the line" in error.hint
 
 
 def test_other_errors_stay_what_they_are() -> None:

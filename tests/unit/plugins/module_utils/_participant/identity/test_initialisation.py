@@ -90,7 +90,7 @@ def test_what_cannot_be_asked(identifier: str, change: dict[str, Any], error_id:
         (waiting(refuses={"register": CantonError("redacted", "redacted")}), "kms_key_refused", "new-namespace"),
         (waiting(refuses={"register": Unreachable("gone")}), "unreachable", "gone"),
         (waiting(ignores="register"), "kms_key_not_listed", "does not list it"),
-        (waiting(ignores="id"), "other_identity", "shows the identity nothing"),
+        (waiting(ignores="id"), "other_identity", "has the identity none"),
         (waiting(ignores="certificate"), "topology_not_effective", "root certificate"),
         (waiting(ignores="mapping"), "topology_not_effective", "key mapping"),
     ],
@@ -146,7 +146,7 @@ def test_kms_keys_that_are_not_the_old_ones(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"identifier": None, "identity_file": recorded(tmp_path, old)}
     other = [{**item, "kms_key_id": f"other-{number}"} for number, item in enumerate(taken_over(old))]
     error = refused(lambda: initialize(heir, keys=other, **arguments))
-    assert error.error_id == "other_key" and "No identity was given" in error.hint and heir.uid == ""
+    assert error.error_id == "other_key" and "The node got no identity" in error.hint and heir.uid == ""
     error = refused(lambda: initialize(heir, keys=other[:3], **arguments))
     assert error.error_id == "keys_invalid" and other[3]["fingerprint"] in error.message
 

@@ -107,7 +107,7 @@ def test_what_needs_the_participant_is_refused(path: str) -> None:
     found = written(path, old_participant())
     error = refused(lambda: found.require_live("hosting parties"))
     assert error.error_id == "dossier_is_read_only" and "(hosting parties)" in error.message
-    assert "Run this step on the host" in error.hint
+    assert "Run this step on a host" in error.hint
     for name in ("connect", "export_contracts", "authorize_delegation", "host_parties", "as_canton_3"):
         assert hasattr(old_participant(), name) and not hasattr(found, name)
 

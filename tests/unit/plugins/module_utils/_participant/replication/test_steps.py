@@ -139,7 +139,7 @@ def test_a_party_that_comes_while_the_target_is_held_waits(setting: Setting) -> 
     late = f"Dora::{OLD_NAMESPACE}"
     setting.net.mappings[late] = hosting(late, OLD)
     outcomes = setting.all(wanted=[ALICE, BOB, late])
-    assert outcomes[0].result["waiting"] == [late] and "came too late" in outcomes[0].warnings[0]
+    assert outcomes[0].result["waiting"] == [late] and "are too late" in outcomes[0].warnings[0]
     assert setting.net.mappings[late] == hosting(late, OLD) and setting.net.mappings[ALICE] == hosting(ALICE, NEW)
     setting.all(wanted=[ALICE, BOB, late])
     assert setting.net.mappings[late] == hosting(late, NEW)

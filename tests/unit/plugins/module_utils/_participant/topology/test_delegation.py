@@ -90,7 +90,7 @@ def test_keys_that_are_kept_elsewhere() -> None:
         refused(lambda: delegation.refuse_without_root_key(source, OLD_NAMESPACE, before)),
     ]
     assert [error.error_id for error in errors] == ["namespace_key_missing"] * 2
-    assert all("1220aaaaaaaa…" in error.message and "Bring" in error.hint.title() for error in errors)
+    assert all("1220aaaaaaaa…" in error.message and "Import" in error.hint.title() for error in errors)
 
 
 @pytest.mark.parametrize("place", ["source", "target", "synchronizer"])

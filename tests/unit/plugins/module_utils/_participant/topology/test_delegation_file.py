@@ -126,7 +126,7 @@ def encoded(*words: str) -> str:
         ({"format": "something else"}, "delegation_file_foreign", "no signed delegation"),
         ({"version": 2}, "delegation_file_version", "version 2"),
         ({"canton": 2}, "release_lines", "from Canton 2"),
-        ({"delegation": None}, "delegation_file_damaged", "not complete"),
+        ({"delegation": None}, "delegation_file_damaged", "incomplete"),
         ({"delegation": "%%%"}, "delegation_file_damaged", "cannot be read"),
         ({"delegation": encoded(OLD_NAMESPACE, "1220ff")}, "delegation_file_damaged", "digest"),
         ({"namespace": FURTHER}, "delegation_file_damaged", "another namespace"),
@@ -190,8 +190,8 @@ def test_canton_2_signs_for_the_form_of_a_domain(post: Post) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"fingerprint": OLD_NAMESPACE}, "not that of the participant"),
-        ({"participant": f"new::{OLD_NAMESPACE}"}, "not that of the participant"),
+        ({"fingerprint": OLD_NAMESPACE}, "does not belong to the participant"),
+        ({"participant": f"new::{OLD_NAMESPACE}"}, "does not belong to the participant"),
         ({"public_key": "%"}, "cannot be read"),
     ],
 )

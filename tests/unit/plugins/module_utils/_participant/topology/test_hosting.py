@@ -129,7 +129,7 @@ def test_parties_that_are_hosted_differently(standing: Hosting) -> None:
     error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, WANTED))
     assert error.error_id == "hosted_elsewhere" and error.details["parties"] == [BOB]
     listed = ", ".join(f"{ids.short(host.participant)} with permission {host.permission}" for host in standing.hosts)
-    assert f"is hosted by {listed}, and it should be by {ids.short(NEW)} with permission " in error.message
+    assert f"is hosted by {listed}, not by {ids.short(NEW)} with permission " in error.message
     assert "Bob::1220aaaaaaaa…" in error.message
 
 

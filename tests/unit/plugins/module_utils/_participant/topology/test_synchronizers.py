@@ -66,7 +66,7 @@ def test_a_node_that_cannot_count_is_given_the_time(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("time.sleep", slept.append)
     found = participant(flying=[None])
     warning = synchronizers.wait_until_quiet(found, found.known[0], 61.0)
-    assert slept == [61.0] and "cannot tell what is in flight on newsync" in warning
+    assert slept == [61.0] and "cannot report work in flight on newsync" in warning
 
 
 def test_settled_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,4 +101,4 @@ def test_an_answer_is_no_proof(monkeypatch: pytest.MonkeyPatch, connected: bool)
     alias = "newsync2" if connected else "newsync"
     error = refused(lambda: synchronizers.set_connected(participant(), alias, connected, 0.01))
     assert error.error_id == "synchronizer_state"
-    assert f"told to {'connect' if connected else 'disconnect'} {alias}" in error.message
+    assert f"request to {'connect' if connected else 'disconnect'} {alias}" in error.message
