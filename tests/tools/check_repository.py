@@ -120,7 +120,7 @@ def references_resolve(root: Path, names: list[str]) -> Iterator[str]:
 
 def errors_of_the_product(root: Path, names: list[str]) -> Iterator[str]:
     for name in names:
-        if name.startswith("plugins/") and name.endswith(".py") and "kms" not in name:
+        if name.startswith("plugins/") and name.endswith(".py"):
             source = text(root, name)
             yield from error_rules.compared_ids(name, source)
             if name.startswith(("plugins/module_utils/", "plugins/modules/", "plugins/action/")):

@@ -95,7 +95,7 @@ class Key:
     notes: tuple[str, ...] = ()
 
     def as_result(self) -> dict[str, object]:
-        """The return value ``key`` of the modules: the same names for every provider, as no playbook should have to ask for one."""
+        """The return value ``key`` of the modules, with the same names for every provider."""
         der = self.public_key_der
         return {
             "key_id": self.key_id,
