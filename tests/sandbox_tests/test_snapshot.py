@@ -11,6 +11,7 @@ import io
 import random
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -88,8 +89,8 @@ def test_a_record_that_is_cut_inside_a_whole_member() -> None:
         list(reader)
 
 
-def _contract(**changes: object) -> contracts.Contract:
-    values: dict[str, object] = {
+def _contract(**changes: Any) -> contracts.Contract:
+    values: dict[str, Any] = {
         "package_id": "aa" * 32,
         "package_name": "iou",
         "template": "Main.Iou:Iou",
@@ -100,7 +101,7 @@ def _contract(**changes: object) -> contracts.Contract:
         "argument_bytes": 1000,
         **changes,
     }
-    return contracts.make_contract(b"seed", **values)  # type: ignore[arg-type]
+    return contracts.make_contract(b"seed", **values)
 
 
 def test_a_blob_says_what_the_contract_is() -> None:

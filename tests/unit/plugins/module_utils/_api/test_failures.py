@@ -247,8 +247,8 @@ def test_client_certificate_of_another_authority(mutual_node: Node, certificates
 @pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
 def test_tls_file_that_is_not_there(certificates: Certificates, option: str) -> None:
     files = {"ca_cert": "ca.pem", "client_cert": "client.pem", "client_key": "client.key", option: "nothing"}
-    options = {name: certificates.path(file) for name, file in files.items()}
-    error = refused(lambda: Api(Endpoint("127.0.0.1:1", tls=True, **options)))  # type: ignore[arg-type]
+    options: dict[str, Any] = {name: certificates.path(file) for name, file in files.items()}
+    error = refused(lambda: Api(Endpoint("127.0.0.1:1", tls=True, **options)))
     assert error.error_id == "tls_file_unreadable"
     assert f"nothing ({option})" in error.message
 
