@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.interface import Importer, OneKey
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import await_change
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import PENDING_IMPORT, DesiredKey, Key, View
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import PKCS8, KeyPair
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 ABSENT: View = {"state": "absent"}
 
@@ -182,14 +182,5 @@ def check_pair(pair: KeyPair, desired: DesiredKey) -> None:
 
 
 def _await(importer: Importer[OneKey], key: OneKey, timeout: float, is_visible: t.Callable[[OneKey], bool]) -> OneKey:
-    """Read until the change is visible: a KMS may take seconds for what it has accepted."""
-    visible, seen = wait_for(lambda: importer.read(key), timeout, is_visible)
-    if not visible:
-        raise CantonError(
-            f"{importer.provider} accepted the change of key {key.full_name}, but does not show it after {timeout:g} seconds",
-            error_id="change_not_visible",
-            hint="Run again to resume with this key; a larger wait_timeout waits longer.",
-            retryable=True,
-            details={"arn": key.full_name},
-        )
-    return seen
+    what = f"{importer.provider} accepted the change of key {key.full_name}, but does not show it"
+    return await_change(lambda: importer.read(key), is_visible, timeout, what, arn=key.full_name)

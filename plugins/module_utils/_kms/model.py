@@ -94,6 +94,17 @@ class Key:
     rotation: Rotation | None = None
     notes: tuple[str, ...] = ()
 
+    # What the provider calls the full name, in details of errors
+    NAME: t.ClassVar[str] = "name"
+
+    @property
+    def is_pending_deletion(self) -> bool:
+        return self.state == PENDING_DELETION
+
+    def details(self, **more: object) -> dict[str, object]:
+        """For errors: which key it is, for machines."""
+        return {self.NAME: self.full_name, **more}
+
     def as_result(self) -> dict[str, object]:
         """The return value ``key`` of the modules, with the same names for every provider."""
         der = self.public_key_der
@@ -168,16 +179,6 @@ def _for_purpose(provider: str, purpose: str, spec: str | None, usage: str | Non
             hint=f"It has to be {usage_of(fit[0])}; leave usage out.",
         )
     return Requirement((spec,) if spec else fit, usage_of(fit[0]), f"purpose {purpose}")
-
-
-def check_probe(params: Params) -> None:
-    """Raise CantonError when the options ask to probe a key that they disable or delete."""
-    if params["probe"] and (params["enabled"] is False or params["state"] == "absent"):
-        raise CantonError(
-            "A key that is to be disabled or deleted can't be probed",
-            "value_invalid",
-            "Set probe to false, or leave the key enabled.",
-        )
 
 
 def probed_usage(key: Key, *, works: bool) -> str:

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import lifecycle
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import grants, model, policy
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.calls import DEFAULT_PERIOD_DAYS
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
@@ -78,7 +79,7 @@ def desired_attributes(params: Params) -> DesiredAttributes:
         )
     if params["replicas"] is not None and params["multi_region"] is False:
         raise CantonError("A key that isn't multi-Region has no replicas", "value_invalid", "Set multi_region to true.")
-    _check_rotation(params)
+    lifecycle.check_rotation(params, 90, 2560)
     return DesiredAttributes(
         policy=None if params["policy"] is None else policy.parse(params["policy"]),
         nodes=None if nodes is None else tuple(nodes),
@@ -95,34 +96,18 @@ def desired_attributes(params: Params) -> DesiredAttributes:
     )
 
 
-def _check_rotation(params: Params) -> None:
-    period = params["rotation_period"]
-    if period is None:
-        return
-    if not params["rotation"]:
-        raise CantonError("rotation_period needs rotation", "value_invalid", "Set rotation to true.")
-    if not 90 <= period <= 2560:
-        raise CantonError(f"rotation_period is {period} days", "value_invalid", "Set it to 90 to 2560.")
-
-
 def complete(
     keys: AwsKeys, desired: DesiredAttributes, key: AwsKey | None, required: Requirement | None
 ) -> tuple[DesiredAttributes, list[str]]:
     """With the policy that node_principals stand for, and warnings. Raises CantonError for what doesn't fit the key."""
-    spec, usage = (key.spec, key.usage) if key else (required.specs[0], required.usage) if required else ("", "")
+    spec, usage = lifecycle.kind_of(key, required)
     document = desired.policy
     if desired.nodes is not None:
         account, partition = keys.account(key)
         document = policy.for_node(account, partition, spec, usage, desired.nodes, desired.admins)
     warning = None if document is None or desired.lockout else policy.check_changeable(document)
     grants.check_fit(desired.grants or (), spec, usage)
-    if desired.rotation and spec != "symmetric":
-        raise CantonError(
-            f"A key of spec {spec} can't be rotated by AWS KMS",
-            error_id="rotation_unfit",
-            hint="Leave rotation out: only symmetric keys, such as a wrapper key, get new material by themselves. "
-            "For Canton's other keys, create a new key and change the node to it (ledgerops.canton.participant_key_rotation).",
-        )
+    lifecycle.require_rotatable(spec, rotation=desired.rotation)
     return replace(desired, policy=document, partition=keys.partition), [warning] if warning else []
 
 
@@ -178,11 +163,8 @@ def _check_readable(key: AwsKey, desired: DesiredAttributes) -> None:
 
 
 def _plan_rotation(key: AwsKey | None, desired: DesiredAttributes, region: str | None) -> Rotation:
-    there = (key.rotation if key is not None else None) or NO_ROTATION
-    planned = NO_ROTATION
-    if desired.rotation:
-        planned = Rotation(desired.rotation_period or there.period or DEFAULT_PERIOD_DAYS)
-    if key is not None and planned != there and key.primary_region not in (None, region):
+    planned = lifecycle.planned_rotation(key, desired.rotation, desired.rotation_period, DEFAULT_PERIOD_DAYS)
+    if key is not None and planned != (key.rotation or NO_ROTATION) and key.primary_region not in (None, region):
         raise CantonError(
             f"Key {key.full_name} is a replica; its rotation is set at its primary key in {key.primary_region}",
             error_id="key_not_primary",
@@ -204,7 +186,7 @@ def _check_multi_region(key: AwsKey | None, *, multi_region: bool) -> None:
             f"Key {key.full_name} is {kind}, which never changes",
             error_id="multi_region_mismatch",
             hint="That is fixed when a key is created: choose another alias or key_id, or set multi_region to what the key is.",
-            details={"arn": key.full_name},
+            details=key.details(),
         )
 
 

@@ -10,31 +10,26 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import lifecycle
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.attributes import complete, desired_attributes
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.in_use import refuse_in_use
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.lifecycle import (
-    apply,
-    check_fits,
-    former_owner,
-    locate,
-    plan,
-    predict,
-    require_kind,
-    view,
-)
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import (
     PENDING_REPLICA_DELETION,
     PENDING_STATES,
     AwsKey,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params, View, check_probe, requirement
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import (
+    check_days,
+    check_probe,
+    require_kind,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params, View, requirement
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 
 
 def check_values(params: Params) -> None:
     """What the argument spec can't check. Raises CantonError."""
-    if not 7 <= params["pending_window"] <= 30:
-        raise CantonError(f"pending_window is {params['pending_window']} days", "value_invalid", "Set it to 7 to 30.")
+    check_days("pending_window", params["pending_window"], 7, 30)
     check_probe(params)
     if (params["alias_move"] or params["alias_state"] == "absent") and not (params["alias"] and params["key_id"]):
         raise CantonError(
@@ -54,19 +49,19 @@ def ensure(params: Params, check: bool) -> Outcome:
     keys = aws_keys.connect(params)
 
     present = params["state"] == "present"
-    key = locate(keys, params["key_id"], alias, must_exist=present, parts=desired.parts)
+    key = lifecycle.locate(keys, params["key_id"], alias, must_exist=present, parts=desired.parts)
     owner = None
     if key is not None:
-        check_fits(required, key)
+        lifecycle.check_fits(required, key)
         if params["key_id"] and alias and params["alias_state"] == "present":
-            owner = former_owner(keys, key, alias, move=params["alias_move"] and present)
+            owner = lifecycle.former_owner(keys, key, alias, move=params["alias_move"] and present)
     warnings: list[str] = []
     if present:
         if key is None:
             require_kind(required, alias)
         desired, warnings = complete(keys, desired, key, required)
-    before = view(keys, key, alias, desired)
-    after = plan(before, key, required, alias, params, desired, keys.region)
+    before = lifecycle.view(keys, key, alias, desired)
+    after = lifecycle.plan(before, key, required, alias, params, desired, keys.region)
     if key is not None:
         lost_alias = alias if owner or (before["alias"] and not after["alias"]) else None
         refuse_in_use(keys, key, before, after, lost_alias, params)
@@ -75,9 +70,9 @@ def ensure(params: Params, check: bool) -> Outcome:
     usable = key is not None
     if check:
         usable = key is not None and key.state == "enabled"
-        key = predict(key, after, desired, alias)
+        key = lifecycle.predict(key, after, desired, alias)
     elif after != before:
-        key, after = apply(keys, key, before, after, params, desired)
+        key, after = lifecycle.apply(keys, key, before, after, params, desired)
         usable = True
     probe = keys.probe(key) if params["probe"] and usable and key is not None else None
     result: dict[str, t.Any] = {"key": None if key is None else key.as_result(), "probe": probe}

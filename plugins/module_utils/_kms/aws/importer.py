@@ -20,9 +20,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors impor
     InvalidState,
     PermissionDenied,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import await_change
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey, Params, View
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import imported_specs
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 DELETION_DAYS = 7
 _WRAPPING = {"WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256", "WrappingKeySpec": "RSA_4096"}
@@ -130,16 +130,8 @@ class AwsImporter:
             except InvalidState:
                 return None
 
-        _visible, key = wait_for(look, self._wait_timeout)
-        if key is None:
-            raise CantonError(
-                f"AWS KMS does not show key {arn} after {self._wait_timeout:g} seconds",
-                error_id="change_not_visible",
-                hint="Run again to resume with this key; a larger wait_timeout waits longer.",
-                retryable=True,
-                details={"arn": arn},
-            )
-        return key
+        key = await_change(look, bool, self._wait_timeout, f"AWS KMS does not show key {arn}", arn=arn)
+        return t.cast("AwsKey", key)
 
     def send(self, key: AwsKey, private_key: bytearray) -> None:
         try:

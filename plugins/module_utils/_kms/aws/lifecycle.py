@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import lifecycle
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import attributes
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.attributes import DesiredAttributes
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
@@ -28,7 +29,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import
     Requirement,
     View,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 ABSENT: View = {"state": "absent"}
 NOTHING = DesiredAttributes()
@@ -73,7 +73,7 @@ def check_fits(required: Requirement | None, key: AwsKey) -> None:
         error_id="key_spec_mismatch",
         hint=f"Spec and usage of a key never change.{reason} Choose another alias or key_id, or set purpose, spec and usage to "
         "what the key is.",
-        details={"arn": key.full_name, "spec": key.spec, "usage": key.usage},
+        details=key.details(spec=key.spec, usage=key.usage),
     )
 
 
@@ -138,11 +138,11 @@ def plan(
         state = PENDING_REPLICA_DELETION if waits else PENDING_DELETION
         return {**before, **extras, "state": key.state if key.state in PENDING_STATES else state}
     if key is None:
-        after = _new(require_kind(required, alias), alias, params)
+        after = _new(lifecycle.require_kind(required, alias), alias, params)
     else:
         after = {
             **before,
-            "state": _plan_state(key, params),
+            "state": lifecycle.planned_state(key, params, _STATE_HINTS),
             "alias": alias if params.get("alias_state", "present") == "present" else None,
             "description": before["description"] if params["description"] is None else params["description"],
             "tags": _plan_tags(key, params),
@@ -159,19 +159,8 @@ def _refuse_while_disabled(key: AwsKey, names: list[str]) -> None:
             f"{' and '.join(names)} of key {key.full_name} can't be changed while it is disabled",
             error_id="key_disabled",
             hint="Set enabled to true for this change, and disable the key afterwards.",
-            details={"arn": key.full_name},
+            details=key.details(),
         )
-
-
-def require_kind(required: Requirement | None, alias: str | None) -> Requirement:
-    """Raise CantonError when a key is to be created and the options do not say which kind."""
-    if required is None:
-        raise CantonError(
-            f"There is no key {alias}, and the options do not say which kind to create",
-            error_id="key_spec_missing",
-            hint="Set purpose (or spec), or check alias and region if the key should be there already.",
-        )
-    return required
 
 
 def _new(required: Requirement, alias: str | None, params: Params) -> View:
@@ -183,35 +172,6 @@ def _new(required: Requirement, alias: str | None, params: Params) -> View:
         "description": params["description"] or "",
         "tags": dict(params["tags"] or {}),
     }
-
-
-def _plan_state(key: AwsKey, params: Params) -> str:
-    enabled = params["enabled"]
-    if key.state in PENDING_STATES:
-        if not params["cancel_deletion"]:
-            raise CantonError(
-                f"Key {key.full_name} is waiting for its deletion on {key.deletion_date or 'the day when its replicas are deleted'}",
-                error_id="key_pending_deletion",
-                hint="Set cancel_deletion to true to keep it, or choose another alias or key_id.",
-                details={"arn": key.full_name, "deletion_date": key.deletion_date},
-            )
-        return "disabled" if enabled is False else "enabled"
-    if key.state == "disabled" and enabled is None:
-        raise CantonError(
-            f"Key {key.full_name} is disabled, so no node can use it",
-            error_id="key_disabled",
-            hint="Set enabled to true to enable it, or to false if it should stay disabled.",
-            details={"arn": key.full_name},
-        )
-    if key.state not in ("enabled", "disabled"):
-        raise CantonError(
-            f"Key {key.full_name} can't be used: its state is {key.state}",
-            error_id=f"key_{key.state}",
-            hint=_STATE_HINTS.get(key.state, ""),
-            retryable=key.state in ("creating", "updating"),
-            details={"arn": key.full_name},
-        )
-    return key.state if enabled is None else ("enabled" if enabled else "disabled")
 
 
 def _plan_tags(key: AwsKey, params: Params) -> dict[str, str] | None:
@@ -330,23 +290,18 @@ def _end(keys: AwsKeys, arn: str, state: str, pending_window: int) -> None:
 def _await_change(
     keys: AwsKeys, arn: str, before: View, after: View, timeout: float, desired: DesiredAttributes
 ) -> tuple[AwsKey, View]:
-    """Read until the change is visible: a KMS may take seconds for what it has accepted, and a node would fail meanwhile."""
-
-    def look() -> tuple[AwsKey, View] | None:
+    def look() -> tuple[AwsKey | None, View]:
         key = keys.find(arn, *desired.parts)
-        seen = view(keys, key, after["alias"] or before.get("alias"), desired)
-        return (key, seen) if key is not None and _is_visible(seen, before, after) else None
+        return key, view(keys, key, after["alias"] or before.get("alias"), desired)
 
-    _reached, settled = wait_for(look, timeout)
-    if settled is None:
-        raise CantonError(
-            f"The change of key {arn} was accepted, but is not visible after {timeout:g} seconds",
-            error_id="change_not_visible",
-            hint="Run again; a larger wait_timeout waits longer.",
-            retryable=True,
-            details={"arn": arn},
-        )
-    return settled
+    key, seen = lifecycle.await_change(
+        look,
+        lambda found: found[0] is not None and _is_visible(found[1], before, after),
+        timeout,
+        f"The change of key {arn} was accepted, but is not visible",
+        arn=arn,
+    )
+    return t.cast("AwsKey", key), seen
 
 
 def _is_visible(seen: View, before: View, after: View) -> bool:

@@ -65,6 +65,12 @@ class AwsKey(Key):
     primary_region: str | None = None
     replicas: tuple[Replica, ...] = ()
 
+    NAME = "arn"
+
+    @property
+    def is_pending_deletion(self) -> bool:
+        return self.state in PENDING_STATES
+
     def as_result(self) -> dict[str, object]:
         return {
             **super().as_result(),

@@ -10,24 +10,13 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import lifecycle
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.in_use import refuse_in_use
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.lifecycle import (
-    apply,
-    check_fits,
-    complete,
-    desired_attributes,
-    locate,
-    notes,
-    plan,
-    predict,
-    ring_missing,
-    view,
-)
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import key_name
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import check_probe
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
     PENDING_DELETION,
     Params,
-    check_probe,
     requirement,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
@@ -37,30 +26,32 @@ def ensure(params: Params, check: bool) -> Outcome:
     check_probe(params)
     name = key_name(params["name"])
     required = requirement("gcp", params["purpose"], params["spec"], params["usage"])
-    desired = desired_attributes(params)
+    desired = lifecycle.desired_attributes(params)
     keys = gcp_keys.connect(params)
 
-    key = locate(keys, name, params["wait_timeout"])
+    key = lifecycle.locate(keys, name, params["wait_timeout"])
     if key is not None:
-        check_fits(required, desired, key)
-    desired = complete(desired, key, required)
-    before = view(keys, key, desired)
-    after = plan(before, key, required, name, params, desired)
-    new_ring = key is None and params["state"] == "present" and ring_missing(keys, create=params["create_key_ring"])
+        lifecycle.check_fits(required, desired, key)
+    desired = lifecycle.complete(desired, key, required)
+    before = lifecycle.view(keys, key, desired)
+    after = lifecycle.plan(before, key, required, name, params, desired)
+    new_ring = (
+        key is None and params["state"] == "present" and lifecycle.ring_missing(keys, create=params["create_key_ring"])
+    )
     if key is None and params["state"] == "present":
         before["key_ring"], after["key_ring"] = ("absent" if new_ring else "present"), "present"
     if key is not None and after["state"] == PENDING_DELETION != before["state"]:
         refuse_in_use(key, params)
-    warnings = notes(key, before, after)
+    warnings = lifecycle.notes(key, before, after)
 
     usable = key is not None
     if check:
         usable = key is not None and key.state == "enabled"
-        key = predict(keys, name, key, after, desired)
+        key = lifecycle.predict(keys, name, key, after, desired)
     elif after != before:
         ring = {fact: after.pop(fact) for fact in ("key_ring",) if fact in after}
         timeout = params["wait_timeout"]
-        key, after = apply(keys, name, key, before, after, desired, new_ring=new_ring, timeout=timeout)
+        key, after = lifecycle.apply(keys, name, key, before, after, desired, new_ring=new_ring, timeout=timeout)
         after.update(ring)
         usable = True
     if key is not None and desired.reads_policy and not check:

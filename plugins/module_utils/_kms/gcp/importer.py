@@ -32,6 +32,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model im
     key_name,
     labels,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import await_change
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
     MARK,
     PENDING_IMPORT,
@@ -40,7 +41,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import
     View,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import imported_specs
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 Found = t.TypeVar("Found")
 
@@ -171,15 +171,7 @@ class GcpImporter:
         return key if key is None or key.state != IMPORT_FAILED else replace(key, state=PENDING_IMPORT)
 
     def _await(self, look: t.Callable[[], Found], until: t.Callable[[Found], bool], what: str) -> Found:
-        reached, seen = wait_for(look, self._wait_timeout, until)
-        if not reached:
-            raise CantonError(
-                f"GCP KMS isn't ready with {what} after {self._wait_timeout:g} seconds",
-                error_id="change_not_visible",
-                hint="Run again to resume; a larger wait_timeout waits longer.",
-                retryable=True,
-            )
-        return seen
+        return await_change(look, until, self._wait_timeout, f"GCP KMS isn't ready with {what}")
 
     def discard(self, key: GcpKey) -> str:
         arn = str(key.full_name)

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import lifecycle
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import policy as gcp_policy
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.keys import GcpKeys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import (
@@ -24,7 +25,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model im
     GENERATING,
     GcpKey,
     Version,
-    check_days,
     check_protection,
     labels,
 )
@@ -37,13 +37,13 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import
     Rotation,
     View,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 DEFAULT_ROTATION_DAYS = 90
 
 _STATE_HINTS = {
     PENDING_IMPORT: "Import its key material first (ledgerops.canton.kms_key_material), or choose another name.",
     "import_failed": "Import its key material again (ledgerops.canton.kms_key_material), or choose another name.",
+    DESTROYED: "Choose another name. Canton uses version 1 of a key only, and the name of a key can't be used again.",
     "generation_failed": "Choose another name: a first version that failed stays the first.",
 }
 
@@ -70,10 +70,8 @@ def desired_attributes(params: Params) -> DesiredAttributes:
     """What the module's options say. Raises CantonError for what no key could have, before anything is read."""
     if params["state"] == "absent":
         return DesiredAttributes()
-    check_days("destroy_scheduled_duration", params["destroy_scheduled_duration"], 1, 120)
-    check_days("rotation_period", params["rotation_period"], 1, 36500)
-    if params["rotation_period"] is not None and not params["rotation"]:
-        raise CantonError("rotation_period needs rotation", "value_invalid", "Set rotation to true.")
+    lifecycle.check_days("destroy_scheduled_duration", params["destroy_scheduled_duration"], 1, 120)
+    lifecycle.check_rotation(params, 1, 36500)
     nodes = params["node_principals"]
     return DesiredAttributes(
         labels=labels(params["labels"]),
@@ -89,14 +87,8 @@ def desired_attributes(params: Params) -> DesiredAttributes:
 
 def complete(desired: DesiredAttributes, key: GcpKey | None, required: Requirement | None) -> DesiredAttributes:
     """With the policy that node_principals stand for. Raises CantonError for what doesn't fit the key."""
-    spec, usage = (key.spec, key.usage) if key else (required.specs[0], required.usage) if required else ("", "")
-    if desired.rotation and spec != "symmetric":
-        raise CantonError(
-            f"A key of spec {spec} can't be rotated by GCP KMS",
-            error_id="rotation_unfit",
-            hint="Leave rotation out: only symmetric keys, such as a wrapper key, get new material by themselves. "
-            "For Canton's other keys, create a new key and change the node to it (ledgerops.canton.participant_key_rotation).",
-        )
+    spec, usage = lifecycle.kind_of(key, required)
+    lifecycle.require_rotatable(spec, rotation=desired.rotation)
     if desired.nodes is None:
         return desired
     return replace(desired, policy=gcp_policy.for_node(spec, usage, desired.nodes))
@@ -114,7 +106,7 @@ def locate(keys: GcpKeys, name: str, timeout: float) -> GcpKey | None:
 def _generated(keys: GcpKeys, name: str, timeout: float) -> GcpKey:
     key = _await(keys, name, timeout, lambda seen: seen.state != GENERATING, "was created, but isn't generated")
     if key.state == "generation_failed":
-        raise _unusable(key)
+        raise lifecycle.unusable(key, _STATE_HINTS, key.failure)
     return key
 
 
@@ -133,7 +125,7 @@ def check_fits(required: Requirement | None, desired: DesiredAttributes, key: Gc
             f"Key {key.full_name} has {', and '.join(wrong)}",
             error_id="key_spec_mismatch",
             hint="That is fixed when a key is created. Choose another name, or set the options to what the key is.",
-            details={"resource_name": key.full_name, "spec": key.spec, "usage": key.usage},
+            details=key.details(spec=key.spec, usage=key.usage),
         )
 
 
@@ -174,22 +166,20 @@ def plan(
         # or the KMS would continue to generate versions
         off = {"rotation": NO_ROTATION.as_result()} if "rotation" in before else {}
         return {**before, **off, "state": PENDING_DELETION}
-    changes = _new(required, name, params, desired) if key is None else _changes(key, params, desired)
-    after = {**before, **changes}
+    if key is None:
+        after = {**before, **_new(lifecycle.require_kind(required, name), params, desired)}
+    else:
+        state = lifecycle.planned_state(key, params, _STATE_HINTS)
+        after = {**before, "state": state, "labels": _plan_labels(key, desired)}
     if after["spec"] == "symmetric":
-        after["rotation"] = _plan_rotation(key, desired).as_result()
+        rotation = lifecycle.planned_rotation(key, desired.rotation, desired.rotation_period, DEFAULT_ROTATION_DAYS)
+        after["rotation"] = rotation.as_result()
     if desired.policy is not None:
         after["policy"] = gcp_policy.meaning(desired.policy)
     return after
 
 
-def _new(required: Requirement | None, name: str, params: Params, desired: DesiredAttributes) -> View:
-    if required is None:
-        raise CantonError(
-            f"There is no key {name}, and the options do not say which kind to create",
-            error_id="key_spec_missing",
-            hint="Set purpose (or spec), or check project, location, key_ring and name if the key should be there already.",
-        )
+def _new(required: Requirement, params: Params, desired: DesiredAttributes) -> View:
     level = desired.protection_level or "hsm"
     check_protection(required.specs[0], level)
     return {
@@ -201,64 +191,11 @@ def _new(required: Requirement | None, name: str, params: Params, desired: Desir
     }
 
 
-def _changes(key: GcpKey, params: Params, desired: DesiredAttributes) -> View:
-    return {"state": _plan_state(key, params), "labels": _plan_labels(key, desired)}
-
-
-def _plan_state(key: GcpKey, params: Params) -> str:
-    enabled = params["enabled"]
-    if key.state == PENDING_DELETION:
-        if not params["cancel_deletion"]:
-            raise CantonError(
-                f"Key {key.full_name} is waiting for its destruction on {key.deletion_date}",
-                error_id="key_pending_deletion",
-                hint="Set cancel_deletion to true to keep it, or choose another name.",
-                details={"resource_name": key.full_name, "deletion_date": key.deletion_date},
-            )
-        return "disabled" if enabled is False else "enabled"
-    if key.state == DESTROYED:
-        raise CantonError(
-            f"Key {key.full_name} is destroyed for good",
-            error_id="key_destroyed",
-            hint="Choose another name. Canton uses version 1 of a key only, and the name of a key can't be used again.",
-            details={"resource_name": key.full_name},
-        )
-    if key.state == "disabled" and enabled is None:
-        raise CantonError(
-            f"Key {key.full_name} is disabled, so no node can use it",
-            error_id="key_disabled",
-            hint="Set enabled to true to enable it, or to false if it should stay disabled.",
-            details={"resource_name": key.full_name},
-        )
-    if key.state not in ("enabled", "disabled"):
-        raise _unusable(key)
-    return key.state if enabled is None else ("enabled" if enabled else "disabled")
-
-
-def _unusable(key: GcpKey) -> CantonError:
-    why = f" ({key.failure})" if key.failure else ""
-    return CantonError(
-        f"Key {key.full_name} can't be used: its state is {key.state}{why}",
-        error_id=f"key_{key.state}",
-        hint=_STATE_HINTS.get(key.state, "Choose another name."),
-        details={"resource_name": key.full_name},
-    )
-
-
 def _plan_labels(key: GcpKey, desired: DesiredAttributes) -> dict[str, str]:
     there = key.tags or {}
     if desired.labels is None:
         return there
     return dict(desired.labels) if desired.purge_labels else {**there, **desired.labels}
-
-
-def _plan_rotation(key: GcpKey | None, desired: DesiredAttributes) -> Rotation:
-    there = (key.rotation if key is not None else None) or NO_ROTATION
-    if desired.rotation is None:
-        return there
-    if not desired.rotation:
-        return NO_ROTATION
-    return Rotation(desired.rotation_period or there.period or DEFAULT_ROTATION_DAYS)
 
 
 def predict(keys: GcpKeys, name: str, key: GcpKey | None, after: View, desired: DesiredAttributes) -> GcpKey | None:
@@ -403,13 +340,12 @@ def _await_change(
 
 
 def _await(keys: GcpKeys, name: str, timeout: float, until: t.Callable[[GcpKey], bool], what: str) -> GcpKey:
-    reached, key = wait_for(lambda: keys.find(name), timeout, lambda seen: seen is not None and until(seen))
-    if key is None or not reached:
-        raise CantonError(
-            f"Key {keys.ring.key(name)} {what} after {timeout:g} seconds",
-            error_id="change_not_visible",
-            hint="Run again; a larger wait_timeout waits longer.",
-            retryable=True,
-            details={"resource_name": keys.ring.key(name)},
-        )
-    return key
+    path = keys.ring.key(name)
+    key = lifecycle.await_change(
+        lambda: keys.find(name),
+        lambda seen: seen is not None and until(seen),
+        timeout,
+        f"Key {path} {what}",
+        resource_name=path,
+    )
+    return t.cast("GcpKey", key)

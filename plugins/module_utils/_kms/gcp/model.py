@@ -97,6 +97,8 @@ class GcpKey(Key):
     versions: tuple[Version, ...] = ()
     failure: str = ""
 
+    NAME = "resource_name"
+
     def as_result(self) -> dict[str, object]:
         return {
             **super().as_result(),
@@ -163,11 +165,6 @@ def check_protection(spec: str, protection_level: str) -> None:
 def days(seconds: float) -> int:
     """Whole days, rounded up, so that a part of a day is never shown as none."""
     return int(-(-seconds // DAY))
-
-
-def check_days(option: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not least <= value <= most:
-        raise CantonError(f"{option} is {value} days", "value_invalid", f"Set it to {least} to {most}.")
 
 
 def labels(option: t.Mapping[str, t.Any] | None) -> dict[str, str] | None:
