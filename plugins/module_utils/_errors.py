@@ -139,6 +139,10 @@ class PartyHasContracts(CantonError):
     """The node hosts active contracts of a party whose hosting is to be removed."""
 
 
+class EventsUnknown(CantonError):
+    """The node has no events of this contract that these parties see."""
+
+
 class PartiesUnknown(CantonError):
     """The ledger API does not know one of the parties."""
 

@@ -49,7 +49,11 @@ options:
       - V(imported) checks the snapshot, sends it and verifies the result. The target must be disconnected from all
         synchronizers, unless it already has the contracts.
       - V(transferred) does both; without O(path) through a pipe, without a file.
-      - V(verified) compares the target with the manifest, at the offset of the verified import.
+      - V(connected) compares both participants and connects the target to its synchronizer, also after a restart. Refused if
+        the target does not have what was imported, unless it has served since; and, with O(source), O(source_synchronizer)
+        and O(parties), if the source has other contracts or the selection is another than at the export.
+      - V(verified) makes the same comparison and changes nothing. The target is compared at its ledger end, or, if it has
+        served since, at the offset of the verified import. O(source) may be a dossier.
       - V(purged) purges contracts from the target and verifies the result. With O(path), these are the contracts of the
         snapshot. This is refused if the target has transacted with the moved parties (point of no return), or if
         O(source) is set and does not show each contract as active. With O(contract_ids), these are the given contracts.
@@ -57,7 +61,7 @@ options:
         active on the target and not on the source. The target must be disconnected from all synchronizers.
       - Purged contracts can be imported again; archived ones cannot.
     type: str
-    choices: [exported, imported, transferred, verified, purged]
+    choices: [exported, imported, transferred, connected, verified, purged]
     required: true
   path:
     description:
@@ -71,14 +75,16 @@ options:
     elements: str
   parties:
     description:
-      - Ids of the parties whose contracts are transferred. Required for O(state=exported) and O(state=transferred).
+      - Ids of the parties whose contracts are transferred. Required for O(state=exported), O(state=transferred) and
+        O(state=connected).
       - For O(state=purged) with O(contract_ids), the parties whose contracts are searched for the ids. Default is all
         parties that the target hosts.
     type: list
     elements: str
   source_synchronizer:
     description:
-      - Alias or id of the source's synchronizer. Required for O(state=exported) and O(state=transferred).
+      - Alias or id of the source's synchronizer. Required for O(state=exported), O(state=transferred) and
+        O(state=connected).
     type: str
   target_synchronizer:
     description:
@@ -90,6 +96,11 @@ options:
       - Protocol version of the target's synchronizer. Canton 2 writes it into the snapshot.
       - Default is the version reported by the target. Canton 2.8 does not always report it.
     type: int
+  wait_timeout:
+    description:
+      - Seconds to wait until the target is connected (O(state=connected)).
+    type: float
+    default: 300.0
   progress:
     description:
       - Whether the controller shows bytes, contracts, contracts per second, elapsed and estimated time during the
@@ -246,6 +257,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     running,
     silent,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.request import TransferRequest
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_transfer
 
@@ -253,7 +265,7 @@ SPEC = {
     "source": side_spec(required=False),
     "state": {
         "type": "str",
-        "choices": ["exported", "imported", "transferred", "verified", "purged"],
+        "choices": ["exported", "imported", "transferred", "connected", "verified", "purged"],
         "required": True,
     },
     "path": {"type": "path"},
@@ -262,6 +274,7 @@ SPEC = {
     "source_synchronizer": {"type": "str"},
     "target_synchronizer": {"type": "str", "required": True},
     "target_protocol_version": {"type": "int"},
+    "wait_timeout": {"type": "float", "default": 300.0},
     # The first three are for the action plugin of the same name.
     "progress": {"type": "bool", "default": True},
     "progress_interval": {"type": "float", "default": 5.0},
@@ -281,13 +294,13 @@ def during(params: Params, check: bool) -> t.ContextManager[Report]:
 
 
 def ensure(params: Params, source: Reader | None, target: Reader, check: bool, report: Report = silent) -> Outcome:
-    # An export needs only the identity of the target, and a purge of an import only the contracts of the source.
+    # An export needs only the identity of the target; a comparison, or a purge of an import, only the contracts of the source.
     live = [target] if params["state"] != "exported" else []
-    if source is not None and not (params["state"] == "purged" and params["path"]):
+    if source is not None and (params["state"] in ("exported", "transferred") or not params["path"]):
         live.append(source)
     for participant in live:
         participant.require_live(f"state {params['state']}")
-    request = transfer.TransferRequest(
+    request = TransferRequest(
         source=source,
         target=target,
         base=params["path"],
@@ -297,6 +310,7 @@ def ensure(params: Params, source: Reader | None, target: Reader, check: bool, r
         check=check,
         protocol_version=params["target_protocol_version"],
         report=report,
+        seconds=params["wait_timeout"],
     )
     if params["state"] == "purged":
         return purge.ensure_purged(request, params["contract_ids"])
@@ -304,6 +318,7 @@ def ensure(params: Params, source: Reader | None, target: Reader, check: bool, r
         "exported": transfer.ensure_exported,
         "imported": transfer.ensure_imported,
         "transferred": transfer.ensure_transferred,
+        "connected": transfer.ensure_connected,
         "verified": transfer.ensure_verified,
     }
     return states[params["state"]](request)
@@ -319,6 +334,7 @@ def main() -> None:
             ("state", "exported", [*needs_source, "path"]),
             ("state", "transferred", needs_source),
             ("state", "imported", ["path"]),
+            ("state", "connected", [*needs_source, "path"]),
             ("state", "verified", ["path"]),
             ("state", "purged", ["path", "contract_ids", "parties"], True),
         ],

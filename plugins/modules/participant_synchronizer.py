@@ -162,14 +162,7 @@ def apply(params: Params, participant: Participant, old: Synchronizer, new: Sync
     warning = ""
     if old.connected and not new.connected and params["quiet_timeout"] > 0:
         warning = synchronizers.wait_until_quiet(participant, old, params["quiet_timeout"])
-    # The restart behaviour first: a node that restarts in between then comes back in the wanted state.
-    if old.manual_connect != new.manual_connect:
-        participant.set_manual_connect(old.alias, new.manual_connect)
-    if old.connected != new.connected:
-        synchronizers.set_connected(participant, old.alias, new.connected, params["wait_timeout"])
-    if new.connected:
-        known = synchronizers.find(participant, new.alias)
-        synchronizers.wait_until_published(participant, known, params["wait_timeout"])
+    synchronizers.change(participant, old, new, params["wait_timeout"])
     return warning
 
 

@@ -16,6 +16,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     Busy,
     CantonError,
+    EventsUnknown,
     MappingExists,
     MappingGone,
     NotAuthenticated,
@@ -48,6 +49,7 @@ ANSWERS: dict[str, type[CantonError]] = {
     "NO_APPROPRIATE_SIGNING_KEY_IN_STORE": SigningRefused,
     "TOPOLOGY_DISABLE_PARTY_WITH_ACTIVE_CONTRACTS": PartyHasContracts,
     "DISABLE_PARTY_WITH_ACTIVE_CONTRACTS_REQUIRES_FORCE": PartyHasContracts,
+    "CONTRACT_EVENTS_NOT_FOUND": EventsUnknown,
     "PARTIES_NOT_KNOWN_ON_LEDGER": PartiesUnknown,
     "PARTY_ONBOARDING_CLEARANCE_MISSING_MAPPING": OnboardingUnknown,
     "NO_ENCRYPTED_PRIVATE_KEY_STORE_ERROR": StoreNotEncrypted,

@@ -95,6 +95,7 @@ class Fake:
     unsettled: int = 0
     past: dict[int, list[ActiveContract]] = field(default_factory=dict)
     purge_breaks: int | None = None
+    archived: set[str] = field(default_factory=set)
 
     # -- what the dialects differ in --------------------------------------------------------------------------------
 
@@ -216,6 +217,9 @@ class Fake:
     ) -> Iterator[ActiveContract]:
         known, asked = self.contracts if contracts is None else contracts, set(parties)
         return (item for item in list(known) if item.stakeholders & asked)
+
+    def was_archived(self, contract_id: str, _parties: Iterable[str]) -> bool | None:
+        return contract_id in self.archived if self.major > 2 else None
 
     def read_record(self, raw: bytes) -> ActiveContract:
         return read_record(raw)

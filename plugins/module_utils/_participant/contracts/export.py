@@ -75,17 +75,45 @@ def current_export(
     if manifest is None:
         return None
     refuse_other_pair(manifest, spec.source, spec.target)
-    desired = (set(spec.parties), spec.renames, spec.protocol_version)
-    if (set(manifest.parties), manifest.renames, manifest.protocol_version) != desired:
+    if not is_of_selection(manifest, spec) or manifest.protocol_version != spec.protocol_version:
         return None
     try:
         check_snapshot(files, manifest, source, report)
     except SnapshotUnusable:
         return None
+    return manifest if is_unchanged(source, spec, manifest, report) else None
+
+
+def is_of_selection(manifest: Manifest, spec: TransferSpec) -> bool:
+    return (set(manifest.parties), manifest.renames) == (set(spec.parties), spec.renames)
+
+
+def is_unchanged(source: Reader, spec: TransferSpec, manifest: Manifest, report: Report = silent) -> bool:
+    """Whether the source has what was exported: its ledger end is that of the export, or its contracts are counted again."""
     end = source.ledger_end()
-    if end != manifest.offset and not reference(source, spec, end, report).same_contracts(manifest.tally()):
-        return None
-    return manifest
+    return end == manifest.offset or reference(source, spec, end, report).same_contracts(manifest.tally())
+
+
+def refuse_moved_on(source: Reader, spec: TransferSpec, manifest: Manifest, report: Report = silent) -> None:
+    """Refuse a snapshot that is not of this selection, or not of what the source has now."""
+    if not is_of_selection(manifest, spec):
+        new = sorted(set(spec.parties) - set(manifest.parties))
+        left = sorted(set(manifest.parties) - set(spec.parties))
+        raise CantonError(
+            "The snapshot was exported for another selection of parties or synchronizers"
+            + (f"; not in it: {some(new)}" if new else "")
+            + (f"; in it and not selected now: {some(left)}" if left else ""),
+            error_id="snapshot_of_another_selection",
+            hint="Run with the selection that was migrated. If the target has not served, export and import again with this one.",
+            details={"missing": new, "surplus": left},
+        )
+    if not is_unchanged(source, spec, manifest, report):
+        raise CantonError(
+            f"The {source.label} has other contracts of these parties now than were exported at offset {manifest.offset}",
+            error_id="source_moved_on",
+            hint="It was connected after the export. Disconnect it. If the target has not served, export and import again; if it has, "
+            "repeat on the target what the source did since.",
+        )
 
 
 def check_snapshot(files: SnapshotFiles, manifest: Manifest, reader: Participant, report: Report) -> None:

@@ -17,7 +17,15 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     checked_export,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report, silent
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import holds_all, prove
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import (
+    difference,
+    holds_all,
+    prove,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.serving import (
+    refuse_served,
+    since_import,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
     Receipt,
@@ -82,14 +90,43 @@ def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> Non
 def already_imported(
     target: Participant, manifest: Manifest, files: SnapshotFiles, report: Report = silent
 ) -> Receipt | None:
-    """The receipt of this snapshot, proven again at its offset; or a new one when all contracts are there without it."""
+    """The receipt of this very snapshot, as far as it is still true; or a new one when the contracts are all there without it.
+
+    A target that has served keeps the receipt of its import. One that lost contracts otherwise gets them again.
+    """
     receipt = files.read_receipt()
-    if receipt is not None and receipt.sha256 == manifest.sha256 and receipt.target == manifest.target:
-        return receipt if holds_all(target, manifest, receipt.offset, report) else None
+    is_its_own = receipt is not None and (receipt.sha256, receipt.target) == (manifest.sha256, manifest.target)
     end = target.ledger_end()
+    if receipt is not None and is_its_own and receipt.offset == end:
+        return receipt  # nothing was written to this node since
     if manifest.contracts and holds_all(target, manifest, end, report):
         return Receipt(manifest.target, manifest.sha256, end, stamp())
+    if receipt is None or not is_its_own:
+        return None
+    since = since_import(target, manifest, files, receipt)
+    if since is not None and since.has_served is False:
+        return None
+    if since is not None and since.has_served:
+        if holds_all(target, manifest, receipt.offset, report):
+            return receipt
+        raise difference(target, manifest, receipt.offset, files)
+    refuse_served(target, since)
     return None
+
+
+def verify(target: Participant, manifest: Manifest, files: SnapshotFiles, report: Report = silent) -> Receipt:
+    """The receipt of this snapshot, if it is still true: see ``already_imported``."""
+    receipt = files.read_receipt()
+    if receipt is None or receipt.sha256 != manifest.sha256:
+        raise CantonError(
+            f"There is no receipt of an import of this snapshot beside {files.manifest}",
+            error_id="receipt_missing",
+            hint="Import first (state imported): only then it is known what the target was given.",
+        )
+    found = already_imported(target, manifest, files, report)
+    if found is None:
+        raise difference(target, manifest, target.ledger_end(), files)
+    return found
 
 
 def send(target: Participant, manifest: Manifest, files: SnapshotFiles, store: str, report: Report = silent) -> Receipt:

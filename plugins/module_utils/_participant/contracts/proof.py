@@ -96,20 +96,6 @@ def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None, 
     return receipt
 
 
-def verify(target: Participant, manifest: Manifest, files: SnapshotFiles, report: Report = silent) -> Receipt:
-    """Compare the target with the manifest at the ledger end at which the import was proven; later changes are not compared."""
-    receipt = files.read_receipt()
-    if receipt is None or receipt.sha256 != manifest.sha256:
-        raise CantonError(
-            f"There is no receipt of an import of this snapshot beside {files.manifest}",
-            error_id="receipt_missing",
-            hint="Import first (state imported): the receipt has the offset at which the target is compared.",
-        )
-    if not holds_all(target, manifest, receipt.offset, report):
-        raise difference(target, manifest, receipt.offset, files)
-    return receipt
-
-
 # -- what differs, by its ids -----------------------------------------------------------------------------------------
 
 

@@ -13,20 +13,28 @@ from __future__ import annotations
 
 import operator
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import SHOWN_DIFFERENCES
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.request import TransferRequest
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.serving import (
+    Since,
+    active_ids,
+    archived_of,
+    digest_of,
+    imported_ids,
+    is_of,
+    proven_ids,
+    refuse_served,
+    since_import,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
     Receipt,
     SnapshotFiles,
-    SnapshotUnusable,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.transfer import TransferRequest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Offset
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
@@ -34,7 +42,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import w
 
 BATCH = 1000  # contract ids per call
 VISIBLE_SECONDS = 60.0  # the target's index may lag behind a completed purge
-NO_ROLLBACK = "A rollback is no longer possible. Run a reverse migration, from this target to a fresh participant."
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None
         _carry_out(request.live_target(), alias, store, plan)
     result: dict[str, object] = {
         "contracts": len(plan.wanted),
-        "digest": _digest(plan.wanted).value,
+        "digest": digest_of(plan.wanted).value,
         "left": len(plan.others),
     }
     if plan.missing_on_source is not None:
@@ -82,27 +89,17 @@ def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None
 # -- what is to be purged ---------------------------------------------------------------------------------------------
 
 
-def _active(participant: Reader, parties: t.Iterable[str], offset: Offset, store: str = "") -> set[str]:
-    """Ids of the active contracts of ``parties``; those on another synchronizer than ``store`` are left out, where it is told."""
-    return {
-        item.contract_id
-        for item in participant.active_contracts(parties, offset)
-        if not store or item.synchronizer in ("", store)
-    }
-
-
 def _of_snapshot(request: TransferRequest, store: str) -> Plan:
     """The contracts of a snapshot; refuses once the target has transacted, and when the source lacks some of them."""
     manifest, files, target = request.manifest(), request.files(), request.live_target()
     receipt, resumed = _import_to_take_back(files, manifest)
-    here = _active(target, manifest.parties, target.ledger_end(), store)
-    proven = None
-    if receipt is not None:
-        proven = _active(target, manifest.parties, receipt.offset, store)
-        refuse_transacted(target, proven, here, resumed)
-    brought = _ids(target, manifest, files, proven)
-    if brought is None and here:
+    here = active_ids(target, manifest.parties, target.ledger_end(), store)
+    since = since_import(target, manifest, files, receipt)
+    brought = None if since is None else since.imported
+    if since is None and here:
         files.check(manifest, target.read_record)  # says what is wrong with it
+    if since is not None:
+        _refuse_transacted(target, since, receipt is not None, resumed)
     wanted = sorted((brought or set()) & here)
     missing = None if request.source is None else _missing(request.source, manifest, brought)
     if wanted and missing:
@@ -128,61 +125,34 @@ def _import_to_take_back(files: SnapshotFiles, manifest: Manifest) -> tuple[Rece
     return found, receipt is None and begun is not None
 
 
-def refuse_transacted(target: Reader, proven: set[str], here: set[str], resumed: bool) -> None:
-    """The point of no return: the parties' contracts are no longer those of the import.
+def _refuse_transacted(target: Participant, since: Since, proven: bool, resumed: bool) -> None:
+    """The point of no return: the target has served the contracts that the import brought.
 
-    What an interrupted purge removed is no transaction. A purge works in the order of the ids, one batch at a time.
+    What an interrupted purge took away is no transaction: it works in the order of the ids, a batch at a time. Of an import
+    that was never proven, contracts may be missing, and others may have been there before.
     """
-    appeared, gone = sorted(here - proven), sorted(proven - here)
-    if resumed and not appeared:
-        reached = sorted(proven)[: (len(gone) // BATCH + 1) * BATCH]
-        if set(gone) <= set(reached):
+    if resumed and not since.born:
+        reached = sorted(since.imported)[: (len(since.gone) // BATCH + 1) * BATCH]
+        if since.gone <= set(reached):
             return
-    if appeared or gone:
-        first = appeared[0] if appeared else gone[0]
-        raise CantonError(
-            f"The {target.label} has transacted with the moved parties since their contracts were imported: {len(gone)} of the "
-            f"{len(proven)} contracts are gone and {len(appeared)} are new, first {first}",
-            error_id="target_has_transacted",
-            hint=NO_ROLLBACK,
-            details={"gone": gone[:SHOWN_DIFFERENCES], "new": appeared[:SHOWN_DIFFERENCES]},
-        )
+        refuse_served(target, replace(since, archived=sorted(since.gone)))
+    if proven or since.archived:
+        refuse_served(target, since)
 
 
 def _missing(source: Reader, manifest: Manifest, brought: set[str] | None) -> list[str] | None:
-    """The contracts of a snapshot that the source lacks; None when the snapshot's ids are unknown and the digests differ."""
-    there = _active(source, manifest.parties, source.ledger_end())
+    """What the source does not show of a snapshot's contracts; None when the snapshot cannot tell its ids and the digests differ."""
+    there = active_ids(source, manifest.parties, source.ledger_end())
     if brought is not None:
         return sorted(brought - there)
-    return [] if _is_of(there, manifest) else None
-
-
-def _ids(target: Participant, manifest: Manifest, files: SnapshotFiles, proven: set[str] | None) -> set[str] | None:
-    """The ids of the snapshot: from its file, or, if that is missing, from the target at the offset of its receipt."""
-    try:
-        files.check(manifest, target.read_record)
-    except SnapshotUnusable:
-        return proven if proven is not None and _is_of(proven, manifest) else None
-    return {item.contract_id for item in files.contracts(target.read_record)}
-
-
-def _digest(identifiers: t.Iterable[str]) -> IdDigest:
-    digest = IdDigest()
-    for identifier in identifiers:
-        digest.add(identifier)
-    return digest
-
-
-def _is_of(identifiers: set[str], manifest: Manifest) -> bool:
-    digest = _digest(identifiers)
-    return (digest.count, digest.value) == (manifest.contracts, manifest.digest)
+    return [] if is_of(there, manifest) else None
 
 
 def _named(request: TransferRequest, store: str, contract_ids: t.Sequence[str]) -> Plan:
     """Contracts that were named, as far as they are active for the given parties, or for all that the target hosts."""
     target = request.target
     parties = tuple(request.parties) or _hosted(target, store)
-    here = _active(target, parties, target.ledger_end(), store)
+    here = active_ids(target, parties, target.ledger_end(), store)
     wanted = sorted(here & set(contract_ids))
     return Plan(parties, wanted, here - set(wanted), len(set(contract_ids)) - len(wanted))
 
@@ -195,7 +165,7 @@ def _hosted(target: Reader, store: str) -> tuple[str, ...]:
 def _stale(request: TransferRequest, store: str) -> Plan:
     """Contracts that are active on the target and not on the source: archived there since, or never there."""
     source, spec = request.ends()
-    here = _active(request.target, spec.parties, request.target.ledger_end(), store)
+    here = active_ids(request.target, spec.parties, request.target.ledger_end(), store)
     stale = set(here)
     for item in source.active_contracts(spec.parties, source.ledger_end()):
         stale.discard(item.contract_id)
@@ -221,6 +191,24 @@ def _carry_out(target: Participant, alias: str, store: str, plan: Plan) -> None:
         plan.files.end_purge()
 
 
+def purge_superseded(target: Participant, alias: str, manifest: Manifest, files: SnapshotFiles) -> int:
+    """Purge what an earlier import of this pair brought and the source has archived since: it would be unexpected contracts.
+
+    Only as long as the target has not served, and shows nothing but what that import brought. Returns how many that were.
+    """
+    receipt = files.read_receipt()
+    if receipt is None or receipt.sha256 == manifest.sha256:
+        return 0
+    before = proven_ids(target, manifest, receipt) or set()
+    here = active_ids(target, manifest.parties, target.ledger_end())
+    refuse_served(
+        target, Since(before, before - here, here - before, archived_of(target, before - here, manifest.parties))
+    )
+    stale = sorted(here - (imported_ids(target, manifest, files, None) or here))
+    purge_in_batches(target, alias, stale, list(manifest.parties))
+    return len(stale)
+
+
 def purge_in_batches(
     participant: Participant, alias: str, contract_ids: t.Sequence[str], parties: t.Sequence[str]
 ) -> None:
@@ -233,7 +221,7 @@ def _prove(target: Reader, store: str, plan: Plan) -> None:
     wanted = set(plan.wanted)
 
     def active() -> set[str]:
-        return _active(target, plan.parties, target.ledger_end(), store)
+        return active_ids(target, plan.parties, target.ledger_end(), store)
 
     _reached, left = wait_for(lambda: active() & wanted, VISIBLE_SECONDS, until=operator.not_)
     if left:

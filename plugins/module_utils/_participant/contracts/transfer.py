@@ -9,116 +9,64 @@ from __future__ import annotations
 import dataclasses
 import time
 import typing as t
-from dataclasses import asdict
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import stamp
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.export import (
-    TransferSpec,
     check_snapshot,
     current_export,
     export,
     manifest_of,
     reference,
     refuse_busy_source,
-    refuse_other_pair,
-    spec_between,
+    refuse_moved_on,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.load import (
     already_imported,
     pipe,
     refuse_unready_target,
     send,
+    verify,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report, silent
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import (
     is_all_of,
     prove,
     target_tally,
-    verify,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.purge import purge_superseded
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.request import TransferRequest
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.serving import since_import
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
     Receipt,
     SnapshotFiles,
-    SnapshotMissing,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.throughput import (
     TransferStats,
     remember_speed,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Synchronizer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
-
-# -- what the module asks for -----------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class TransferRequest:
-    """One call of the module; ``base`` is the snapshot's path without ending, or nothing for a pipe."""
-
-    source: Reader | None
-    target: Reader
-    base: str | None
-    parties: t.Sequence[str]
-    source_synchronizer: str | None
-    target_synchronizer: str
-    check: bool
-    protocol_version: int | None = None
-    report: Report = silent
-
-    def live_target(self) -> Participant:
-        return self.target.require_live("importing and purging contracts")
-
-    def ends(self) -> tuple[Participant, TransferSpec]:
-        """The source and the transfer; the module's spec requires both options."""
-        if self.source is None or self.source_synchronizer is None:
-            raise CantonError(
-                "This state requires source and source_synchronizer", "source_missing", "Set both options."
-            )
-        store = synchronizers.known_id(self.target, self.target_synchronizer)
-        known = self.target.protocol_version(synchronizers.find(self.target, self.target_synchronizer))
-        return self.source.require_live("exporting contracts"), spec_between(
-            self.source,
-            self.target.identity().uid,
-            self.parties,
-            self.source_synchronizer,
-            store,
-            self.protocol_version or known,
-        )
-
-    def files(self) -> SnapshotFiles:
-        if self.base is None:
-            raise CantonError(
-                "This state requires path", "path_missing", "Set path to the base name of the snapshot's files."
-            )
-        return SnapshotFiles(self.base)
-
-    def manifest(self) -> Manifest:
-        found = self.files().read_manifest()
-        if found is None:
-            raise SnapshotMissing(
-                f"There is no snapshot {self.base}.acs.gz with a manifest",
-                hint="Export first, or name the path that was exported to.",
-            )
-        refuse_other_pair(found, self.source.identity().uid if self.source else None, self.target.identity().uid)
-        return found
 
 
 def ensure_exported(request: TransferRequest) -> Outcome:
-    source, spec = request.ends()
-    files = request.files()
+    """A snapshot of what the source has now. One that exists is kept as long as it is still correct.
+
+    A source that serves, or moved on after its contracts were imported and the target has served them, is refused.
+    """
+    _source, spec = request.ends()
+    source, files = request.live_source(), request.files()
     existing = current_export(source, spec, files, request.report)
-    if existing is None and imported_before(request.target, files):
-        raise CantonError(
-            f"The snapshot at {request.base} was imported already, but its file is missing, or the source's contracts or parties changed since",
-            error_id="exported_after_import",
-            hint="Both participants would have these contracts in different states. Find out what ran on the source after the cutover.",
-        )
+    imported = imported_before(request.target, files)
+    if existing is not None and imported:
+        return _exported(existing, existing)
+    if imported:
+        _refuse_second_life(request, files)
+    refuse_busy_source(source, request.source_synchronizer or "")
     if existing is not None:
         return _exported(existing, existing)
-    refuse_busy_source(source, request.source_synchronizer or "")
     if request.check:
         offset = source.ledger_end()
         return _exported(None, manifest_of(spec, offset, reference(source, spec, offset, request.report), 0, ""))
@@ -132,6 +80,30 @@ def ensure_exported(request: TransferRequest) -> Outcome:
 def imported_before(target: Reader, files: SnapshotFiles) -> bool:
     receipt = files.read_receipt()
     return receipt is not None and receipt.target == target.identity().uid
+
+
+def _refuse_second_life(request: TransferRequest, files: SnapshotFiles) -> None:
+    """The source's contracts or the selection of parties changed after the import: only a target that never served can get them again."""
+    if any(item.connected for item in request.target.synchronizers()):
+        reason = "the target is connected, so it may serve them"
+    else:
+        manifest = files.read_manifest()
+        since = None if manifest is None else since_import(request.live_target(), manifest, files, files.read_receipt())
+        if since is not None and since.has_served is False:
+            return
+        reason = (
+            "the target has served them since"
+            if since is not None and since.has_served
+            else "nothing tells whether the target has served"
+        )
+    raise CantonError(
+        f"The contracts of {request.base} were imported already and {reason}; the snapshot is gone, or the contracts of the source or the "
+        "selection of parties have changed since",
+        error_id="exported_after_import",
+        hint="Nothing was changed. Two participants would hold these contracts in different states. To migrate the same selection, run again "
+        "with the same parties and exclusions. If the source was connected after the import, find out what it created and archived, and "
+        "repeat that on the target, which serves.",
+    )
 
 
 def _exported(before: Manifest | None, after: Manifest, stats: TransferStats | None = None) -> Outcome:
@@ -150,7 +122,7 @@ def _result(
     result: dict[str, object] = {
         "contracts": manifest.contracts,
         "digest": manifest.digest,
-        "parties": {party: asdict(numbers) for party, numbers in manifest.parties.items()},
+        "parties": {party: dataclasses.asdict(numbers) for party, numbers in manifest.parties.items()},
         "offset": manifest.offset,
     }
     if manifest.sha256:
@@ -172,6 +144,7 @@ def ensure_imported(request: TransferRequest) -> Outcome:
             files.write_receipt(existing)
         return Outcome(_shown(manifest), _shown(manifest), _result(manifest, existing))
     check_snapshot(files, manifest, target, request.report)
+    item = synchronizers.find(target, request.target_synchronizer)
     store = synchronizers.known_id(target, request.target_synchronizer)
     refuse_unready_target(target, manifest, store)
     synchronizers.refuse_connected(target, "and contracts can only be imported while it is not")
@@ -179,6 +152,7 @@ def ensure_imported(request: TransferRequest) -> Outcome:
     receipt = stats = None
     if not request.check:
         began = time.monotonic()
+        purge_superseded(target, item.alias, manifest, files)
         receipt = send(target, manifest, files, store, request.report)
         stats = TransferStats(manifest.bytes, manifest.contracts, time.monotonic() - began)
         remember_speed(files.base, "imported", stats)
@@ -212,7 +186,8 @@ def _sum_of(*results: dict[str, t.Any]) -> dict[str, object]:
 
 def ensure_piped(request: TransferRequest) -> Outcome:
     target = request.live_target()
-    source, spec = request.ends()
+    _source, spec = request.ends()
+    source = request.live_source()
     offset = source.ledger_end()
     draft = manifest_of(spec, offset, reference(source, spec, offset, request.report), 0, "")
     end = target.ledger_end()
@@ -235,6 +210,38 @@ def ensure_piped(request: TransferRequest) -> Outcome:
 
 
 def ensure_verified(request: TransferRequest) -> Outcome:
-    manifest = request.manifest()
-    receipt = verify(request.live_target(), manifest, request.files(), request.report)
+    """Proof of now: the source has what was exported, and the target what was imported, or served from there."""
+    manifest, receipt = _proven_now(request)
     return Outcome(result=_result(manifest, receipt))
+
+
+def ensure_connected(request: TransferRequest) -> Outcome:
+    """Connect the target, if it has at its ledger end what the source has at its own. The source has to be disconnected."""
+    target = request.live_target()
+    item = synchronizers.find(target, request.target_synchronizer)
+    manifest, receipt = _proven_now(request)
+    after = dataclasses.replace(item, connected=True, manual_connect=False)
+    if not item.connected and request.source is not None:
+        refuse_busy_source(request.source, request.source_synchronizer or "")
+    if not request.check:
+        synchronizers.change(target, item, after, request.seconds)
+    return Outcome(_connection(item), _connection(after), _result(manifest, receipt))
+
+
+def _connection(item: Synchronizer) -> dict[str, object]:
+    return {"connected": item.connected, "manual_connect": item.manual_connect}
+
+
+def _proven_now(request: TransferRequest) -> tuple[Manifest, Receipt]:
+    """The manifest and the receipt, read again from both nodes; a receipt of another offset is written anew.
+
+    Both ledger ends are asked first: where nothing was written since the last comparison, nothing is counted again.
+    """
+    manifest, files = request.manifest(), request.files()
+    if request.source is not None:
+        source, spec = request.ends()
+        refuse_moved_on(source, spec, manifest, request.report)
+    receipt = verify(request.live_target(), manifest, files, request.report)
+    if receipt != files.read_receipt() and not request.check:
+        files.write_receipt(receipt)
+    return manifest, receipt

@@ -50,6 +50,10 @@ class Contracts(Node):
             active_at_offset=offset,
         )
 
+    def was_archived(self, contract_id: str, parties: t.Iterable[str]) -> bool | None:
+        """Old lines of Canton 2 have no such query, so none is asked."""
+        return None
+
     def read_record(self, record: bytes) -> ActiveContract:
         """Its package is not told (docs/canton/canton-2.md#snapshot-records)."""
         domain, contract = unwrap_repair_contract(record)

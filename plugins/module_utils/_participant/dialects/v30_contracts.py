@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap_active_contract
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, EventsUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import active_contract
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
     LEDGER,
@@ -48,6 +48,19 @@ class Contracts(Node):
             elif kind == "incomplete_assigned":
                 event = answer.incomplete_assigned.assigned_event
                 yield active_contract(event.created_event, event.target, True)
+
+    def was_archived(self, contract_id: str, parties: t.Iterable[str]) -> bool | None:
+        """See docs/canton/ledger-api.md#events-of-a-contract."""
+        wildcard: dict[str, t.Any] = {"cumulative": [{"wildcard_filter": {}}]}
+        try:
+            answer = self.ledger.read(
+                LEDGER + "EventQueryService/GetEventsByContractId",
+                contract_id=contract_id,
+                event_format={"filters_by_party": dict.fromkeys(parties, wildcard), "verbose": False},
+            )
+        except EventsUnknown:
+            return False
+        return bool(answer.HasField("archived"))
 
     def read_record(self, record: bytes) -> ActiveContract:
         """See docs/canton/contracts.md#snapshot."""

@@ -273,6 +273,12 @@ class Participant(Reader, t.Protocol):
 
     # -- contracts ------------------------------------------------------------------------------------------------
 
+    def was_archived(self, contract_id: str, parties: t.Iterable[str]) -> bool | None:
+        """Whether this node has an archival of the contract that one of ``parties`` sees; None: its release cannot say.
+
+        A purge is listed as an archival too (docs/canton/ledger-api.md#events-of-a-contract).
+        """
+
     def read_record(self, record: bytes) -> ActiveContract:
         """The contract in one record of an ACS snapshot. ``wrapper_unreadable`` when it cannot be read."""
 

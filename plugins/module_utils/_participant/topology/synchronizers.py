@@ -122,6 +122,33 @@ def set_connected(participant: Participant, alias: str, connected: bool, seconds
         )
 
 
+def set_manual_connect(participant: Participant, alias: str, manual: bool, seconds: float) -> None:
+    """Decide whether the node connects ``alias`` by itself after a restart, and prove it by the node's own list."""
+    participant.set_manual_connect(alias, manual)
+    reached, _last = wait_for(
+        lambda: find(participant, alias), seconds, until=lambda item: item.manual_connect == manual
+    )
+    if not reached:
+        raise CantonError(
+            f"The {participant.label} accepted that synchronizer {alias} is connected {'manually' if manual else 'automatically'}, "
+            f"but does not show it within {seconds:g} s",
+            error_id="manual_connect_ignored",
+            hint="Set manual_connect of this synchronizer in the node's own configuration or console, then run again: after a restart it "
+            "would connect otherwise than it should.",
+        )
+
+
+def change(participant: Participant, before: Synchronizer, after: Synchronizer, seconds: float) -> None:
+    """Make ``after`` of a registered synchronizer, and read each change back."""
+    # The restart behaviour first: a node that restarts in between then comes back in the wanted state.
+    if before.manual_connect != after.manual_connect:
+        set_manual_connect(participant, before.alias, after.manual_connect, seconds)
+    if before.connected != after.connected:
+        set_connected(participant, before.alias, after.connected, seconds)
+    if after.connected:
+        wait_until_published(participant, find(participant, after.alias), seconds)
+
+
 def wait_until_published(participant: Participant, item: Synchronizer, seconds: float) -> None:
     """Wait until a synchronizer has what was hosted and vetted while its participant was disconnected
     (docs/canton/migration.md#canton-2-hosts-parties-while-disconnected)."""

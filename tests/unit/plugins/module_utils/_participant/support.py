@@ -14,6 +14,7 @@ from unit.plugins.samples import ALICE, BOB, NEW_SYNC
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.request import TransferRequest
 
 MOVED = {"00a1", "00a2", "00b1"}
 
@@ -27,8 +28,8 @@ class Setting:
         self.folder = folder
         self.parties = [ALICE, BOB]
 
-    def task(self, check: bool = False, pipe: bool = False, source: bool = True) -> transfer.TransferRequest:
-        return transfer.TransferRequest(
+    def task(self, check: bool = False, pipe: bool = False, source: bool = True) -> TransferRequest:
+        return TransferRequest(
             source=self.source if source else None,
             target=self.target,
             base=None if pipe else str(self.folder / "node1"),

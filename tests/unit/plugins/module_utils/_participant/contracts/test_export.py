@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, old_participant
-from unit.plugins.module_utils._participant.support import Setting
+from unit.plugins.module_utils._participant.support import MOVED, Setting
 from unit.plugins.refusals import refused
-from unit.plugins.samples import ALICE, BOB, CAROL, OLD_SYNC, contract, synchronizer
+from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, OLD_SYNC, contract, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 
@@ -45,12 +45,54 @@ def test_export_of_other_parties_is_made_again(at: Setting) -> None:
     assert at.export().result["contracts"] == 4
 
 
-def test_export_after_import_of_what_has_changed(at: Setting) -> None:
-    at.transfer()
+def move_on(at: Setting) -> None:
+    """The source is connected by hand after the import: one contract is created, one archived."""
+    at.source.contracts = [item for item in at.source.contracts if item.contract_id != "00a1"]
     at.source.contracts.append(contract("00a9", ALICE))
     at.source.end += 1
+
+
+def test_a_source_that_moved_on_is_exported_again(at: Setting) -> None:
+    """As long as the target has not served, it gets what the source has now, and loses what the source archived."""
+    at.transfer()
+    move_on(at)
+    assert at.transfer().changed
+    assert at.there() == {"00a2", "00a9", "00b1"}
+    assert not at.transfer().changed
+
+
+@pytest.mark.parametrize("life", ["created", "archived", "connected"])
+def test_export_after_the_target_has_served(at: Setting, life: str) -> None:
+    at.transfer()
+    move_on(at)
+    at.target.past[at.target.end] = list(at.target.contracts)
+    at.target.end += 1
+    if life == "created":
+        at.target.contracts.append(contract("00e1", BOB, on=NEW_SYNC))
+    elif life == "archived":
+        at.target.contracts = [item for item in at.target.contracts if item.contract_id != "00b1"]
+        at.target.archived.add("00b1")
+    else:
+        at.target.known = [synchronizer("newsync")]
+    before = at.there()
     error = refused(at.export)
-    assert error.error_id == "exported_after_import" and "was imported already" in error.message
+    assert error.error_id == "exported_after_import" and "imported already" in error.message
+    assert at.there() == before
+
+
+def test_a_snapshot_of_another_selection_is_exported_again(at: Setting) -> None:
+    at.parties = [BOB]
+    at.transfer()
+    at.parties = [ALICE, BOB]
+    assert at.transfer().changed and at.there() == MOVED
+
+
+def test_a_snapshot_that_exists_is_no_excuse_for_a_source_that_serves(at: Setting) -> None:
+    at.export()
+    at.source.known = [synchronizer("oldsync")]
+    for check in (True, False):
+        assert refused(lambda check=check: at.transfer(check=check)).error_id == "still_connected"
+    assert at.imports() == 0
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def test_differences_are_named_per_party(at: Setting) -> None:
         *there[2:-1],
         contract("00zz", ALICE, BOB, on=NEW_SYNC),
     ]
+    at.target.end += 1
     lost = there[-1].contract_id
     error = refused(at.verify)
     assert error.error_id == "contracts_differ"
@@ -71,6 +72,7 @@ def test_differences_are_named_per_party(at: Setting) -> None:
 def test_contract_of_another_package(at: Setting) -> None:
     at.transfer()
     at.target.contracts[0] = replace(at.target.contracts[0], package_id="pkg-other")
+    at.target.end += 1
     error = refused(at.verify)
     assert error.details["altered"] == [at.target.contracts[0].contract_id] and error.details["missing"] == []
     assert error.details["differing_parties"] == {}

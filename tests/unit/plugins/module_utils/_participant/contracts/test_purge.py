@@ -61,6 +61,7 @@ def test_what_was_purged_can_be_imported_again(moved: Setting) -> None:
 def test_point_of_no_return(moved: Setting, what: str) -> None:
     if what != "created":
         moved.target.contracts = [item for item in moved.target.contracts if item.contract_id != "00a1"]
+        moved.target.archived.add("00a1")
     if what != "archived":
         moved.target.contracts.append(contract("00e1", BOB, on=NEW_SYNC))
     moved.target.end += 1
@@ -75,6 +76,23 @@ def test_point_of_no_return(moved: Setting, what: str) -> None:
         }
     assert moved.there() == before
     assert "node1.receipt.json" in moved.files()
+
+
+def test_a_target_that_served_is_refused_without_a_receipt_too(moved: Setting) -> None:
+    (moved.folder / "node1.receipt.json").unlink()
+    moved.target.contracts = [item for item in moved.target.contracts if item.contract_id != "00a1"]
+    moved.target.archived.add("00a1")
+    moved.target.end += 1
+    assert refused(lambda: taken_back(moved)).error_id == "target_has_transacted"
+    assert moved.there() == {"00a2", "00b1", "00ff"}
+
+
+def test_what_cannot_be_told_is_refused(moved: Setting) -> None:
+    """Canton 2 cannot say whether a contract that is gone was archived."""
+    moved.target.major = 2
+    moved.target.end += 1
+    moved.target.contracts = [item for item in moved.target.contracts if item.contract_id != "00a1"]
+    assert refused(lambda: taken_back(moved)).error_id == "serving_unknown"
 
 
 def test_life_of_other_parties_is_no_obstacle(moved: Setting) -> None:

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One call of ``participant_acs_transfer``: who, what, where, and what is known of it already."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.export import (
+    TransferSpec,
+    refuse_other_pair,
+    spec_between,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report, silent
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
+    Manifest,
+    SnapshotFiles,
+    SnapshotMissing,
+)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferRequest:
+    """One call of the module; ``base`` is the snapshot's path without ending, or nothing for a pipe."""
+
+    source: Reader | None
+    target: Reader
+    base: str | None
+    parties: t.Sequence[str]
+    source_synchronizer: str | None
+    target_synchronizer: str
+    check: bool
+    protocol_version: int | None = None
+    report: Report = silent
+    seconds: float = 300.0
+
+    def live_source(self) -> Participant:
+        return self.ends()[0].require_live("exporting contracts")
+
+    def live_target(self) -> Participant:
+        return self.target.require_live("importing and purging contracts")
+
+    def ends(self) -> tuple[Reader, TransferSpec]:
+        """The source and the transfer; the module's spec requires both options."""
+        if self.source is None or self.source_synchronizer is None:
+            raise CantonError(
+                "This state requires source and source_synchronizer", "source_missing", "Set both options."
+            )
+        store = synchronizers.known_id(self.target, self.target_synchronizer)
+        known = self.target.protocol_version(synchronizers.find(self.target, self.target_synchronizer))
+        return self.source, spec_between(
+            self.source,
+            self.target.identity().uid,
+            self.parties,
+            self.source_synchronizer,
+            store,
+            self.protocol_version or known,
+        )
+
+    def files(self) -> SnapshotFiles:
+        if self.base is None:
+            raise CantonError(
+                "This state requires path", "path_missing", "Set path to the base name of the snapshot's files."
+            )
+        return SnapshotFiles(self.base)
+
+    def manifest(self) -> Manifest:
+        found = self.files().read_manifest()
+        if found is None:
+            raise SnapshotMissing(
+                f"There is no snapshot {self.base}.acs.gz with a manifest",
+                hint="Export first, or name the path that was exported to.",
+            )
+        refuse_other_pair(found, self.source.identity().uid if self.source else None, self.target.identity().uid)
+        return found
