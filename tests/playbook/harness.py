@@ -32,7 +32,7 @@ _READY_SECONDS = 120
 _STOP_SECONDS = 30
 _PLAYBOOK_SECONDS = 300
 # the role reports a failure, and then fails again at its end
-LAST_WORDS = " : End as failed"
+LAST_WORDS = " : Main | Fail with the state of the participants"
 
 Task = dict[str, Any]
 

@@ -169,7 +169,7 @@ class Migration:
 
 def summary(run: Run) -> dict[str, str]:
     """What the last task tells a person."""
-    found_tasks = [entry for entry in run.entries if entry["task"].endswith("Verify | Summary")]
+    found_tasks = [entry for entry in run.entries if entry["task"].endswith("Verify | Show the summary")]
     (text,) = [entry["result"]["msg"] for entry in found_tasks if entry["outcome"] != "skipped"]
     joined = "\n".join(text)
     found = {name: re.search(pattern, joined) for name, pattern in _SUMMARY.items()}

@@ -29,11 +29,11 @@ CONTRACTS = 40
 ROLE = Path(__file__).parents[2] / "roles" / "kms_migration"
 # where a start in the middle could do harm, or could look as if all was well
 MIDDLE = (
-    "Bring | Host the parties",
-    "Cutover | Take the source off its synchronizer when nothing is in flight",
-    "Cutover | Import the contracts and prove it",
+    "Copy | Host the parties",
+    "Cutover | Disconnect the source when nothing is in flight",
+    "Cutover | Import and verify the contracts",
     "Cutover | Connect the target",
-    "Cutover | Note the end",
+    "Cutover | Record the end",
 )
 KEYS = {
     "schema", "host", "name", "at", "status", "phase", "summary", "error", "direction", "source", "target", "synchronizers", "namespace",
@@ -160,7 +160,7 @@ def test_results_have_the_documented_shape(ships: Fleet) -> None:
     assert good["error"] is None
     assert refused["phase"] == lost["phase"] == "preflight"
     assert "target_not_on_kms" in {each["id"] for each in refused["findings"]}
-    assert refused["error"]["task"] == "Preflight | Refuse what cannot work"
+    assert refused["error"]["task"] == "Preflight | Fail on blocking findings"
     assert "127.0.0.1:1" in lost["error"]["message"]
     # what reads like a payload, a token or a private key is nowhere
     assert "PRIVATE KEY" not in json.dumps([good, refused, lost])

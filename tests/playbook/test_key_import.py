@@ -221,7 +221,7 @@ def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp
     remote = home / "remote"
     story.variables.update(kms_migration_report=str(report), kms_migration_key_alias="canton/second")
     playing = Playing(story, "preflight,prepare")
-    assert playing.reach("Prepare | Bring the keys into the KMS")
+    assert playing.reach("Prepare | Import the keys into the KMS")
     time.sleep(2)
     playing.kill(with_modules=True)
     # Ansible itself leaves a killed module with its arguments behind: docs/key-import.md says to give it no secrets
@@ -279,6 +279,6 @@ def test_the_search_would_find_them(story: Story, tmp_path: Path) -> None:
 def test_a_second_run_changes_nothing_and_the_old_node_is_retired(story: Story) -> None:
     story.run_again_changes_nothing()
     (failure,) = story.ansible.playbook(["-i", str(story.inventory()), ROLLBACK], succeeds=False).failures
-    assert "The way forward" in failure["msg"]
+    assert "Keep the target." in failure["msg"]
     retired = story.ansible.playbook(["-i", str(story.inventory()), RETIRE])
     assert "Destroy the old node's database" in retired.output

@@ -31,16 +31,16 @@ LONGEST_DELAY = 1.0
 NOT_OURS = {"assert", "debug", "fail", "include_tasks", "meta", "set_fact", "validate_argument_spec"}
 # Where not every task is the point: those whose work differs between releases.
 SOME = {
-    "Bring | Delegate the namespace",
-    "Bring | Copy packages and vet them",
-    "Bring | Host the parties",
-    "Cutover | Take the source off its synchronizer when nothing is in flight",
+    "Copy | Delegate the namespace",
+    "Copy | Copy and vet packages",
+    "Copy | Host the parties",
+    "Cutover | Disconnect the source when nothing is in flight",
     "Cutover | Export the contracts",
-    "Cutover | Import the contracts and prove it",
+    "Cutover | Import and verify the contracts",
     "Cutover | Connect the target",
 }
 # Tasks that are the same in every phase.
-EVERY_PHASE = ("Begin | ", "Situation | ", "Lock | ", "Unlock | ", "Report | ")
+EVERY_PHASE = ("Start | ", "Plan | ", "Lock | ", "Unlock | ", "Report | ")
 _WAIT_SECONDS = 60
 
 
@@ -118,7 +118,7 @@ def test_killed_at_tasks(
         outliving += playing.kill(with_modules=chance.random() < 0.5)
         killed.add(f"{tags}: {name}")
     assert len(killed) > 30 if pair.every_task else len(killed) >= len(SOME)
-    assert "cutover: Bring | Host the parties" in killed
+    assert "cutover: Copy | Host the parties" in killed
     all_end(outliving)
     migration.run()
     assert_migrated(migration)
@@ -159,7 +159,7 @@ def is_preflight(entry: dict[str, Any]) -> bool:
 def phases(undisturbed: Undisturbed) -> list[tuple[str, list[dict[str, Any]]]]:
     """The tags that play a part of the migration, and what was recorded of it."""
     entries = undisturbed.finish.entries
-    starts = [place for place, entry in enumerate(entries) if entry["task"].endswith(" : Situation | Read the source")]
+    starts = [place for place, entry in enumerate(entries) if entry["task"].endswith(" : Plan | Read the source")]
     # the first of the two begins cutover
     verify = starts[1]
     return [
@@ -211,7 +211,7 @@ def fails_clearly(migration: Migration, text: str) -> None:
 def test_killed_while_it_hosts_parties(middle: Migration) -> None:
     with knobs(middle, TARGET, sequencing_ms=1500):
         playing = Playing(middle, "preflight,prepare")
-        assert playing.reach("Bring | Host the parties")
+        assert playing.reach("Copy | Host the parties")
         time.sleep(1.5)
         playing.kill(with_modules=True)
         # with the node goes what waits in its memory, though the node has answered OK for it
@@ -305,7 +305,7 @@ def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
 def test_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=4000):
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Import the contracts and prove it")
+        assert playing.reach("Cutover | Import and verify the contracts")
         eventually(lambda: sending(middle), "the beginning of the import")
         playing.kill(with_modules=True)
     assert middle.file("manifest.json").exists()
@@ -331,7 +331,7 @@ def test_the_node_breaks_off_the_import(middle: Migration) -> None:
 def test_the_target_is_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=6000):
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Import the contracts and prove it")
+        assert playing.reach("Cutover | Import and verify the contracts")
         eventually(lambda: sending(middle), "the beginning of the import")
         middle.net.command("kill", TARGET)
         playing.fails_clearly("target participant")

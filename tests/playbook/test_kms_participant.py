@@ -182,7 +182,7 @@ RENDERED: dict[str, tuple[Options, dict[str, Any]]] = {
 REFUSED: dict[str, tuple[Options, list[str]]] = {
     "foreign": (
         {"kms": {**AWS, "key_ring_id": "canton"}, "session_signing_keys": SESSION, "release": "2.10"},
-        ["key_ring_id is no option of type aws", "Canton 2 has none", "initialises Canton 3 only"],
+        ["key_ring_id is no option of type aws", "Canton 2 does not support them", "initialises Canton 3 only"],
     ),
     "lacking": ({"kms": {"type": "gcp", "project_id": "p"}}, ["needs key_ring_id, location_id"]),
     "schemes-2": (
@@ -192,18 +192,18 @@ REFUSED: dict[str, tuple[Options, list[str]]] = {
             "init": "auto",
             "schemes": {"signing": "ec_secp256k1", "encryption": "ec_p256"},
         },
-        ["ec_secp256k1: Canton 2 does not have it; use ec_p256", "can decrypt ECIES; use rsa_2048"],
+        ["ec_secp256k1: Canton 2 does not support it; use ec_p256", "can decrypt ECIES; use rsa_2048"],
     ),
     "ed25519": ({"kms": AWS, "schemes": {"signing": "ec_curve25519"}}, ["cannot sign with Ed25519 keys of this KMS"]),
     "ssl": ({"kms": {**AWS, "disable_ssl_verification": True}}, ["kms_participant_non_standard_config"]),
     "memory": ({"kms": AWS, "storage": {"type": "memory"}}, ["loses its identity at every restart"]),
     "passwords": (
         {"kms": AWS, "storage": {}, "environment": {"AWS_SECRET_ACCESS_KEY": "x"}},
-        ["one of password and password_env", "holds AWS_SECRET_ACCESS_KEY"],
+        ["either password or password_env", "contains AWS_SECRET_ACCESS_KEY"],
     ),
     "envelope": (
         {"kms": AWS, "mode": "envelope", "session_signing_keys": SESSION, "render": ["helm"]},
-        ["mode external only", "makes its own keys", "where to write", "crypto.provider to kms"],
+        ["mode external only", "creates its own keys", "set the file for the Helm values", "crypto.provider to kms"],
     ),
     "log": ({"kms": AWS, "kms_log": {"file_name": "/var/log/kms.log"}}, ["no effect without"]),
     "service": (
@@ -212,7 +212,7 @@ REFUSED: dict[str, tuple[Options, list[str]]] = {
     ),
     "archive": (
         {"kms": AWS, "archive": "/nowhere/canton.tar.gz", "archive_sha256": "0" * 64},
-        ["There is no archive", "on the controller"],
+        ["is missing", "on the controller"],
     ),
     "helm": ({"kms": DRIVER, "manage_identity": False, "render": ["helm"], "helm_path": "/x"}, ["changes names"]),
     "specs": ({"kms": {"type": "azure"}}, ["value of type must be one of: aws, gcp, driver"]),
@@ -455,8 +455,8 @@ def test_an_archive_is_proven_before_anything_is_done(story: tuple[Run, Host]) -
 def test_files_that_are_not_there_or_that_everybody_reads_are_refused(story: tuple[Run, Host]) -> None:
     run, _host = story
     for name, words in (
-        ("open file", "can be read by everybody"),
-        ("no certificate", "/nowhere/api.key is not on the host"),
+        ("open file", "is readable by every user"),
+        ("no certificate", "/nowhere/api.key is missing on the host"),
     ):
         assert changes(run, name) == [] and commands(run, name) == []
         assert any(words in str(entry["result"]) for entry in stage_of(run, name))
@@ -465,7 +465,7 @@ def test_files_that_are_not_there_or_that_everybody_reads_are_refused(story: tup
 def test_the_first_run_unpacks_the_release_and_starts_the_node(story: tuple[Run, Host]) -> None:
     run, host = story
     assert commands(run, "first") == ["enable", "start"]
-    assert "Release | Unpack" in changes(run, "first")
+    assert "Release | Unpack the archive" in changes(run, "first")
     assert (host.folder / "opt" / "canton-3.5.1" / "bin" / "canton").exists()
 
 
@@ -478,11 +478,11 @@ def test_a_configuration_that_the_release_cannot_read_replaces_nothing(story: tu
 
 def test_a_change_restarts_once_also_after_a_run_that_was_killed_before_that(story: tuple[Run, Host]) -> None:
     run, _host = story
-    assert commands(run, "half") == [] and "Configuration | Write it" in changes(run, "half")
+    assert commands(run, "half") == [] and "Configuration | Write the configuration" in changes(run, "half")
     assert commands(run, "carried on") == ["restart"]
     assert changes(run, "carried on") == [
         "Service | Write the unit",
-        "Service | Enable it, and start it or restart it when it runs with something else",
+        "Service | Enable and start, or restart after a change",
     ]
 
 

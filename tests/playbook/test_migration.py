@@ -73,21 +73,21 @@ def test_check_mode_predicts_and_changes_nothing(story: Story) -> None:
     assert story.unchanged
     predicted, made = changed_tasks(story.predicted), changed_tasks(story.run)
     assert {
-        "Bring | Copy packages and vet them",
-        "Bring | Delegate the namespace",
-        "Bring | Host the parties",
+        "Copy | Copy and vet packages",
+        "Copy | Delegate the namespace",
+        "Copy | Host the parties",
     } <= predicted
-    assert "Cutover | Take the source off its synchronizer when nothing is in flight" in predicted
+    assert "Cutover | Disconnect the source when nothing is in flight" in predicted
     # what no node can show before: a snapshot, that the target has to come back, and a proof
     assert made - predicted <= {
         "Cutover | Export the contracts",
-        "Cutover | Import the contracts and prove it",
+        "Cutover | Import and verify the contracts",
         "Cutover | Connect the target",
-        "Verify | Note the proof",
+        "Verify | Record the end",
     }
     # in check mode cutover finds again what prepare would have brought, also that a Canton 2 target is off by then
-    repeated = {task for task in predicted if task.startswith("Cutover | Look ")}
-    off = {"Cutover | Take the target off its synchronizer"} if story.migration.pair.canton_2 else set()
+    repeated = {task for task in predicted if task.startswith("Cutover | Check ")}
+    off = {"Cutover | Disconnect the target"} if story.migration.pair.canton_2 else set()
     assert predicted - made <= repeated | off
 
 
@@ -161,7 +161,7 @@ def assert_private(migration: Migration) -> None:
 
 
 def assert_told_what_is_left(migration: Migration, run: Run) -> None:
-    told = run.result("ledgerops.canton.kms_migration : Retire | Keep the result")["ansible_facts"][
+    told = run.result("ledgerops.canton.kms_migration : Retire | Set result facts")["ansible_facts"][
         "kms_migration_retired"
     ]
     root = namespace(migration.net.uid(SOURCE))

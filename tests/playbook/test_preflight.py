@@ -75,7 +75,7 @@ def test_each_host_gets_its_answer(network: StartNetwork, ansible: Ansible, pair
     assert run.returncode != 0 and "Traceback" not in run.output
     assert net.contents() == before and not any(run.changed) and not (tmp_path / "journal").exists()
 
-    (table,) = [entry["result"]["msg"] for entry in run.entries if entry["task"] == "Show the answers of all hosts"]
+    (table,) = [entry["result"]["msg"] for entry in run.entries if entry["task"] == "Show the results of all hosts"]
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in table}
     assert rows == {
         "host": "migrates parties contracts users downtime warnings because",
@@ -87,7 +87,7 @@ def test_each_host_gets_its_answer(network: StartNetwork, ansible: Ansible, pair
         "1": "of 5 hosts can be migrated",
     }
     tasks = [entry["task"] for entry in run.entries]
-    assert tasks[-1] == "Show the answers of all hosts"
+    assert tasks[-1] == "Show the results of all hosts"
     facts = {
         entry["host"]: entry["result"]["ansible_facts"]["kms_migration_preflight"]
         for entry in run.entries

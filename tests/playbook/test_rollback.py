@@ -36,7 +36,7 @@ def killed_at(migration: Migration, task: str) -> None:
 
 
 def stage(run: Run) -> str:
-    found: str = run.result("ledgerops.canton.kms_migration : Rollback | Keep the result")["ansible_facts"][
+    found: str = run.result("ledgerops.canton.kms_migration : Rollback | Set result facts")["ansible_facts"][
         "kms_migration_rollback"
     ]["stage"]
     return found
@@ -84,7 +84,7 @@ def test_stages(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: P
     assert (stage(again), any(again.changed)) == ("nothing_begun", False)
 
     # the module may still have done its work before it was killed
-    killed_at(migration, "Cutover | Import the contracts and prove it")
+    killed_at(migration, "Cutover | Import and verify the contracts")
     assert stage(rollback(migration)) in ("exported", "imported")
     assert_taken_back(migration, before)
     snapshots = set(migration.journal.glob("*.acs.gz"))
@@ -117,7 +117,7 @@ def test_interrupted_rollback_and_migration_again(
     killed_at(migration, "Cutover | Connect the target")
     assert migration.file("receipt.json").exists()
     playing = Playing(migration, "all", arguments(migration))
-    assert playing.reach("Rollback | Take back the hosting of the parties")
+    assert playing.reach("Rollback | Remove the hosting of the parties")
     playing.kill(with_modules=True)
     # half taken back: no proof of an import any more
     assert not migration.file("receipt.json").exists()
@@ -152,5 +152,5 @@ def test_interrupted_rollback_and_migration_again(
     assert "reverse migration" in refused.failures[-1]["msg"]
     changed = {entry["task"].rpartition(" : ")[2] for entry in refused.entries if entry["result"].get("changed")}
     # a look in check mode says what could be taken back
-    assert changed <= {"Rollback | Look which of the parties the target hosts"}
+    assert changed <= {"Rollback | Check which parties the target hosts"}
     migration.net.stop()

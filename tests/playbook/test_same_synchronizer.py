@@ -20,8 +20,8 @@ from playbook.releases import MATRIX, Pair
 
 THIRD = "exchange-c"
 ROLLBACK = "ledgerops.canton.rollback"
-IMPORT = "Cutover | Import the contracts and prove them all"
-RECONNECT = "Cutover | Connect the target and have the parties onboarded"
+IMPORT = "Cutover | Import and verify the contracts of every party"
+RECONNECT = "Cutover | Connect the target and onboard the parties"
 DARS = [{"name": "bonds", "version": "2.1.0", "packages": 2}]
 
 

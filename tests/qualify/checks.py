@@ -289,7 +289,7 @@ class Suite:
         run = self._play()
         if not any("Host the parties" in task for task in run.changed):
             raise Failed("the playbook succeeded, but hosted no parties")
-        return "; ".join(" ".join(line.split()) for line in run.results("Verify | Summary")[0]["msg"])
+        return "; ".join(" ".join(line.split()) for line in run.results("Verify | Show the summary")[0]["msg"])
 
     def _again(self) -> str:
         changed = self._play().changed

@@ -30,6 +30,8 @@ WRITTEN_BY_TOOLS = {"changelogs/changelog.yaml", "changelogs/.plugin-cache.yaml"
 UNWANTED = re.compile(r"(_pb2(_grpc)?\.pyi?|(^|/)tests/sanity/ignore[^/]*|(^|/)\.ansible-lint-ignore)$")
 # in brackets, so that this file passes its own check
 PROMISE = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
+TASK_NAME = re.compile(r"[A-Z][a-z]+( [a-z]+)* \| [A-Z][a-z]+( \S+)*")
+TASK_NAME_LENGTH = 60
 
 Rule = Callable[[Path, "list[str]"], Iterator[str]]
 
@@ -125,6 +127,16 @@ def errors_of_the_product(root: Path, names: list[str]) -> Iterator[str]:
             yield from error_rules.compared_ids(name, source)
             if name.startswith(("plugins/module_utils/", "plugins/modules/", "plugins/action/")):
                 yield from error_rules.named_roles(name, source)
+
+
+def task_names(root: Path, names: list[str]) -> Iterator[str]:
+    """Tasks of roles are named ``Phase | Verb object``, short enough for one line of output."""
+    for name in names:
+        if re.fullmatch(r"roles/[^/]+/tasks/[^/]+\.yml", name):
+            for number, line in enumerate(text(root, name).splitlines(), 1):
+                task = re.match(r" *- name: (.*)", line)
+                if task and not (TASK_NAME.fullmatch(task[1]) and len(task[1]) <= TASK_NAME_LENGTH):
+                    yield f"{name}:{number}: a task is named 'Phase | Verb object', with at most {TASK_NAME_LENGTH} characters"
 
 
 RULES: list[Rule] = [
