@@ -9,12 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from unit.plugins.fakes import new_participant, old_participant
-from unit.plugins.samples import ALICE, BOB, NEW_SYNC
+from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.samples import ALICE, BOB, NEW, NEW_SYNC, OLD
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import transfer
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.request import TransferRequest
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
 
 MOVED = {"00a1", "00a2", "00b1"}
 
@@ -59,3 +60,16 @@ class Setting:
 
     def files(self) -> set[str]:
         return {path.name for path in self.folder.iterdir()}
+
+
+def _of_canton_2(uid: str) -> dict[str, Any]:
+    status = Identity(uid, True, True, "2.10.4", "", (5, 7))
+    return {"major": 2, "versions": {"oldsync": 5, "newsync": 7}, "status": status}
+
+
+def old_of_canton_2(**values: Any) -> Fake:
+    return old_participant(**{**_of_canton_2(OLD), **values})
+
+
+def new_of_canton_2(**values: Any) -> Fake:
+    return new_participant(**{**_of_canton_2(NEW), **values})

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import old_participant
+from unit.plugins.module_utils._participant.support import new_of_canton_2
 from unit.plugins.samples import (
     BOB,
     NEW,
@@ -84,3 +85,10 @@ def test_contracts_are_counted_for_local_parties() -> None:
     found = info.contracts(node)
     assert (found["active"], found["ledger_end"], found["synchronizers"]) == (3, 10, {OLD_SYNC: 3})
     assert NEW_SYNC not in str(found)
+
+
+def test_identity_says_what_is_not_known() -> None:
+    found = info.identity(new_of_canton_2())
+    assert found["kms_backed"] is None and found["hosts_offline"] is True
+    assert info.identity(old_participant())["hosts_offline"] is False
+    assert info.synchronizers(new_of_canton_2())[0]["protocol_version"] == 7

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from unit.plugins.module_utils._participant.support import MOVED, Setting
+from unit.plugins.module_utils._participant.support import MOVED, Setting, new_of_canton_2, old_of_canton_2
 from unit.plugins.refusals import refused
-from unit.plugins.samples import OLD_SYNC
+from unit.plugins.samples import (
+    ALICE,
+    BOB,
+    CAROL,
+    NEW,
+    OLD_SYNC,
+    PACKAGE,
+    contract,
+    hosting,
+)
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import load, transfer
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
+)
 
 # -- it works, and again changes nothing ------------------------------------------------------------------------------
 
@@ -97,3 +110,34 @@ def test_speeds_of_a_transfer(at: Setting) -> None:
     at.load()
     runs = json.loads((at.folder / "throughput.json").read_text())["runs"]
     assert [(run["state"], run["contracts"]) for run in runs] == [("exported", 3), ("imported", 3)]
+
+
+@pytest.fixture
+def canton_2(tmp_path: Path) -> Setting:
+    setting = Setting(tmp_path)
+    setting.source = old_of_canton_2()
+    setting.target = new_of_canton_2(
+        hosted={AUTHORIZED: [hosting(party, NEW) for party in (ALICE, BOB, CAROL)]}, vetted={AUTHORIZED: {PACKAGE}}
+    )
+    return setting
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+def test_transfer_on_canton_2(canton_2: Setting, pipe: bool) -> None:
+    assert canton_2.transfer(pipe=pipe).changed and canton_2.there() == MOVED
+    assert canton_2.source.exported_for == 7
+    assert not canton_2.transfer(pipe=pipe).changed and canton_2.imports() == 1
+    if not pipe:
+        canton_2.verify()
+
+
+def test_a_contract_of_another_domain_is_found_in_the_snapshot(canton_2: Setting) -> None:
+    canton_2.source.contracts.append(contract("00a3", ALICE, on="third::1220cc"))
+    error = refused(canton_2.export)
+    assert error.error_id == "contracts_on_wrong_synchronizer" and canton_2.files() == set()
+
+
+def test_import_for_parties_that_were_hosted_offline(canton_2: Setting) -> None:
+    canton_2.export()
+    canton_2.target.hosted = {}
+    assert refused(canton_2.load).error_id == "parties_not_hosted"

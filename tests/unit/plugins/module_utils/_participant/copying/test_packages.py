@@ -8,15 +8,24 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
-from unit.plugins.samples import NEW, NEW_SYNC, OLD, OLD_SYNC, PACKAGE
+from unit.plugins.module_utils._participant.support import new_of_canton_2, old_of_canton_2
+from unit.plugins.samples import (
+    NEW,
+    NEW_SYNC,
+    OLD,
+    OLD_SYNC,
+    PACKAGE,
+)
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import packages
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.packages import (
     PackagePlan,
     copy,
     plan_copy,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
     BUILTIN_DAR_PREFIXES,
     Dar,
 )
@@ -113,3 +122,11 @@ def test_copy_is_proven(monkeypatch: pytest.MonkeyPatch, method: str, error_id: 
     with pytest.raises(CantonError) as caught:
         carry_out(plan(target), target)
     assert caught.value.error_id == error_id and message in caught.value.message
+
+
+@pytest.mark.parametrize(("store", "to_vet"), [(AUTHORIZED, []), (NEW_SYNC, [PACKAGE])])
+def test_vetting_is_looked_for_in_the_own_store_while_away(store: str, to_vet: list[str]) -> None:
+    target = new_of_canton_2(vetted={store: {PACKAGE}})
+    source = old_of_canton_2()
+    found = packages.plan_copy(source, OLD, source.known[0].id, target, NEW, NEW_SYNC, (), {})
+    assert [dar.main for dar in found.vet] == to_vet

@@ -9,9 +9,15 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
-from unit.plugins.samples import ALICE, BOB, CAROL
+from unit.plugins.module_utils._participant.support import new_of_canton_2, old_of_canton_2
+from unit.plugins.samples import (
+    ALICE,
+    BOB,
+    CAROL,
+)
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import users
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import (
     UserPlan,
     copy,
@@ -146,3 +152,12 @@ def test_copy_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CantonError) as caught:
         copy(plan(target), source(), target, (), False)
     assert caught.value.error_id == "users_differ" and "app, guest" in caught.value.message
+
+
+def test_display_names_are_copied() -> None:
+    source = old_of_canton_2(parties=[LocalParty(ALICE, True, display_name="Alice & Co"), LocalParty(BOB, True)])
+    target = new_of_canton_2(parties=[LocalParty(ALICE, True), LocalParty(BOB, True, display_name="bob")])
+    plan = users.plan_copy(source, target, (), False)
+    assert [item.party for item in plan.annotate] == [ALICE]
+    users.copy(plan, source, target, (), False)
+    assert {item.party: item.display_name for item in target.parties} == {ALICE: "Alice & Co", BOB: "bob"}

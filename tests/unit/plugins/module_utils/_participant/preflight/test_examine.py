@@ -6,15 +6,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.module_utils._participant.preflight.support import EVE, look, look_at, severities, status
+from unit.plugins.module_utils._participant.support import new_of_canton_2, old_of_canton_2
 from unit.plugins.samples import (
     ALICE,
     BOB,
@@ -25,50 +23,21 @@ from unit.plugins.samples import (
     OLD,
     OLD_NAMESPACE,
     OLD_SYNC,
-    PACKAGE,
     contract,
     hosting,
     key,
     synchronizer,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    CantonError,
-    NoReflection,
-    NotAuthenticated,
-    NotPermitted,
-    PartiesUnknown,
-    Unreachable,
-)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
-    Dar,
     Delegation,
     Identity,
-    LocalParty,
     User,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
-    Finding,
-    MigrationRequest,
-)
 
-REQUEST = MigrationRequest("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 REMOVED = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all", 2)
 IN_FORCE = Delegation(OLD_NAMESPACE, NEW_NAMESPACE, "all_but_namespace_delegations", 1)
-EVE = "Eve::1220" + "e" * 64
-
-
-def look(
-    source: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **options: Any
-) -> tuple[list[Finding], dict[str, Any]]:
-    fresh = {"hosted": {}, **(target or {})}
-    return examine(old_participant(**(source or {})), new_participant(**fresh), replace(REQUEST, **options))
-
-
-def status(uid: str, version: str = "3.5.10", **values: Any) -> Identity:
-    return replace(Identity(uid, True, True, version, "", (35,)), **values)
 
 
 def test_nothing_stands_against_it() -> None:
@@ -141,16 +110,7 @@ def test_ed25519_keys_in_the_kms_of_each_provider(provider: str, refused: list[s
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
-    "not_initialized": (
-        {},
-        {"status": status(NEW, initialized=False, waiting_for="node_topology")},
-        "target participant is not initialised and waits for: node topology",
-        "Initialise",
-    ),
-    "passive_replica": ({"status": status(OLD, active=False)}, {}, "source participant is a passive", "active"),
-    "ledger_endpoint_missing": ({"has_ledger": False}, {}, "source participant has no", "ledger API"),
     "same_participant": ({}, {"status": status(OLD)}, "same participant", "endpoints"),
-    "storage_in_memory": ({}, {"memory": True}, "target participant keeps its data in memory", "PostgreSQL"),
     "release_lines": ({"major": 2}, {}, "runs Canton 2 and the target participant Canton 3", "major release"),
     "known_bug_25_013": ({}, {"status": status(NEW, "3.4.8")}, "3.4.8", "3.4.9"),
     "target_not_on_kms": (
@@ -165,7 +125,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         "key-1220dd has spec ec_p256",
         "use rsa_2048",
     ),
-    "pruning_scheduled": ({"schedule": "0 0 3 * * ?"}, {}, "0 0 3 * * ?", "Clear the pruning schedule"),
     "unknown_synchronizer": ({"known": []}, {}, "source participant does not know a synchronizer oldsync", "Register"),
     "synchronizer_never_connected": (
         {},
@@ -232,64 +191,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
 def test_one_finding(identifier: str) -> None:
     source, target, cause, remedy = CASES[identifier]
     findings, _plan = look(source, target)
-    assert [(item.id, item.severity) for item in findings] == [(identifier, "error")]
+    assert severities(findings) == [(identifier, "error")]
     assert cause in findings[0].message and remedy in findings[0].remedy
-
-
-def test_nobody_has_confirmed_a_backup() -> None:
-    findings, plan = look(backup_confirmed=False)
-    assert [(item.id, item.severity) for item in findings] == [("backup_not_confirmed", "error")]
-    assert "set backup_confirmed to true" in findings[0].remedy and plan["contracts"] == 4
-
-
-def surplus(old_connected: bool, new_connected: bool) -> list[tuple[str, str]]:
-    source = {"known": [synchronizer("oldsync", connected=old_connected)]}
-    target = {"known": [synchronizer("newsync", connected=new_connected)], "contracts": [contract("00f1", ALICE)]}
-    return [(item.id, item.severity) for item in look(source, target)[0]]
-
-
-def test_contracts_that_only_the_target_has() -> None:
-    """A finished migration, whose target lives on, is the one state in which they are right."""
-    for states in ((True, True), (True, False), (False, False)):
-        assert surplus(*states) == [("stale_contracts_on_target", "error")]
-    assert surplus(False, True) == [("target_moved_on", "warning")]
-
-
-def test_contracts_that_will_be_purged() -> None:
-    findings, _plan = look(target={"contracts": [contract("00f1", ALICE)]}, purge_stale=True)
-    assert [(item.id, item.severity) for item in findings] == [("stale_contracts_purged", "warning")]
-
-
-def test_contracts_that_the_target_has_already_or_for_others() -> None:
-    held = [contract("00a1", ALICE, on=NEW_SYNC), contract("00e1", "Own::1220", on=NEW_SYNC)]
-    assert look(target={"contracts": held})[0] == []
-
-
-def test_what_the_target_archives_meanwhile_is_no_surplus(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = Fake.active_contracts
-
-    def archiving(fake: Fake, parties: Any, offset: int) -> Any:
-        yield from read(fake, parties, offset)
-        if fake.uid == NEW:
-            fake.contracts = []
-
-    monkeypatch.setattr(Fake, "active_contracts", archiving)
-    assert look(target={"contracts": [contract("00f1", ALICE)]})[0] == []
-
-
-def test_parties_that_the_target_has_never_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = Fake.active_contracts
-
-    def unknown(fake: Fake, parties: Any, offset: int) -> Any:
-        if fake.uid == NEW and ALICE in parties:
-            raise PartiesUnknown("no")
-        return read(fake, parties, offset)
-
-    monkeypatch.setattr(Fake, "active_contracts", unknown)
-    findings, _plan = look(target={"contracts": [contract("00f1", BOB), contract("00b1", BOB)]})
-    assert [item.id for item in findings] == ["stale_contracts_on_target"] and "1 active contracts" in findings[
-        0
-    ].message
 
 
 @pytest.mark.parametrize(("ahead", "found"), [(60, ["clock_skew"]), (5, []), (-86_400, [])])
@@ -299,21 +202,6 @@ def test_clocks(ahead: float, found: list[str]) -> None:
     assert [item.id for item in findings] == found
     for finding in findings:
         assert finding.severity == "warning" and "newsync of the target participant is 60 s ahead" in finding.message
-
-
-def test_splice() -> None:
-    dars: dict[Dar, set[str]] = {
-        Dar(PACKAGE, "splice-amulet", "0.1.9"): set(),
-        Dar("other", "splice-wallet", "0.1.9"): set(),
-    }
-    findings, _plan = look({"dar_contents": dars})
-    assert [(item.id, item.severity) for item in findings] == [("splice_packages", "warning")]
-    assert "splice-amulet, splice-wallet" in findings[0].message
-    dso = "DSO::1220" + "d" * 64
-    hosted = {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(dso, OLD, "sv::1220")]}
-    findings, _plan = look({"hosted": hosted, "decentralized": {"1220" + "d" * 64}}, excluded=(dso,))
-    assert [(item.id, item.severity) for item in findings] == [("splice_super_validator", "error")]
-    assert look({"hosted": hosted}, excluded=(dso,))[0] == []
 
 
 def test_several_at_once() -> None:
@@ -334,64 +222,69 @@ def test_kms_may_be_left_out_of_it() -> None:
     assert look(target={"keys": [key(NEW_NAMESPACE)]}, require_kms=False)[0] == []
 
 
-def test_package_that_only_the_target_has() -> None:
-    contracts = {"contracts": [contract("1", ALICE, package="lost")]}
-    assert look(contracts, {"dar_contents": {Dar("lost", "l", "1"): set(), Dar(PACKAGE, "a", "1"): set()}})[0] == []
-
-
 def test_no_party_to_move() -> None:
     assert "no_parties" in [item.id for item in look(excluded=(ALICE, BOB, CAROL))[0]]
     findings, _plan = look(parties=["Nobody::1220"])
     assert [item.id for item in findings] == ["party_not_movable", "no_parties", "contracts_left_behind"]
 
 
-def test_contracts_with_those_who_stay_are_warnings() -> None:
-    findings, plan = look(excluded=(BOB, CAROL))
-    assert [(item.id, item.severity) for item in findings] == [
-        ("shared_contracts", "warning"),
-        ("contracts_left_behind", "warning"),
-    ]
-    assert "1 parties that do not move: Bob::1220aaaaaaaa… (1)" in findings[0].message
-    assert "Bob::1220aaaaaaaa… (1), Carol::1220aaaaaaaa… (1)" in findings[1].message
-    assert plan["contracts"] == 2 and plan["counterparties"] == {BOB: 1}
-
-
-def test_contracts_with_parties_of_other_participants() -> None:
-    findings, _plan = look({"contracts": [contract("1", ALICE, EVE)], "parties": [LocalParty(EVE, False)]})
-    assert [item.id for item in findings] == ["shared_contracts"] and "Eve::1220eeeeeeee… (1)" in findings[0].message
-
-
-@pytest.mark.parametrize(("free", "short"), [(4 * 4096, False), (4 * 4096 - 1, True)])
-def test_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, short: bool) -> None:
-    asked: list[str] = []
-
-    def usage(folder: str) -> SimpleNamespace:
-        asked.append(folder)
-        return SimpleNamespace(free=free)
-
-    monkeypatch.setattr(shutil, "disk_usage", usage)
-    findings, _plan = look(folder=str(tmp_path / "not" / "yet"))
-    assert [item.id for item in findings] == (["disk_space"] if short else [])
-    assert asked == [str(tmp_path)]
-
-
 def test_users_without_the_built_in_one() -> None:
     assert look({"people": [User("participant_admin"), User("a"), User("b")]})[1]["users"] == 2
 
 
-@pytest.mark.parametrize("failure", [Unreachable, NotAuthenticated, NotPermitted, NoReflection])
-def test_trouble_with_the_connection_ends_it(monkeypatch: pytest.MonkeyPatch, failure: type[CantonError]) -> None:
-    def broken(_fake: Fake) -> str:
-        raise failure("no")
-
-    monkeypatch.setattr(Fake, "pruning_schedule", broken)
-    with pytest.raises(failure):
-        look()
+ALWAYS = ["kms_not_visible", "pruning_not_visible"]
 
 
-def test_a_check_that_is_refused_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_fake: Fake) -> str:
-        raise CantonError("The node refused it", "redacted", "Look at the log.")
+def test_what_cannot_be_seen_is_said() -> None:
+    found = look_at(old_of_canton_2(), new_of_canton_2(hosted={}))
+    assert [item.id for item in found] == ALWAYS
+    assert {item.severity for item in found} == {"warning"}
 
-    monkeypatch.setattr(Fake, "pruning_schedule", broken)
-    assert look()[0] == [Finding("redacted", "error", "The node refused it", "Look at the log.")]
+
+def test_kms_is_not_asked_about_when_it_is_not_wanted() -> None:
+    assert [item.id for item in look_at(old_of_canton_2(), new_of_canton_2(hosted={}), require_kms=False)] == [
+        "pruning_not_visible"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "options", "identifier", "text"),
+    [
+        ({}, {"versions": {}}, {}, "protocol_version_unknown", "does not report the protocol version of newsync"),
+        (
+            {"status": Identity(OLD, True, True, "2.8", "", (4, 5))},
+            {},
+            {},
+            "protocol_version_unsupported",
+            "does not support protocol version 7",
+        ),
+        (
+            {"versions": {"oldsync": 7}},
+            {"versions": {"newsync": 5}},
+            {},
+            "protocol_version",
+            "version 5, the source's 7",
+        ),
+        ({}, {}, {"protocol_version": 4}, "protocol_version", "version 4, the source's 5"),
+    ],
+)
+def test_protocol_versions(
+    source: dict[str, Any], target: dict[str, Any], options: dict[str, Any], identifier: str, text: str
+) -> None:
+    errors = [
+        item
+        for item in look_at(old_of_canton_2(**source), new_of_canton_2(hosted={}, **target), **options)
+        if item.severity == "error"
+    ]
+    assert errors and errors[0].id == identifier and text in errors[0].message
+
+
+def test_a_protocol_version_that_is_given_is_enough() -> None:
+    found = look_at(old_of_canton_2(), new_of_canton_2(hosted={}, versions={}), protocol_version=7)
+    assert [item.id for item in found] == ALWAYS
+
+
+def test_root_key_is_still_needed() -> None:
+    found = look_at(old_of_canton_2(keys=[]), new_of_canton_2(hosted={}))
+    assert "namespace_key_missing" in [item.id for item in found]
+    assert OLD_NAMESPACE[:12] in " ".join(item.message for item in found)

@@ -11,32 +11,18 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import new_participant, old_participant
+from unit.plugins.module_utils._participant.preflight import support
 from unit.plugins.samples import ALICE, BOB, CAROL, NEW, OLD, OLD_SYNC, contract, hosting, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Identity
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     Finding,
-    MigrationRequest,
 )
 
-REQUEST = MigrationRequest(
-    "oldsync",
-    "newsync",
-    None,
-    (),
-    True,
-    None,
-    method="same_synchronizer",
-    accept_unsupported=True,
-    backup_confirmed=True,
-)
+REQUEST = replace(support.REQUEST, method="same_synchronizer", accept_unsupported=True)
 ONE = replace(synchronizer("oldsync"), alias="newsync")
 ACCEPTED = ("unsupported_by_vendor", "warning")
-
-
-def status(uid: str, version: str) -> Identity:
-    return Identity(uid, True, True, version, "", (34, 35))
 
 
 def look(
@@ -45,7 +31,7 @@ def look(
     fresh = {"hosted": {}, "known": [ONE], **(target or {})}
     known = {"known": [synchronizer("oldsync")], **(source or {})}
     findings, plan = examine(old_participant(**known), new_participant(**fresh), replace(REQUEST, **options))
-    return [(item.id, item.severity) for item in findings], plan, findings
+    return support.severities(findings), plan, findings
 
 
 def test_accepted() -> None:
@@ -67,13 +53,13 @@ def test_two_synchronizers() -> None:
 
 @pytest.mark.parametrize(("source", "target"), [("3.4.12", "3.5.10"), ("3.5.10", "3.4.12"), ("3.4.12", "3.4.12")])
 def test_only_within_3_5(source: str, target: str) -> None:
-    found, _plan, findings = look({"status": status(OLD, source)}, {"status": status(NEW, target)})
+    found, _plan, findings = look({"status": support.status(OLD, source)}, {"status": support.status(NEW, target)})
     assert found == [("same_synchronizer_release", "error"), ACCEPTED]
     assert f"source runs Canton {source} and the target {target}" in findings[0].message
 
 
 def test_onboarding_flag_of_3_4_8() -> None:
-    found = look({"status": status(OLD, "3.4.12")}, {"status": status(NEW, "3.4.8")})[0]
+    found = look({"status": support.status(OLD, "3.4.12")}, {"status": support.status(NEW, "3.4.8")})[0]
     assert ("known_bug_3_4_8_onboarding_flag", "error") in found
 
 

@@ -10,14 +10,12 @@ from dataclasses import replace
 
 import pytest
 from unit.plugins.fakes import new_participant, old_participant
+from unit.plugins.module_utils._participant.preflight.support import look_at, severities
 from unit.plugins.samples import ALICE, NEW, OLD, contract
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import MigrationRequest
 
-REQUEST = MigrationRequest("oldsync", "newsync", None, (), True, None, backup_confirmed=True)
 REPLAY, MACROS = ("known_bug_3_4_7_replay", "warning"), ("known_bug_24_028", "warning")
 PRUNING, KEYS = ("known_bug_25_013", "error"), ("known_bug_25_004", "error")
 UNUSABLE, UNKNOWN = ("known_bug_24_003", "error"), ("release_not_visible", "warning")
@@ -32,8 +30,7 @@ def bugs(source: str, target: str, keyed: int = 0) -> list[tuple[str, str]]:
         major=major, versions=versions, status=Identity(OLD, True, True, source, "", ()), contracts=contracts
     )
     new = new_participant(major=major, versions=versions, status=Identity(NEW, True, True, target, "", ()))
-    findings, _plan = examine(old, new, REQUEST)
-    return [(item.id, item.severity) for item in findings if item.id not in NOT_VISIBLE]
+    return [item for item in severities(look_at(old, new)) if item[0] not in NOT_VISIBLE]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +79,7 @@ def test_contracts_with_keys(target: str, found: list[tuple[str, str]]) -> None:
 
 def test_what_is_said() -> None:
     old, new = old_participant(), new_participant(status=Identity(NEW, True, True, "3.4.8", "", ()))
-    (finding,) = examine(old, new, REQUEST)[0]
+    (finding,) = look_at(old, new)
     assert "Canton 3.4.8 of the target" in finding.message and "bug 25-013" in finding.message
     assert "3.4.9" in finding.remedy
 

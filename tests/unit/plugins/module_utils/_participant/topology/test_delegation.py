@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.module_utils._participant.support import new_of_canton_2, old_of_canton_2
 from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     NEW,
@@ -110,3 +111,9 @@ def test_delegation_that_was_removed_once(place: str) -> None:
 def test_another_key_s_removal_does_not_matter() -> None:
     source = old_participant(removed={AUTHORIZED: [Delegation(OLD_NAMESPACE, "1220ff", "all", 2)]})
     delegation.refuse_removed_delegation(source, new_participant(), OLD_NAMESPACE, NEW_NAMESPACE, NEW_SYNC)
+
+
+def test_delegation_is_loaded_in_the_form_that_the_domain_takes() -> None:
+    source, target = old_of_canton_2(), new_of_canton_2(known=[synchronizer("newsync")], versions={"newsync": 5})
+    delegation.delegate(source, target, OLD_NAMESPACE, target.keys[0], NEW_SYNC, 1.0)
+    assert source.delegations_written_for == 5

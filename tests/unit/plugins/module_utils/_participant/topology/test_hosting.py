@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.module_utils._participant.support import new_of_canton_2
 from unit.plugins.refusals import refused
 from unit.plugins.samples import (
     ALICE,
@@ -26,6 +27,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, MappingExists, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
     Host,
     Hosting,
 )
@@ -209,3 +211,21 @@ def test_hosting_that_is_refused(error_id: str, kms: bool) -> None:
     assert found.error_id == error_id and found.details == {"trace_id": "0a1b"}
     assert found.message == "2 of 3 parties could not be hosted. First error: The node refused it"
     assert ("kms:Sign" in found.hint) is kms and "Look there." in found.hint
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_hosting_is_proven_where_it_shows(connected: bool) -> None:
+    target = new_of_canton_2(hosted={}, known=[synchronizer("newsync", connected=connected)])
+    wanted = {party: hosting(party, NEW) for party in (ALICE, BOB)}
+    assert party_hosting.missing_hostings(target, NEW_SYNC, wanted) == wanted
+    assert party_hosting.host_parties(target, NEW_SYNC, wanted, 8, 1.0) == []
+    assert set(target.hosted) == {NEW_SYNC if connected else AUTHORIZED}
+    assert party_hosting.missing_hostings(target, NEW_SYNC, wanted) == {}
+
+
+def test_a_party_that_somebody_else_hosts_on_the_domain_is_seen_from_afar() -> None:
+    target = new_of_canton_2(
+        hosted={NEW_SYNC: [hosting(ALICE, "third::1220cc")]}, known=[synchronizer("newsync", connected=False)]
+    )
+    error = refused(lambda: party_hosting.missing_hostings(target, NEW_SYNC, {ALICE: hosting(ALICE, NEW)}))
+    assert error.error_id == "hosted_elsewhere"
