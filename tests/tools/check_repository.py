@@ -33,6 +33,9 @@ PROMISE = re.compile(r"\b(TO[D]O|FIX[M]E)\b")
 TASK_NAME = re.compile(r"[A-Z][a-z]+( [a-z]+)* \| [A-Z][a-z]+( \S+)*")
 TASK_NAME_LENGTH = 60
 
+UTILS, UNIT_TESTS = Path("plugins/module_utils"), Path("tests/unit/plugins/module_utils")
+FROM_A_TEST = re.compile(r"\s*(from|import)\s+(\w+\.)*test_\w+")
+
 Rule = Callable[[Path, "list[str]"], Iterator[str]]
 
 
@@ -139,6 +142,25 @@ def task_names(root: Path, names: list[str]) -> Iterator[str]:
                     yield f"{name}:{number}: a task is named 'Phase | Verb object', with at most {TASK_NAME_LENGTH} characters"
 
 
+def every_module_has_a_unit_test(_root: Path, names: list[str]) -> Iterator[str]:
+    """``a/_b.py`` is tested in ``a/test_b.py``: where the tests of a module are is no question."""
+    for name in names:
+        module = Path(name)
+        if module.suffix == ".py" and module.name != "__init__.py" and module.is_relative_to(UTILS):
+            test = UNIT_TESTS / module.relative_to(UTILS).with_name(f"test_{module.name.lstrip('_')}")
+            if str(test) not in names:
+                yield f"{name}: its unit tests are missing ({test})"
+
+
+def no_test_imports_a_test(root: Path, names: list[str]) -> Iterator[str]:
+    """What two tests share is in a support module."""
+    for name in names:
+        if name.startswith("tests/") and name.endswith(".py"):
+            for number, line in enumerate(text(root, name).splitlines(), 1):
+                if FROM_A_TEST.match(line):
+                    yield f"{name}:{number}: tests are not imported; what they share belongs into a support module"
+
+
 RULES: list[Rule] = [
     licence_lines,
     product_knows_no_sandbox,
@@ -148,6 +170,9 @@ RULES: list[Rule] = [
     molecule_playbooks,
     references_resolve,
     errors_of_the_product,
+    every_module_has_a_unit_test,
+    no_test_imports_a_test,
+    task_names,
 ]
 
 

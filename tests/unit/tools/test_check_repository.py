@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tools import check_repository
 
+UNIT = "tests/unit/plugins/module_utils"
 TASKS = "roles/pay/tasks/main.yml"
 
 
@@ -31,3 +32,29 @@ def test_task_names(tmp_path: Path, name: str, breaches: int) -> None:
     found = list(check_repository.task_names(tmp_path, [TASKS]))
     assert len(found) == breaches
     assert all(breach.startswith(f"{TASKS}:3: ") for breach in found)
+
+
+@pytest.mark.parametrize(
+    ("module", "test"),
+    [("_files.py", "test_files.py"), ("_participant/model/ids.py", "_participant/model/test_ids.py")],
+)
+def test_a_module_without_a_unit_test(module: str, test: str) -> None:
+    names = [f"plugins/module_utils/{module}", "plugins/module_utils/_participant/__init__.py", f"{UNIT}/test_other.py"]
+    (breach,) = check_repository.every_module_has_a_unit_test(Path(), names)
+    assert breach.startswith(names[0]) and f"{UNIT}/{test}" in breach
+    assert not list(check_repository.every_module_has_a_unit_test(Path(), [*names, f"{UNIT}/{test}"]))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("from playbook.test_kill import Playing", True),
+        ("    import unit.plugins.test_other", True),
+        ("from playbook.playing import Playing", False),
+        ("from contest_x import y", False),
+    ],
+)
+def test_a_test_that_imports_a_test(tmp_path: Path, line: str, told: bool) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_a.py").write_text(line)
+    assert bool(list(check_repository.no_test_imports_a_test(tmp_path, ["tests/test_a.py"]))) is told
