@@ -103,10 +103,7 @@ def test_wrong_arguments(
 def test_result(capsys: pytest.CaptureFixture[str], opened: Opened, diff: bool, shown: Any) -> None:
     outcome = Outcome({"a": 1}, {"a": 2}, {"found": 1}, ["look out"])
     values = run(
-        capsys,
-        _runner.run_participant,
-        {"endpoint": ADDRESS, "_ansible_diff": diff},
-        lambda *_arguments: outcome,
+        capsys, _runner.run_participant, {"endpoint": ADDRESS, "_ansible_diff": diff}, lambda *_arguments: outcome
     )
     assert values["changed"] is True and values["found"] == 1 and values.get("diff") == shown
     assert "look out" in json.dumps(values["warnings"])

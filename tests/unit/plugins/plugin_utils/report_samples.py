@@ -28,12 +28,7 @@ WARNING = {
     "message": "Contracts are shared with 1 party",
     "remedy": "Move it too.",
 }
-ERROR = {
-    "id": "disk_space",
-    "severity": "error",
-    "message": "/var has 1 MiB free",
-    "remedy": "Free space.",
-}
+ERROR = {"id": "disk_space", "severity": "error", "message": "/var has 1 MiB free", "remedy": "Free space."}
 
 
 def facts(**others: Any) -> dict[str, Any]:

@@ -14,12 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    Key,
-    Requirement,
-    pem,
-    requirement,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, Requirement, pem, requirement
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 
 P256 = Key(state="enabled", spec="ec_p256", usage="sign_verify", full_name="arn:p256")

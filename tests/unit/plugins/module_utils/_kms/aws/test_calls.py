@@ -10,11 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._kms.aws.support import (
-    ALIAS,
-    key_of,
-    run,
-)
+from unit.plugins.module_utils._kms.aws.support import ALIAS, key_of, run
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.calls import own_id, replicas_of, snake
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys

@@ -9,13 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._kms.aws.support import (
-    ALIAS,
-    key_of,
-    refused,
-    run,
-    run_thrice,
-)
+from unit.plugins.module_utils._kms.aws.support import ALIAS, key_of, refused, run, run_thrice
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
 

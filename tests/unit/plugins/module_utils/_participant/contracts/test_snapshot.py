@@ -18,18 +18,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    NEW,
-    NEW_SYNC,
-    OLD,
-    OLD_SYNC,
-    contract,
-    read_record,
-    snapshot,
-    varint,
-)
+from unit.plugins.samples import ALICE, BOB, NEW, NEW_SYNC, OLD, OLD_SYNC, contract, read_record, snapshot, varint
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import snapshot as module
@@ -40,10 +29,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     SnapshotReader,
     watch,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
-    Counter,
-    tally,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, tally
 
 CONTRACTS = [contract("00a1", ALICE, on=NEW_SYNC), contract("00b1", ALICE, BOB, on=NEW_SYNC)]
 RAW = snapshot(CONTRACTS)

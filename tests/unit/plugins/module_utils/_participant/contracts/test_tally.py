@@ -11,19 +11,9 @@ import itertools
 from dataclasses import replace
 
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    CAROL,
-    NEW_SYNC,
-    OLD_SYNC,
-    contract,
-)
+from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, OLD_SYNC, contract
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
-    IdDigest,
-    tally,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest, tally
 
 CONTRACTS = [contract("00a1", ALICE, on=NEW_SYNC), contract("00b1", ALICE, BOB, on=NEW_SYNC)]
 

@@ -13,21 +13,10 @@ from pathlib import Path
 import pytest
 from unit.plugins.module_utils._participant.support import MOVED, Setting, new_of_canton_2, old_of_canton_2
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    CAROL,
-    NEW,
-    OLD_SYNC,
-    PACKAGE,
-    contract,
-    hosting,
-)
+from unit.plugins.samples import ALICE, BOB, CAROL, NEW, OLD_SYNC, PACKAGE, contract, hosting
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import load, transfer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
 
 # -- it works, and again changes nothing ------------------------------------------------------------------------------
 

@@ -9,15 +9,9 @@ from typing import Any
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.module_utils._participant.support import new_of_canton_2, old_of_canton_2
-from unit.plugins.samples import (
-    NEW,
-    NEW_SYNC,
-    OLD,
-    OLD_SYNC,
-    PACKAGE,
-)
+from unit.plugins.refusals import refused
+from unit.plugins.samples import NEW, NEW_SYNC, OLD, OLD_SYNC, PACKAGE
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import packages
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.packages import (
     PackagePlan,
@@ -119,9 +113,8 @@ def test_copy_vets_what_is_stored() -> None:
 def test_copy_is_proven(monkeypatch: pytest.MonkeyPatch, method: str, error_id: str, message: str) -> None:
     monkeypatch.setattr(Fake, method, lambda *_arguments: None)
     target = new_participant(dar_contents={} if method == "upload_dar" else CONTENTS, vetted={})
-    with pytest.raises(CantonError) as caught:
-        carry_out(plan(target), target)
-    assert caught.value.error_id == error_id and message in caught.value.message
+    error = refused(lambda: carry_out(plan(target), target))
+    assert error.error_id == error_id and message in error.message
 
 
 @pytest.mark.parametrize(("store", "to_vet"), [(AUTHORIZED, []), (NEW_SYNC, [PACKAGE])])

@@ -10,13 +10,9 @@ from typing import Any
 import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.module_utils._participant.support import new_of_canton_2, old_of_canton_2
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    CAROL,
-)
+from unit.plugins.refusals import refused
+from unit.plugins.samples import ALICE, BOB, CAROL
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import users
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import (
     UserPlan,
@@ -65,9 +61,8 @@ def test_admin_rights_only_when_asked_for() -> None:
 def test_a_target_that_does_not_know_a_setting_of_a_user_is_refused() -> None:
     origin = source(people=[replace(APP, primary_party_authentication=True), GUEST])
     target = new_participant(authenticates=False)
-    with pytest.raises(CantonError) as caught:
-        plan(target, origin)
-    assert caught.value.error_id == "user_setting_unknown" and "User app" in str(caught.value)
+    error = refused(lambda: plan(target, origin))
+    assert error.error_id == "user_setting_unknown" and "User app" in str(error)
     assert plan(target, origin, skip=("app",)).create == [GUEST]
     assert plan(new_participant(), origin).create[0].primary_party_authentication
 
@@ -104,10 +99,9 @@ def test_same_id_under_another_provider_is_another_user() -> None:
 
 def test_provider_that_differs() -> None:
     target = new_participant(providers=[replace(IDP, issuer="somebody else")])
-    with pytest.raises(CantonError) as caught:
-        plan(target)
-    assert caught.value.error_id == "identity_provider_differs"
-    assert "idp" in caught.value.message and "JWKS URL" in caught.value.hint
+    error = refused(lambda: plan(target))
+    assert error.error_id == "identity_provider_differs"
+    assert "idp" in error.message and "JWKS URL" in error.hint
 
 
 NOTED = LocalParty(ALICE, True, (("k", "v"),))
@@ -149,9 +143,8 @@ def test_copy_leaves_nothing_to_do() -> None:
 def test_copy_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fake, "create_user", lambda *_arguments: None)
     target = new_participant()
-    with pytest.raises(CantonError) as caught:
-        copy(plan(target), source(), target, (), False)
-    assert caught.value.error_id == "users_differ" and "app, guest" in caught.value.message
+    error = refused(lambda: copy(plan(target), source(), target, (), False))
+    assert error.error_id == "users_differ" and "app, guest" in error.message
 
 
 def test_display_names_are_copied() -> None:

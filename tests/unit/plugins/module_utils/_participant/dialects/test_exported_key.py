@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from unit.plugins.module_utils._participant.dialects.fake_api import FakeApi
+from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
@@ -32,10 +33,8 @@ def export(line: str, answer: Any) -> Any:
     return answering(line, answer).export_key_pair(PRINT, 34)
 
 
-def refused(line: str, answer: Any) -> CantonError:
-    with pytest.raises(CantonError) as caught:
-        export(line, answer)
-    return caught.value
+def refusal(line: str, answer: Any) -> CantonError:
+    return refused(lambda: export(line, answer))
 
 
 def exported(line: str, **private: Any) -> dict[str, bytes]:
@@ -62,18 +61,18 @@ def exported(line: str, **private: Any) -> dict[str, bytes]:
     ],
 )
 def test_refusals_say_what_to_do(line: str, text: str, error_id: str, in_hint: str) -> None:
-    error = refused(line, CantonError(f"The node refused ExportKeyPair: {text}", "FAILED_PRECONDITION"))
+    error = refusal(line, CantonError(f"The node refused ExportKeyPair: {text}", "FAILED_PRECONDITION"))
     assert error.error_id == error_id
     assert in_hint in error.hint
 
 
 def test_preview_is_to_be_switched_off_again() -> None:
-    error = refused("3.5", CantonError("only allowed when preview is enabled"))
+    error = refusal("3.5", CantonError("only allowed when preview is enabled"))
     assert "Remove the line" in error.hint
 
 
 def test_other_errors_stay_what_they_are() -> None:
-    assert refused("3.5", CantonError("no", "UNAUTHENTICATED")).error_id == "UNAUTHENTICATED"
+    assert refusal("3.5", CantonError("no", "UNAUTHENTICATED")).error_id == "UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -81,10 +80,10 @@ def test_what_cannot_be_read_shows_nothing(line: str) -> None:
     version = 0 if line.startswith("2") else 30
     messages = definitions.messages(release(line))
     for content in (SECRET, b""):
-        error = refused(line, {"key_pair": messages.wrap(content, version)})
+        error = refusal(line, {"key_pair": messages.wrap(content, version)})
         assert error.error_id == "wrapper_unreadable"
         assert "secret" not in f"{error!s} {error.details} {error.__cause__!r}"
-    assert refused(line, {"key_pair": messages.wrap(SECRET, 99)}).error_id == "wrapper_version"
+    assert refusal(line, {"key_pair": messages.wrap(SECRET, 99)}).error_id == "wrapper_version"
 
 
 @pytest.mark.parametrize(

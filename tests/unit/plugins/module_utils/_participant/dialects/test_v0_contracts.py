@@ -10,19 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.fake_api import (
-    ALICE,
-    BOB,
-    DOMAIN,
-    SECOND,
-    UID,
-    Node,
-)
+from unit.plugins.module_utils._participant.dialects.fake_api import ALICE, BOB, DOMAIN, SECOND, UID, Node
+from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    ActiveContract,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract
 
 
 def created(identifier: str, *signatories: str, observers: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -77,9 +69,7 @@ def test_record_of_an_unknown_version() -> None:
     node = Node()
     record = node.messages.cls("participant.admin.v0.ActiveContract")(contract=node.messages.wrap(b"", 3))
     for raw in (node.messages.wrap(b"", 30), node.messages.wrap(record.SerializeToString(), 0)):
-        with pytest.raises(CantonError) as caught:
-            node.speaker.read_record(raw)
-        assert caught.value.error_id == "wrapper_version"
+        assert refused(lambda raw=raw: node.speaker.read_record(raw)).error_id == "wrapper_version"
 
 
 def test_export() -> None:

@@ -9,18 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.fake_api import (
-    DOMAIN,
-    UID,
-    Node,
-    vetting,
-)
+from unit.plugins.module_utils._participant.dialects.fake_api import DOMAIN, UID, Node, vetting
+from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Dar,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Dar
 
 CONTENTS: dict[str, dict[str, Any]] = {
     "1220h1": {"main": "p1", "packages": ["p1", "lib"], "dependencies": ["std"]},
@@ -52,12 +45,9 @@ def test_download_asks_for_the_file_by_its_hash() -> None:
 
 
 def test_dar_without_its_file() -> None:
-    with pytest.raises(CantonError) as caught:
-        store(GetDar={"name": "app"}).speaker.download_dar("p1")
-    assert caught.value.error_id == "dar_without_content" and "files" in caught.value.hint
-    with pytest.raises(CantonError) as caught:
-        store().speaker.download_dar("p9")
-    assert caught.value.error_id == "DAR_NOT_FOUND"
+    error = refused(lambda: store(GetDar={"name": "app"}).speaker.download_dar("p1"))
+    assert error.error_id == "dar_without_content" and "files" in error.hint
+    assert refused(lambda: store().speaker.download_dar("p9")).error_id == "DAR_NOT_FOUND"
 
 
 @pytest.mark.parametrize(("description", "filename"), [("app", "app.dar"), ("app.dar", "app.dar"), ("", "p1.dar")])

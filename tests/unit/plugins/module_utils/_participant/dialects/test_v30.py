@@ -9,10 +9,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.fake_api import (
-    NAMESPACE,
-    canton_3,
-)
+from unit.plugins.module_utils._participant.dialects.fake_api import NAMESPACE, canton_3
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable

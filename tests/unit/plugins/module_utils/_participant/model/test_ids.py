@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from unit.plugins.samples import (
-    ALICE,
-)
+from unit.plugins.samples import ALICE
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
 

@@ -15,19 +15,9 @@ import pytest
 from unit.plugins.fakes import Fake, old_participant
 from unit.plugins.module_utils._participant.offline.support import written
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    OLD,
-    OLD_SYNC,
-    PACKAGE,
-    contract,
-)
+from unit.plugins.samples import ALICE, BOB, OLD, OLD_SYNC, PACKAGE, contract
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    CantonError,
-    Unreachable,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
     OfflineParticipant,

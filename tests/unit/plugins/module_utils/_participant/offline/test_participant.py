@@ -14,21 +14,9 @@ import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.module_utils._participant.offline.support import written
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    NEW,
-    NEW_SYNC,
-    OLD,
-    OLD_NAMESPACE,
-    OLD_SYNC,
-    PACKAGE,
-    synchronizer,
-)
+from unit.plugins.samples import ALICE, BOB, NEW, NEW_SYNC, OLD, OLD_NAMESPACE, OLD_SYNC, PACKAGE, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    DarWithoutContent,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import DarWithoutContent
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Identity,

@@ -12,9 +12,7 @@ from typing import Any
 
 from unit.plugins.fakes import Fake, new_participant, old_participant
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    Identity,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     Finding,

@@ -29,13 +29,8 @@ from unit.plugins.samples import (
     synchronizer,
 )
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    PartiesUnknown,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    Dar,
-    LocalParty,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import PartiesUnknown
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar, LocalParty
 
 
 def surplus(old_connected: bool, new_connected: bool) -> list[tuple[str, str]]:
@@ -110,10 +105,7 @@ def test_package_that_only_the_target_has() -> None:
 
 def test_contracts_with_those_who_stay_are_warnings() -> None:
     findings, plan = look(excluded=(BOB, CAROL))
-    assert severities(findings) == [
-        ("shared_contracts", "warning"),
-        ("contracts_left_behind", "warning"),
-    ]
+    assert severities(findings) == [("shared_contracts", "warning"), ("contracts_left_behind", "warning")]
     assert "1 parties that do not move: Bob::1220aaaaaaaa… (1)" in findings[0].message
     assert "Bob::1220aaaaaaaa… (1), Carol::1220aaaaaaaa… (1)" in findings[1].message
     assert plan["contracts"] == 2 and plan["counterparties"] == {BOB: 1}

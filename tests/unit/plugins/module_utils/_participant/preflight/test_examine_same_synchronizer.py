@@ -16,9 +16,7 @@ from unit.plugins.samples import ALICE, BOB, CAROL, NEW, OLD, OLD_SYNC, contract
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
-    Finding,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Finding
 
 REQUEST = replace(support.REQUEST, method="same_synchronizer", accept_unsupported=True)
 ONE = replace(synchronizer("oldsync"), alias="newsync")

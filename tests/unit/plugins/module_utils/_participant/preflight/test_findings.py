@@ -17,9 +17,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     NotPermitted,
     Unreachable,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
-    Finding,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Finding
 
 
 @pytest.mark.parametrize("failure", [Unreachable, NotAuthenticated, NotPermitted, NoReflection])

@@ -9,17 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from unit.plugins.module_utils._participant.replication.one_synchronizer import (
-    Setting,
-)
+from unit.plugins.module_utils._participant.replication.one_synchronizer import Setting
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    NEW,
-    OLD,
-    OLD_SYNC,
-)
+from unit.plugins.samples import ALICE, BOB, NEW, OLD, OLD_SYNC
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import (
     Away,

@@ -10,18 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.replication.one_synchronizer import (
-    Setting,
-)
+from unit.plugins.module_utils._participant.replication.one_synchronizer import Setting
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    NEW,
-    OLD,
-    contract,
-    synchronizer,
-)
+from unit.plugins.samples import ALICE, BOB, NEW, OLD, contract, synchronizer
 
 
 def test_two_parties_at_the_same_moment_would_lose_what_they_share(setting: Setting) -> None:
@@ -36,11 +27,7 @@ def test_two_parties_at_the_same_moment_would_lose_what_they_share(setting: Sett
 
 
 @pytest.mark.parametrize(
-    ("stale", "missing", "unexpected"),
-    [
-        (None, ["00a9"], []),
-        (contract("00f0", BOB), ["00a9"], ["00f0"]),
-    ],
+    ("stale", "missing", "unexpected"), [(None, ["00a9"], []), (contract("00f0", BOB), ["00a9"], ["00f0"])]
 )
 def test_a_difference_before_the_reconnect(
     setting: Setting, stale: Any, missing: list[str], unexpected: list[str]

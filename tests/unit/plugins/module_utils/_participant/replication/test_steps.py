@@ -18,17 +18,7 @@ from unit.plugins.module_utils._participant.replication.one_synchronizer import 
     Setting,
 )
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    CAROL,
-    NEW,
-    OLD,
-    OLD_NAMESPACE,
-    contract,
-    hosting,
-    synchronizer,
-)
+from unit.plugins.samples import ALICE, BOB, CAROL, NEW, OLD, OLD_NAMESPACE, contract, hosting, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, OnboardingUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Host, Hosting

@@ -7,24 +7,9 @@
 from __future__ import annotations
 
 import pytest
-from unit.plugins.module_utils._participant.replication.one_synchronizer import (
-    STEPS,
-    THEIRS,
-    Killed,
-    Node,
-    Setting,
-)
+from unit.plugins.module_utils._participant.replication.one_synchronizer import STEPS, THEIRS, Killed, Node, Setting
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    CAROL,
-    NEW,
-    OLD,
-    OLD_SYNC,
-    contract,
-    hosting,
-)
+from unit.plugins.samples import ALICE, BOB, CAROL, NEW, OLD, OLD_SYNC, contract, hosting
 
 
 @pytest.mark.parametrize("last", STEPS[:-1])

@@ -12,20 +12,9 @@ import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.module_utils._participant.support import new_of_canton_2, old_of_canton_2
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    NEW,
-    NEW_NAMESPACE,
-    NEW_SYNC,
-    OLD,
-    OLD_NAMESPACE,
-    key,
-    synchronizer,
-)
+from unit.plugins.samples import NEW, NEW_NAMESPACE, NEW_SYNC, OLD, OLD_NAMESPACE, key, synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Delegation,
-)
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Delegation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation
 
 

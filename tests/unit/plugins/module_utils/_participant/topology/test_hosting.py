@@ -10,18 +10,7 @@ import pytest
 from unit.plugins.fakes import Fake, new_participant, old_participant
 from unit.plugins.module_utils._participant.support import new_of_canton_2
 from unit.plugins.refusals import refused
-from unit.plugins.samples import (
-    ALICE,
-    BOB,
-    CAROL,
-    NEW,
-    NEW_SYNC,
-    OLD,
-    OLD_NAMESPACE,
-    OLD_SYNC,
-    hosting,
-    synchronizer,
-)
+from unit.plugins.samples import ALICE, BOB, CAROL, NEW, NEW_SYNC, OLD, OLD_NAMESPACE, OLD_SYNC, hosting, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, MappingExists, Unreachable
