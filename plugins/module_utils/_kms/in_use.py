@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a participant uses a key of a KMS: asked before the key is deleted, or loses an alias by which a node may know it."""
+"""Whether a participant uses a key of a KMS: read before the key is deleted, or loses an alias that a node may have registered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NamesKey = t.Callable[[str], bool]
 
 
 def participants_of(params: Params) -> list[Open]:
-    """The participants of ``in_use_by``, opened when they are asked; none with ``force``. gRPC is needed only if there are some."""
+    """The participants of ``in_use_by``, opened when they are read; none with ``force``. gRPC is needed only if there are some."""
     if not params["in_use_by"] or params["force"]:
         return []
     _connection.check_dependencies()

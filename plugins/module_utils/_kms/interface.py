@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import DesiredKey, Key, Params, View
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KmsProvider
 
 OneKey = t.TypeVar("OneKey", bound=Key)
 
@@ -60,7 +61,7 @@ class Importer(t.Protocol[OneKey]):
         """The same key as the KMS shows it now, with its public key if it shows one."""
 
     def discard(self, key: OneKey) -> str:
-        """Make a key with the wrong material unusable, for good if possible; a sentence that says what was done."""
+        """Make a key with the wrong material unusable, for good if possible; returns a sentence on what was done."""
 
     def view(self, key: OneKey) -> View:
         """What the options determine (name, description, labels), as it is."""
@@ -79,11 +80,11 @@ class Importer(t.Protocol[OneKey]):
 
 
 class Provider(t.Protocol):
-    name: str  # the value of the option provider
+    name: KmsProvider  # the value of the option provider
     options: t.Collection[str]  # that have no effect with another provider
 
     def ensure(self, params: Params, check: bool) -> Outcome:
-        """``kms_key``: change a key to what the options say."""
+        """``kms_key``: create, change or delete the key that the options describe."""
 
     def info(self, params: Params) -> Outcome:
         """``kms_key_info``: read keys."""

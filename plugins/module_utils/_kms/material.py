@@ -134,7 +134,7 @@ def _fill(
     export: t.Callable[[], KeyPair],
     timeout: float,
 ) -> OneKey:
-    """The key with its material, proven by its public key. The export comes first: where it is refused, nothing was made."""
+    """The key with its material, proven by its public key. The export is first: when it is refused, nothing was created."""
     pair = export()
     try:
         check_pair(pair, desired)

@@ -27,7 +27,7 @@ SIGN = "sign_verify"
 ENCRYPT = "encrypt_decrypt"
 # A participant needs a wrapper key only when its own key store is encrypted with it.
 KMS_PURPOSES = (*PURPOSES, "wrapper")
-# The tag or label with the fingerprint, which every key that was made for an import has.
+# The tag or label with the fingerprint, that every key made for an import has.
 MARK = "canton-fingerprint"
 PENDING_IMPORT = "pending_import"
 PENDING_DELETION = "pending_deletion"

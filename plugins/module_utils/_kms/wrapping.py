@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is computed with a private key before it leaves for a KMS: its public key, and its wrapping. Speaks to no KMS.
+"""What is computed with a private key before it is sent to a KMS: its public key, and its wrapping.
 
 No error here carries the private key, nor an exception of a library that might.
 """
@@ -34,7 +34,7 @@ def check_dependencies() -> None:
 
 
 def keep_secrets_in_memory() -> None:
-    """For a process that will hold a private key: no core dump, and no trace of gRPC, which would show what it receives.
+    """For a process that will hold a private key: no core dump, and no trace of gRPC, which would log what it receives.
 
     To be called before gRPC is loaded.
     """
@@ -77,10 +77,10 @@ def _spec(public: t.Any) -> str:
 
 
 def wrap(wrapping_key_der: bytes, private_key: bytearray) -> bytes:
-    """The private key as a KMS takes it: RSA-OAEP (SHA-256) of a fresh AES-256 key, then AES-KWP (RFC 5649) under that key.
+    """The private key as a KMS accepts it: RSA-OAEP (SHA-256) of a fresh AES-256 key, then AES-KWP (RFC 5649) under that key.
 
     AWS calls it RSA_AES_KEY_WRAP_SHA_256, GCP rsa-oaep-…-sha256-aes-256. ``wrapping_key_der`` is the KMS's public key, a DER
-    SubjectPublicKeyInfo. What is returned is no secret.
+    SubjectPublicKeyInfo. The result is not secret.
     """
     once = bytearray(os.urandom(_AES_KEY_BYTES))
     try:
@@ -91,7 +91,7 @@ def wrap(wrapping_key_der: bytes, private_key: bytearray) -> bytes:
         raise CantonError(
             "The private key could not be wrapped for the KMS: its wrapping key is not an RSA public key",
             error_id="wrapping_failed",
-            hint="Check that the endpoint leads to the KMS that is meant.",
+            hint="Check that endpoint_url is the address of the KMS.",
         ) from None
     finally:
         once[:] = bytes(len(once))

@@ -61,10 +61,10 @@ class DesiredAttributes:
 
 
 def desired_attributes(params: Params) -> DesiredAttributes:
-    """What the module's options say. Raises CantonError for what no key could have, before anything is read."""
+    """The attributes that the options describe. Raises CantonError for what no key can have, before anything is read."""
     window = params["pending_window"]
     if params["state"] == "absent":
-        # replicas have to be gone before their primary; everything else goes with the key
+        # replicas have to be deleted before their primary; everything else is deleted with the key
         return DesiredAttributes(
             replicas=() if params["purge_replicas"] else None, purge_replicas=True, pending_window=window
         )

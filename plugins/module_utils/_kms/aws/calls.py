@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a key in AWS KMS has beside itself: policy, grants, rotation and replicas. One method for each call."""
+"""Calls for the policy, grants, rotation and replicas of a key in AWS KMS. One method for each call."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _denied(action: str, operation: str, text: str) -> CantonError:
 
 
 def failed(operation: str, exc: Exception, service: str = "kms") -> CantonError:
-    """For an error of the SDK itself: nothing was answered."""
+    """For an error of the SDK itself, without an answer of AWS."""
     names = [cls.__name__ for cls in type(exc).__mro__]
     hint = next((SDK_HINTS[name] for name in names if name in SDK_HINTS), "")
     return CantonError(

@@ -94,12 +94,12 @@ def connect(params: Params) -> AwsKeys:
 
 
 class AwsKeys(AwsAttributes):
-    """One method for each thing that can be done to a key. Refusals are a CantonError with AWS's code as id."""
+    """One method for each operation on a key. Refusals are a CantonError with AWS's code as id."""
 
     def __init__(
         self, client: t.Any, clients: Clients | None = None, endpoints: t.Mapping[str, str] | None = None
     ) -> None:
-        """``clients`` leads to other regions and to STS; ``endpoints`` are those of KMS in other regions, by region."""
+        """``clients`` makes clients of other regions and of STS; ``endpoints`` are those of KMS in other regions, by region."""
         super().__init__(client)
         self._clients = clients
         self._endpoints = endpoints or {}
@@ -223,7 +223,7 @@ class AwsKeys(AwsAttributes):
             raise
 
     def _list_if_allowed(self, method: str, part: str, arn: str, notes: list[str]) -> list[dict[str, t.Any]] | None:
-        """Aliases and tags help people but no node needs them, and of another account's key AWS never shows them."""
+        """No node needs aliases and tags, and AWS never returns those of another account's key."""
         try:
             return self._pages(method, part, KeyId=arn)
         except PermissionDenied as exc:

@@ -249,7 +249,7 @@ def _create(keys: AwsKeys, after: View, desired: DesiredAttributes) -> str:
 
 
 def _undo_creation(keys: AwsKeys, arn: str, cause: CantonError) -> CantonError:
-    """A new key without its alias would be created once more by the next run, so it goes at once."""
+    """A new key without its alias would be created again by the next run, so it is deleted at once."""
     try:
         keys.schedule_deletion(arn, 7)
         left = f"The new key {arn} that was to get the alias is deleted again in 7 days."

@@ -88,7 +88,7 @@ def parse(text: str) -> Document:
 
 def _check_statement(statement: t.Any, where: str) -> None:
     if not isinstance(statement, dict):
-        raise _malformed(f"{where} is no mapping")
+        raise _malformed(f"{where} is not a mapping")
     unknown = sorted(set(statement) - _PARTS)
     if unknown:
         raise _malformed(f"{where} has {', '.join(unknown)}, which are no parts of a statement")
@@ -107,14 +107,14 @@ def _check_statement(statement: t.Any, where: str) -> None:
             raise _malformed(f"{name} of {where} is neither a text nor a list of texts")
     condition = statement.get("Condition", {})
     if not isinstance(condition, dict) or not all(isinstance(tests, dict) for tests in condition.values()):
-        raise _malformed(f"Condition of {where} is no mapping of operators to keys")
+        raise _malformed(f"Condition of {where} is not a mapping of operators to keys")
 
 
 def _malformed(reason: str) -> CantonError:
     return CantonError(
         f"policy can't be a key policy: {reason}",
         error_id="policy_malformed",
-        hint="Give a mapping, or JSON text, with Version and Statement, as AWS describes key policies.",
+        hint="Set a mapping, or JSON text, with Version and Statement, as AWS describes key policies.",
     )
 
 
@@ -197,18 +197,18 @@ def check_principals(option: str, names: t.Iterable[str]) -> None:
     for name in names:
         if not (_ACCOUNT.fullmatch(name) or _ARN.fullmatch(name) or _UNIQUE_ID.fullmatch(name)):
             raise CantonError(
-                f"{option} has {name!r}, which is no principal of AWS",
+                f"{option} has {name!r}, which is not a principal of AWS",
                 error_id="principal_invalid",
-                hint="Give the ARN of a role or user, such as arn:aws:iam::111122223333:role/canton, or an account's id.",
+                hint="Set the ARN of a role or user, such as arn:aws:iam::111122223333:role/canton, or an account's id.",
             )
 
 
 def for_node(
     account: str, partition: str, spec: str, usage: str, nodes: t.Sequence[str], admins: t.Sequence[str]
 ) -> Document:
-    """Least privilege: ``nodes`` may use the key as Canton does, and only the account and ``admins`` may keep it.
+    """Least privilege: ``nodes`` may use the key as Canton does, and only the account and ``admins`` may administer it.
 
-    Without ``admins`` the account's IAM policies decide about everything else, as in AWS's default policy. With them
+    Without ``admins`` the account's IAM policies decide on everything else, as in AWS's default policy. With them
     nobody but the nodes can use the key: IAM policies of the account can then give its administration only.
     """
     root = root_of(account, partition)

@@ -19,10 +19,11 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.options 
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.info import read_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KmsProvider
 
 
 class AwsProvider:
-    name = "aws"
+    name: KmsProvider = "aws"
     options: t.Collection[str] = frozenset({*CONNECTION_SPEC, *KEY_SPEC, *KEEPING_SPEC})
 
     def ensure(self, params: Params, check: bool) -> Outcome:

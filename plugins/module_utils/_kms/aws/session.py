@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who speaks to AWS and where: credentials, an assumed role, region and endpoints. Imports boto3."""
+"""The connection to AWS: credentials, an assumed role, region and endpoints. Imports boto3."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clients:
 
     def __init__(self, params: t.Mapping[str, t.Any]) -> None:
         self._endpoints = {"kms": params["endpoint_url"], "sts": params.get("sts_endpoint_url")}
-        # the SDK itself reads AWS_DEFAULT_REGION only; whatever else is unset here it finds in AWS's usual places
+        # the SDK itself reads AWS_DEFAULT_REGION only; other unset options it reads from AWS's usual places
         self._region = params["region"] or os.environ.get("AWS_REGION") or None
         with _as_canton_error():
             self._session: t.Any = boto3.session.Session(

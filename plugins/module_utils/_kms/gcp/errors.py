@@ -102,14 +102,14 @@ def _denied(operation: str, text: str) -> CantonError:
     return PermissionDenied(
         f"These GCP credentials lack the permission {action}: {text or 'permission denied'}",
         error_id=PERMISSION_DENIED,
-        hint=f"Give them a role with {action} on the key, its key ring or the project. GCP answers the same when there is no "
+        hint=f"Give them a role with {action} on the key, its key ring or the project. GCP returns the same when there is no "
         "such key: check project, location, key_ring and name, too.",
         details={"operation": operation, "action": action},
     )
 
 
 def failed(operation: str, exc: Exception) -> CantonError:
-    """For an error of a library itself: nothing was answered."""
+    """For an error of a library itself, without an answer of GCP."""
     names = [cls.__name__ for cls in type(exc).__mro__]
     hint = next((SDK_HINTS[name] for name in names if name in SDK_HINTS), "")
     return CantonError(

@@ -69,7 +69,7 @@ def connect(params: Params) -> GcpKeys:
 
 
 class GcpKeys:
-    """One method for each thing that can be done to a key. Refusals are a CantonError with gRPC's code as id."""
+    """One method for each operation on a key. Refusals are a CantonError with gRPC's code as id."""
 
     def __init__(self, client: t.Any, where: Ring) -> None:
         self._client = client
@@ -392,7 +392,7 @@ def _shown(key: t.Any, versions: t.Sequence[t.Any]) -> t.Any:
 
 
 def _ordered(versions: t.Sequence[t.Any], shown: t.Any) -> tuple[Version, ...]:
-    """The one that is shown comes last: when it has changed, all have, even if a run was interrupted."""
+    """The one that is shown is the last: when it has changed, all have, even if a run was interrupted."""
     ordered = sorted(versions, key=lambda each: (each is shown, number(each.name)))
     return tuple(Version(number(each.name), state_of(_word(each.state))) for each in ordered)
 
@@ -458,7 +458,7 @@ _CRC32C = _table()
 
 
 def crc32c(data: bytes) -> int:
-    """The checksum (Castagnoli) that GCP KMS sends along with what it answers."""
+    """The checksum (Castagnoli) that GCP KMS sends with its answers."""
     value = 0xFFFFFFFF
     for byte in data:
         value = _CRC32C[(value ^ byte) & 0xFF] ^ (value >> 8)

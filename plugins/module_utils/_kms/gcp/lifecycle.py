@@ -67,7 +67,7 @@ class DesiredAttributes:
 
 
 def desired_attributes(params: Params) -> DesiredAttributes:
-    """What the module's options say. Raises CantonError for what no key could have, before anything is read."""
+    """The attributes that the options describe. Raises CantonError for what no key can have, before anything is read."""
     if params["state"] == "absent":
         return DesiredAttributes()
     lifecycle.check_days("destroy_scheduled_duration", params["destroy_scheduled_duration"], 1, 120)

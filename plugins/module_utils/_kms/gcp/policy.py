@@ -38,20 +38,20 @@ PLAIN, CONDITIONAL = 1, 3
 
 
 def parse(policy: t.Any) -> Document:
-    """The policy that an option gives, as IAM takes it. Raises CantonError when it is none."""
+    """The policy of an option, as IAM accepts it. Raises CantonError for what is not a policy."""
     if isinstance(policy, str):
         try:
             policy = json.loads(policy)
         except ValueError as exc:
-            raise _malformed(f"it is no JSON ({exc})") from None
+            raise _malformed(f"it is not JSON ({exc})") from None
     if not isinstance(policy, dict):
-        raise _malformed("it is no mapping")
+        raise _malformed("it is not a mapping")
     unknown = sorted(set(policy) - {"bindings", "version", "etag"})
     if unknown:
-        raise _malformed(f"it has {', '.join(unknown)}, which are not looked after here")
+        raise _malformed(f"it has {', '.join(unknown)}, which are not supported")
     bindings = policy.get("bindings", [])
     if not isinstance(bindings, list):
-        raise _malformed("its bindings are no list")
+        raise _malformed("its bindings are not a list")
     return _document([_binding(each) for each in bindings])
 
 
@@ -60,11 +60,11 @@ def _binding(binding: t.Any) -> dict[str, t.Any]:
         raise _malformed("one of its bindings has no role")
     role, members = binding["role"], binding.get("members", [])
     if not _ROLE.fullmatch(role):
-        raise _malformed(f"{role!r} is no role")
+        raise _malformed(f"{role!r} is not a role")
     if set(binding) - {"role", "members", "condition"}:
         raise _malformed(f"the binding of {role} has more than role, members and condition")
     if not isinstance(members, list):
-        raise _malformed(f"the members of {role} are no list")
+        raise _malformed(f"the members of {role} are not a list")
     checked: dict[str, t.Any] = {"role": role, "members": check_members("policy", members)}
     condition = binding.get("condition")
     if condition is not None:
@@ -87,7 +87,7 @@ def check_members(option: str, members: t.Sequence[t.Any]) -> list[str]:
     for member in members:
         if not isinstance(member, str) or not _MEMBER.fullmatch(member):
             raise CantonError(
-                f"{option} names {member!r}, which is no member of an IAM policy",
+                f"{option} names {member!r}, which is not a member of an IAM policy",
                 error_id="policy_malformed",
                 hint="Write members as serviceAccount:NAME@PROJECT.iam.gserviceaccount.com, user:…, group:… or principal://….",
             )
@@ -95,7 +95,7 @@ def check_members(option: str, members: t.Sequence[t.Any]) -> list[str]:
 
 
 def for_node(spec: str, usage: str, members: t.Sequence[str]) -> Document:
-    """The whole policy of a key that these members may use as Canton does, and nobody else by this policy."""
+    """The whole policy of a key that only these members may use, and only as Canton does."""
     kind = "wrapper" if spec == "symmetric" else "signing" if usage == SIGN else "encryption"
     return _document([{"role": role, "members": list(members)} for role in _NODE_ROLES[kind] if members])
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How to reach GCP KMS: libraries, credentials and address. Google's libraries are imported only when they are asked for."""
+"""How to reach GCP KMS: libraries, credentials and address. Google's libraries are imported only when they are needed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_dependencies() -> None:
 
 
 def open_client(params: t.Mapping[str, t.Any]) -> t.Any:
-    """Google's client for what ``params`` (see ``options``) say. Sends nothing to the KMS yet."""
+    """Google's client for ``params`` (see ``options``). Sends nothing to the KMS yet."""
     url = _endpoint(params["endpoint_url"])
     check_dependencies()
     from google.auth import exceptions

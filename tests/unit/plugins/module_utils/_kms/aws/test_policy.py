@@ -97,7 +97,7 @@ def test_everybody_is_written_in_two_ways_and_partitions_differ() -> None:
         ("[]", "no Statement"),
         ("{}", "no Statement"),
         (json.dumps(document(ALL, Version="2020-01-01")), "no Version 2020-01-01"),
-        (json.dumps(document("x")), "statement 1 is no mapping"),
+        (json.dumps(document("x")), "statement 1 is not a mapping"),
         (json.dumps(document(ALL, {**ALL, "Actions": []})), "statement 2 has Actions"),
         (json.dumps(document({**ALL, "NotAction": "kms:Sign"})), "Action or NotAction, once"),
         (
@@ -156,5 +156,5 @@ def test_ways_back() -> None:
 def test_principals(name: str) -> None:
     check_principals("node_principals", [name])
     for bad in ("*", "role/canton", "arn:aws:kms:eu-central-1:111122223333:key/1", ""):
-        with pytest.raises(CantonError, match="no principal"):
+        with pytest.raises(CantonError, match="not a principal"):
             check_principals("node_principals", [name, bad])
