@@ -27,7 +27,7 @@ def identity(participant: Reader) -> dict[str, t.Any]:
         "protocol_versions": list(found.protocol_versions),
         "namespace": found.namespace,
         # None: the API of Canton 2 does not report where a key is
-        "kms_backed": bool(keys) and all(key.kms_key_id for key in keys) if participant.tells_kms_keys else None,
+        "kms_backed": bool(keys) and all(key.kms_key_id for key in keys) if participant.reports_kms_keys else None,
         "hosts_offline": participant.hosts_offline,
     }
 

@@ -100,11 +100,11 @@ class Fake:
     # -- what the dialects differ in --------------------------------------------------------------------------------
 
     @property
-    def tells_kms_keys(self) -> bool:
+    def reports_kms_keys(self) -> bool:
         return self.major > 2
 
     @property
-    def tells_synchronizer_of_contracts(self) -> bool:
+    def reports_synchronizer_of_contracts(self) -> bool:
         return self.major > 2
 
     @property

@@ -72,8 +72,8 @@ class V0(Parties, Packages, Contracts):
     """One participant of Canton 2."""
 
     major = 2
-    tells_kms_keys = False
-    tells_synchronizer_of_contracts = False
+    reports_kms_keys = False
+    reports_synchronizer_of_contracts = False
     hosts_offline = True
     one_mapping_per_host = True
     writes_for_protocol_version = True

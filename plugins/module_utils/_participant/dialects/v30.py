@@ -64,8 +64,8 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
     """One participant of Canton 3."""
 
     major = 3
-    tells_kms_keys = True
-    tells_synchronizer_of_contracts = True
+    reports_kms_keys = True
+    reports_synchronizer_of_contracts = True
     hosts_offline = False
     one_mapping_per_host = False
     writes_for_protocol_version = False

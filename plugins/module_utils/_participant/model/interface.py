@@ -2,15 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be asked of a participant, in three sizes.
+"""What a participant offers, in three sizes.
 
 ``Reader`` is what a dossier answers as well as a node, ``Participant`` what every node does, ``Canton3`` what only a node of
 Canton 3 does. A function takes the smallest that serves. The dialects implement these, see ``dialects``.
 
 A *store* is ``AUTHORIZED``, the node's own topology store, or the logical id of a synchronizer (a domain in Canton 2). Parties and
-participants are named by their whole ids. Every method raises CantonError: ``unreachable`` when the node does not answer,
-``not_offered`` when its release lacks the call, else the node's own error code. A dossier raises ``dossier_lacks`` for what was
-not gathered.
+participants are named by their whole ids. Every method raises CantonError: Unreachable when the node does not answer,
+NotOffered when its release lacks the call, else with the node's own error code, see ``_errors``. A dossier raises the error
+``dossier_lacks`` for what was not gathered.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class Reader(t.Protocol):
         """The major release of Canton: 2 or 3. Nothing moves from one to the other, see ``require_same_major``."""
 
     @property
-    def tells_kms_keys(self) -> bool:
-        """Whether ``own_keys`` tells which keys are in a KMS. Canton 2 does not."""
+    def reports_kms_keys(self) -> bool:
+        """Whether ``own_keys`` reports which keys are in a KMS. Canton 2 does not."""
 
     @property
-    def tells_synchronizer_of_contracts(self) -> bool:
-        """Whether ``active_contracts`` tells the synchronizer of a contract. Canton 2 does not."""
+    def reports_synchronizer_of_contracts(self) -> bool:
+        """Whether ``active_contracts`` reports the synchronizer of a contract. Canton 2 does not."""
 
     @property
     def hosts_offline(self) -> bool:
@@ -84,7 +84,7 @@ class Reader(t.Protocol):
         """Whether the node has no database."""
 
     def pruning_schedule(self) -> str | None:
-        """The cron expression of its pruning schedule, empty without one; None where the release does not tell (Canton 2)."""
+        """The cron expression of its pruning schedule, empty without one; None where the API does not report it (Canton 2)."""
 
     # -- synchronizers --------------------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Reader(t.Protocol):
         """How many submissions and transactions are in flight; None where the node cannot count them (Canton 2.8)."""
 
     def last_time(self, synchronizer: str) -> float | None:
-        """The latest time seen on a connected synchronizer, in seconds since 1970; None where it is not told (Canton 2)."""
+        """The latest time seen on a connected synchronizer, in seconds since 1970; None where the API does not report it (Canton 2)."""
 
     # -- keys and topology ----------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ class Reader(t.Protocol):
         """The keys of which the node has the private key, in its own store or in a KMS."""
 
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
-        """The delegations in force of one namespace. Of all namespaces when it is empty, which a dossier cannot tell."""
+        """The delegations in force of one namespace. Of all namespaces when it is empty, which a dossier does not have."""
 
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
@@ -127,7 +127,7 @@ class Reader(t.Protocol):
         """
 
     def hostings(self, store: str, participant: str = "") -> list[Hosting]:
-        """Who hosts which party: all mappings in force, or those that name ``participant``. A dossier tells only its own."""
+        """Who hosts which party: all mappings in force, or those that name ``participant``. A dossier has only its own."""
 
     def decentralized_namespaces(self, store: str) -> set[str]:
         """The namespaces that are owned by several others together."""
@@ -144,10 +144,10 @@ class Reader(t.Protocol):
         """The package ids in a DAR, by the id of its main package."""
 
     def download_dar(self, main: str) -> bytes:
-        """The DAR file. ``dar_without_content`` when the node has the packages but not the file (Canton 2)."""
+        """The DAR file. DarWithoutContent when the node has the packages but not the file (Canton 2)."""
 
     def vetted_packages(self, store: str, participant: str) -> set[str]:
-        """The package ids that ``participant`` vets. A dossier tells only its own."""
+        """The package ids that ``participant`` vets. A dossier has only its own."""
 
     # -- users ----------------------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class Participant(Reader, t.Protocol):
 
     @property
     def common_protocol_version(self) -> int:
-        """A protocol version that every node of this major release supports; Canton 2.8 does not tell its own ones."""
+        """A protocol version that every node of this major release supports; Canton 2.8 does not report its own."""
 
     def as_canton_3(self) -> Canton3 | None:
         """The same node with what only Canton 3 offers; None for Canton 2."""
@@ -211,7 +211,7 @@ class Participant(Reader, t.Protocol):
         """One of the node's own key pairs, in cleartext, in the form of a protocol version that the node supports. Wipe it after
         use. Needs preview commands on the node.
 
-        Raises ``key_unknown``, ``keys_in_kms`` or ``preview_commands_off``.
+        Raises KeyUnknown, or ExportRefused with the reason.
         """
 
     # -- topology -------------------------------------------------------------------------------------------------

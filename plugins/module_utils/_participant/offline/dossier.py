@@ -102,8 +102,8 @@ def read(participant: Reader, sections: t.Collection[str], namespaces: t.Collect
     identity = participant.identity()
     flags = {
         "MAJOR": participant.major,
-        "SHOWS_KMS_KEYS": participant.tells_kms_keys,
-        "SHOWS_SYNCHRONIZERS_OF_CONTRACTS": participant.tells_synchronizer_of_contracts,
+        "SHOWS_KMS_KEYS": participant.reports_kms_keys,
+        "SHOWS_SYNCHRONIZERS_OF_CONTRACTS": participant.reports_synchronizer_of_contracts,
         "HOSTS_OFFLINE": participant.hosts_offline,
         "REPLACES_HOSTS": not participant.one_mapping_per_host,
     }

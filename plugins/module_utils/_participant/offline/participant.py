@@ -85,11 +85,11 @@ class OfflineParticipant:
         return int(self._of("node", "flags", "MAJOR"))
 
     @property
-    def tells_kms_keys(self) -> bool:
+    def reports_kms_keys(self) -> bool:
         return bool(self._of("node", "flags", "SHOWS_KMS_KEYS"))
 
     @property
-    def tells_synchronizer_of_contracts(self) -> bool:
+    def reports_synchronizer_of_contracts(self) -> bool:
         return bool(self._of("node", "flags", "SHOWS_SYNCHRONIZERS_OF_CONTRACTS"))
 
     @property

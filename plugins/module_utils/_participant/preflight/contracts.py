@@ -130,7 +130,7 @@ def _check_synchronizers_of_contracts(findings: Findings, found: Tally, old: Syn
             f"Reassign them to {old.alias}, or exclude their parties.",
         )
     others = [item.alias for item in findings.source.synchronizers() if item.physical_id and item.id != old.id]
-    if others and not findings.source.tells_synchronizer_of_contracts:
+    if others and not findings.source.reports_synchronizer_of_contracts:
         findings.warn(
             "synchronizers_of_contracts_not_visible",
             f"The source knows {', '.join(sorted(others))} too, and Canton 2 does not report the domain of a contract",

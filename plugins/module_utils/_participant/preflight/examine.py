@@ -126,7 +126,7 @@ def _check_method(findings: Findings, source: Identity, target: Identity) -> Non
 def _check_keys(findings: Findings) -> None:
     if not findings.request.require_kms:
         return
-    if not findings.target.tells_kms_keys:
+    if not findings.target.reports_kms_keys:
         findings.warn(
             "kms_not_visible",
             "The API of Canton 2 does not report whether the target's keys are in a KMS",

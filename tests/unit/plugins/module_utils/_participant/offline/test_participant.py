@@ -44,7 +44,7 @@ def test_answers_are_those_of_the_participant(path: str, major: int) -> None:
         parties=[LocalParty(ALICE, True, (("k", "v"),), "", "Alice"), LocalParty(BOB, True, (), "corp")],
     )
     found = written(path, live)
-    traits = ("major", "tells_kms_keys", "tells_synchronizer_of_contracts", "hosts_offline", "one_mapping_per_host")
+    traits = ("major", "reports_kms_keys", "reports_synchronizer_of_contracts", "hosts_offline", "one_mapping_per_host")
     for name in (*traits, "writes_for_protocol_version", "has_ledger"):
         assert getattr(found, name) == getattr(live, name), name
     assert found.hosting_stores(OLD_SYNC) == live.hosting_stores(OLD_SYNC)
