@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from networks import kms_client
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import connection_spec, participant_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
 from ansible_collections.ledgerops.canton.plugins.modules import (
     kms_key_material,
@@ -206,27 +204,6 @@ def test_a_key_that_is_registered_for_something_else(stage: Stage) -> None:
     assert refused.error_id == "registered_otherwise" and "'mine' for protocol" in str(refused)
 
 
-@pytest.mark.parametrize(
-    ("identifier", "change", "error_id"),
-    [
-        ("a::b", {}, "identifier_invalid"),
-        ("", {}, "identifier_invalid"),
-        ("x" * 186, {}, "identifier_invalid"),
-        ("p", {"purpose": "protocol"}, "keys_invalid"),
-        ("p", {"purpose": None}, "keys_invalid"),
-        ("p", {"kms_key_id": "a" * 301}, "keys_invalid"),
-        ("p", {"kms_key_id": ""}, "keys_invalid"),
-        ("p", {"kms_key_id": "key-protocol"}, "keys_invalid"),
-    ],
-)
-def test_what_cannot_be_asked(identifier: str, change: dict[str, Any], error_id: str) -> None:
-    keys = [{"purpose": each, "kms_key_id": f"key-{each}", "name": None} for each in PURPOSES]
-    keys[0] = {**keys[0], **change}
-    with pytest.raises(CantonError) as caught:
-        initialisation.wanted_new(keys, identifier)
-    assert caught.value.error_id == error_id
-
-
 # -- killed at each step ----------------------------------------------------------------------------------------------
 
 
@@ -334,18 +311,6 @@ def test_the_identity_of_another_node(stage: Stage, tmp_path: Path) -> None:
     assert heir.signed_identity(heir.identity().uid) == old.signed_identity(old.identity().uid)
     # through the running node it is the same as through the file
     assert not stage.identity("heir", **source).changed
-
-
-def test_identity_files_that_cannot_be_used(stage: Stage, tmp_path: Path) -> None:
-    path = tmp_path / "old.identity.json"
-    stage.identity("old", state="recorded", identity_file=str(path))
-    values = json.loads(path.read_text())
-    changes: list[dict[str, Any]] = [{"signed": values["signed"][:1]}, {"keys": []}, {"uid": "old"}, {"sha256": "0"}]
-    for change in changes:
-        path.write_text(json.dumps({**values, **change}))
-        assert refusal(stage.identity, "heir", identity_file=str(path), keys=[]).error_id == "identity_file_damaged"
-    path.write_text(json.dumps({"format": "something else"}))
-    assert refusal(stage.identity, "heir", identity_file=str(path), keys=[]).error_id == "identity_file_foreign"
 
 
 # -- other keys -------------------------------------------------------------------------------------------------------

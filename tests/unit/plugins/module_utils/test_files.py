@@ -7,15 +7,25 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
+from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import only_one, private_file
+from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
+    locked_folder,
+    make_folder,
+    only_one,
+    private_file,
+    read_json,
+    remove,
+    write_json,
+)
 
 
 def test_private_file_appears_whole_with_its_mode(tmp_path: Path) -> None:
@@ -96,3 +106,49 @@ def test_lock_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(CantonError) as caught, only_one(str(tmp_path / "nowhere" / "node1.lock"), "exported"):
         raise AssertionError("not reached")
     assert caught.value.error_id == "file_enoent" and "Create the folder" in caught.value.hint
+
+
+def test_what_need_not_outlive_the_process_is_not_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write_json(str(tmp_path / "f"), {"a": 1}, durable=False)
+    assert synced == [] and (tmp_path / "f").stat().st_mode & 0o777 == 0o600
+    write_json(str(tmp_path / "f"), {"a": 2})
+    assert len(synced) == 2, "the file and its folder"
+    assert read_json(str(tmp_path / "f")) == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"", "not JSON"), (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[]", "not a JSON object")]
+)
+def test_a_file_without_an_object_is_what_its_reader_says(tmp_path: Path, content: bytes, why: str) -> None:
+    path = tmp_path / "f"
+    assert read_json(str(path), CantonError) is None, "no file is no damage"
+    path.write_bytes(content)
+    assert read_json(str(path)) is None
+    assert why in refused(lambda: read_json(str(path), CantonError)).message
+
+
+def test_what_is_gone_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    for _again in range(2):
+        remove(str(tmp_path / "f"))
+    assert list(tmp_path.iterdir()) == []
+    assert refused(lambda: remove(str(tmp_path))).error_id.startswith("file_e")
+
+
+def test_a_folder_is_made_private_with_its_parents_or_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    make_folder(str(tmp_path))
+    make_folder(str(tmp_path / "a" / "b"))
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (tmp_path, tmp_path / "a" / "b")] == [0o755, 0o700]
+    (tmp_path / "f").touch()
+    assert refused(lambda: make_folder(str(tmp_path / "f" / "a"))).error_id == "file_enotdir"
+
+
+def test_a_folder_is_locked_by_one_at_a_time(tmp_path: Path) -> None:
+    other = os.open(tmp_path, os.O_RDONLY)
+    with locked_folder(str(tmp_path)), pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
