@@ -43,6 +43,13 @@ options:
     type: list
     elements: str
     default: []
+  exclude_dars:
+    description:
+      - Names or main package ids of DARs that are not copied, as in the option O(ledgerops.canton.participant_package#module:exclude)
+        of M(ledgerops.canton.participant_package).
+    type: list
+    elements: str
+    default: []
   namespaces:
     description:
       - Fingerprints of further namespaces that will be delegated to the target. Existing delegations to the target are
@@ -191,6 +198,7 @@ SPEC = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "target_protocol_version": {"type": "int"},
     "skip_users": {"type": "list", "elements": "str", "default": []},
+    "exclude_dars": {"type": "list", "elements": "str", "default": []},
     "namespaces": {"type": "list", "elements": "str", "default": []},
     "replace_hosts": {"type": "list", "elements": "str", "default": []},
     "purge_stale": {"type": "bool", "default": False},
@@ -219,6 +227,7 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
         folder=params["path"],
         protocol_version=params["target_protocol_version"],
         skipped_users=params["skip_users"],
+        excluded_dars=params["exclude_dars"],
         namespaces=params["namespaces"],
         replaceable=params["replace_hosts"],
         purge_stale=params["purge_stale"],

@@ -220,12 +220,12 @@ class LedgerAdmin:
 
 
 def active_contract(
-    event: Message, synchronizer: str, incomplete: bool = False, has_key: bool = False
+    event: Message, synchronizer: str, incomplete: bool = False, has_key: bool = False, reassignments: int = 0
 ) -> ActiveContract:
     """The contract of a CreatedEvent of either ledger API."""
     stakeholders = frozenset(event.signatories) | frozenset(event.observers)
     return ActiveContract(
-        event.contract_id, synchronizer, event.template_id.package_id, stakeholders, incomplete, has_key
+        event.contract_id, synchronizer, event.template_id.package_id, stakeholders, incomplete, has_key, reassignments
     )
 
 

@@ -42,7 +42,8 @@ class Contracts(Node):
             kind = answer.WhichOneof("contract_entry")
             if kind == "active_contract":
                 entry = answer.active_contract
-                yield active_contract(entry.created_event, entry.synchronizer_id)
+                counter = int(entry.reassignment_counter)
+                yield active_contract(entry.created_event, entry.synchronizer_id, reassignments=counter)
             elif kind == "incomplete_unassigned":
                 yield active_contract(answer.incomplete_unassigned.created_event, "", True)
             elif kind == "incomplete_assigned":

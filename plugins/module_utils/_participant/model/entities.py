@@ -155,7 +155,7 @@ class ActiveContract:
     (docs/canton/ledger-api.md#unfinished-reassignments).
 
     ``synchronizer`` and ``package_id`` are empty where the entry does not have them (Canton 2). ``has_key`` comes
-    from the ledger API of Canton 2 only, where contracts can have keys.
+    from the ledger API of Canton 2 only, where contracts can have keys. ``reassignments``: how often it changed its synchronizer.
     """
 
     contract_id: str
@@ -164,6 +164,7 @@ class ActiveContract:
     stakeholders: frozenset[str]
     incomplete: bool = False
     has_key: bool = False
+    reassignments: int = 0
 
 
 @dataclass(frozen=True)

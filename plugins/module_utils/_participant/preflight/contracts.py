@@ -16,6 +16,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     ActiveContract,
+    Dar,
     Identity,
     Synchronizer,
 )
@@ -50,6 +51,7 @@ def check_contracts(
     _put_into_plan(findings, found, pass_through.counterparties)
     _check_synchronizers_of_contracts(findings, found, old)
     _warn_of_others(findings, pass_through)
+    _check_reassigned(findings, pass_through.reassigned)
     if surplus:
         # What the target archived while the source was read is no surplus.
         surplus &= _contract_ids(findings.target, only_on_source)
@@ -81,6 +83,7 @@ class _Sorting:
         self.counterparties: dict[str, int] = {}
         self.left_behind: dict[str, int] = {}
         self.keyed = 0
+        self.reassigned: list[str] = []
 
     def sort(self, contracts: t.Iterable[ActiveContract]) -> t.Iterator[ActiveContract]:
         for contract in contracts:
@@ -91,6 +94,8 @@ class _Sorting:
                 continue
             _count(self.counterparties, others)
             self.keyed += contract.has_key
+            if contract.reassignments:
+                self.reassigned.append(contract.contract_id)
             yield contract
 
 
@@ -153,6 +158,17 @@ def _warn_of_others(findings: Findings, found: _Sorting) -> None:
         )
 
 
+def _check_reassigned(findings: Findings, reassigned: list[str]) -> None:
+    """A node refuses the whole import because of one of them (docs/canton/contracts.md#contracts-that-an-import-refuses)."""
+    if reassigned and not findings.request.stays_on_synchronizer:
+        findings.error(
+            "reassigned_contracts",
+            f"{len(reassigned)} of the moving contracts have been reassigned between synchronizers, first {min(reassigned)}: "
+            "the target refuses to import them",
+            "Exclude their parties, or have the applications archive these contracts and create them again on this synchronizer.",
+        )
+
+
 def _first(numbers: t.Mapping[str, int]) -> str:
     return ", ".join(f"{short(party)} ({number})" for party, number in sorted(numbers.items())[:5])
 
@@ -190,24 +206,55 @@ def _report_surplus(findings: Findings, surplus: set[str], finished: bool) -> No
 
 
 def _check_packages(findings: Findings, found: Tally, available: set[str]) -> None:
-    """``available``: packages that the target has."""
+    """``available``: packages that the target has. An import demands that each package of the contracts is stored there."""
     dars = findings.source.dars()
     findings.plan.dars = sum(1 for dar in dars if not dar.builtin)
+    excluded: set[str] = set()
     for dar in dars:
-        available |= findings.source.dar_packages(dar.main)
-    lacking = set(found.packages) - available
-    if lacking:
+        if {dar.name, dar.main} & set(findings.request.excluded_dars):
+            excluded |= findings.source.dar_packages(dar.main)
+        else:
+            available |= findings.source.dar_packages(dar.main)
+    lacking = set(found.packages) - available - {""}
+    if lacking & excluded:
+        findings.error(
+            "excluded_dars_used",
+            f"Contracts use {len(lacking & excluded)} packages of DARs that are excluded and that the target lacks: "
+            f"{', '.join(sorted(lacking & excluded)[:3])}",
+            "Do not exclude these DARs, or exclude the parties of these contracts.",
+        )
+    if lacking - excluded:
         findings.error(
             "packages_without_dar",
-            f"Contracts use {len(lacking)} packages that no DAR of the source contains and that the target lacks: {', '.join(sorted(lacking)[:3])}",
+            f"Contracts use {len(lacking - excluded)} packages that no DAR of the source contains and that the target lacks: "
+            f"{', '.join(sorted(lacking - excluded)[:3])}",
             "Upload their DAR files to the target with ledgerops.canton.participant_package (files).",
         )
+    _check_other_builds(findings, dars)
     splice = sorted({dar.name for dar in dars if dar.name.startswith("splice-")})
     if splice:
         findings.warn(
             "splice_packages",
             f"The source runs Splice ({', '.join(splice[:3])}): the vendor does not support moving an existing validator to a KMS",
             "Ask the vendor first. The supported way is a fresh validator on a KMS and a transfer of the assets.",
+        )
+
+
+def _check_other_builds(findings: Findings, dars: t.Sequence[Dar]) -> None:
+    """A node vets one build of a name and version only (docs/canton/packages.md#one-build-of-a-name-and-version)."""
+    there = {(dar.name, dar.version): dar.main for dar in findings.target.dars() if dar.version}
+    other = [
+        f"{dar.name} {dar.version}"
+        for dar in dars
+        if not dar.builtin
+        and not {dar.name, dar.main} & set(findings.request.excluded_dars)
+        and there.get((dar.name, dar.version), dar.main) != dar.main
+    ]
+    if other:
+        findings.error(
+            "other_build_on_target",
+            f"The target has another build of {len(other)} DARs of the source with the same name and version: {', '.join(sorted(other)[:3])}",
+            "Remove that build from the target, or exclude these DARs if no contract uses them. A node refuses both (KNOWN_PACKAGE_VERSION).",
         )
 
 

@@ -98,6 +98,8 @@ def _examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     if pair is None:
         return
     old, new = pair
+    protocols = findings.source.protocol_version(old), findings.target.protocol_version(new)
+    known_bugs.check_protocols(findings, ours, theirs, protocols)
     _check_clocks(findings, old, new)
     findings.as_finding(_check_delegation, findings, ours, theirs, new)
     parties = findings.as_finding(_check_parties, findings, ours, theirs, old, new) or Parties()

@@ -36,6 +36,7 @@ class MigrationRequest:
     folder: str | None
     protocol_version: int | None = None
     skipped_users: t.Collection[str] = ()
+    excluded_dars: t.Collection[str] = ()
     method: str = OTHER_SYNCHRONIZER
     accept_unsupported: bool = False
     accept_key_import_crash: bool = False

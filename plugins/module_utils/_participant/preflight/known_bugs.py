@@ -49,7 +49,9 @@ class Range:
 
 @dataclass(frozen=True)
 class KnownBug:
-    """``number`` is the vendor's, or the release where none was published. ``keyed``: it affects only contracts with a key."""
+    """``number`` is the vendor's, or the release where none was published. ``keyed``: it affects only contracts with a key, ``protocols``:
+    only a migration between these protocol versions.
+    """
 
     number: str
     affected: tuple[Range, ...]
@@ -59,6 +61,7 @@ class KnownBug:
     remedy: str
     methods: tuple[str, ...] = METHODS
     keyed: bool = False
+    protocols: tuple[int, int] | None = None
 
     @property
     def id(self) -> str:
@@ -114,6 +117,23 @@ BUGS = (
         keyed=True,
     ),
     KnownBug(
+        "24-024",
+        (Range((2, 9), 0, 4),),
+        (SOURCE, TARGET),
+        "error",
+        "cannot use contracts of protocol version 3 on protocol version 5",
+        "Upgrade it to 2.9.5 or later.",
+        protocols=(3, 5),
+    ),
+    KnownBug(
+        "25-001",
+        (Range((2, 8), 0, 11), Range((2, 9), 0, 5)),
+        (TARGET,),
+        "warning",
+        "may compute a wrong topology state when it is new on a domain",
+        "Upgrade it to 2.8.12, 2.9.6 or later before it is connected to the domain for the first time.",
+    ),
+    KnownBug(
         "24-028",
         (Range((2, 8), 0, 11), Range((2, 9), 0, 5)),
         (SOURCE, TARGET),
@@ -134,7 +154,14 @@ def parse(version: str) -> tuple[tuple[int, int], int | None] | None:
 
 def check(findings: Findings, source: Identity, target: Identity) -> None:
     """The bugs that do not depend on the contracts, and nodes that do not report their exact release."""
-    _check(findings, source, target, [bug for bug in BUGS if not bug.keyed])
+    _check(findings, source, target, [bug for bug in BUGS if not bug.keyed and bug.protocols is None])
+
+
+def check_protocols(
+    findings: Findings, source: Identity, target: Identity, protocols: tuple[int | None, int | None]
+) -> None:
+    """The bugs that concern a migration between two protocol versions."""
+    _check(findings, source, target, [bug for bug in BUGS if bug.protocols == protocols])
 
 
 def check_keyed(findings: Findings, source: Identity, target: Identity, keyed: int) -> None:

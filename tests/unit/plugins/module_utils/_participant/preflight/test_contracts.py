@@ -46,6 +46,17 @@ def test_contracts_that_only_the_target_has() -> None:
     assert surplus(False, True) == [("target_moved_on", "warning")]
 
 
+@pytest.mark.parametrize("excluded", ["app", PACKAGE])
+def test_excluded_dars_that_contracts_use(excluded: str) -> None:
+    """The import asks for each package; what the target has already need not be copied."""
+    source = {"contracts": [contract("1", ALICE)]}
+    findings, _plan = look(source, {"dar_contents": {}}, excluded_dars=[excluded])
+    assert severities(findings) == [("excluded_dars_used", "error")]
+    assert look(source, excluded_dars=[excluded])[0] == []
+    unused = {"contracts": [contract("1", ALICE, package="other")], "dar_contents": {Dar("other", "b", "1"): set()}}
+    assert look(unused, {"dar_contents": {}}, excluded_dars=[excluded])[0] == []
+
+
 def test_contracts_that_will_be_purged() -> None:
     findings, _plan = look(target={"contracts": [contract("00f1", ALICE)]}, purge_stale=True)
     assert severities(findings) == [("stale_contracts_purged", "warning")]

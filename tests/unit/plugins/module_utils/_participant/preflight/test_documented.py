@@ -75,7 +75,9 @@ def test_known_bugs() -> None:
             ", ".join(map(str, bug.affected)),
             ", ".join(bug.sides),
             ", ".join(bug.methods),
-            bug.text + (" (only if moving contracts have keys)" if bug.keyed else ""),
+            bug.text
+            + (" (only if moving contracts have keys)" if bug.keyed else "")
+            + (" (only from protocol version {} to {})".format(*bug.protocols) if bug.protocols else ""),
         ]
         for bug in known_bugs.BUGS
     ]

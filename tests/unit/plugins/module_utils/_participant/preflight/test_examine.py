@@ -31,6 +31,7 @@ from unit.plugins.samples import (
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
+    Dar,
     Delegation,
     Identity,
     User,
@@ -177,6 +178,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {"contracts": [contract(item, ALICE) for item in ("00a1", "00f4", "00f3", "00f2", "00f1")]},
         "The target has 4 active contracts of these parties that the source does not have, first: 00f1, 00f2, 00f3.",
         "state purged",
+    ),
+    "reassigned_contracts": (
+        {"contracts": [replace(contract("00x", ALICE), reassignments=2), contract("00y", ALICE)]},
+        {},
+        "1 of the moving contracts have been reassigned between synchronizers, first 00x",
+        "create them again",
+    ),
+    "other_build_on_target": (
+        {},
+        {"dar_contents": {Dar("other", "app", "1.0.0"): set()}},
+        "another build of 1 DARs of the source with the same name and version: app 1.0.0",
+        "KNOWN_PACKAGE_VERSION",
     ),
     "packages_without_dar": (
         {"contracts": [contract("1", ALICE, package="lost")]},

@@ -17,15 +17,16 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
 
 REPLAY, MACROS = ("known_bug_3_4_7_replay", "warning"), ("known_bug_24_028", "warning")
+STATE, PROTOCOL = ("known_bug_25_001", "warning"), ("known_bug_24_024", "error")
 PRUNING, KEYS = ("known_bug_25_013", "error"), ("known_bug_25_004", "error")
 UNUSABLE, UNKNOWN = ("known_bug_24_003", "error"), ("release_not_visible", "warning")
 NOT_VISIBLE = {"kms_not_visible", "pruning_not_visible"}
 
 
-def bugs(source: str, target: str, keyed: int = 0) -> list[tuple[str, str]]:
+def bugs(source: str, target: str, keyed: int = 0, protocol: int = 5) -> list[tuple[str, str]]:
     major = int(target[0])
     contracts = [replace(contract(f"00a{number}", ALICE), has_key=number < keyed) for number in range(4)]
-    versions = {"oldsync": 5, "newsync": 5}
+    versions = {"oldsync": protocol, "newsync": 5}
     old = old_participant(
         major=major, versions=versions, status=Identity(OLD, True, True, source, "", ()), contracts=contracts
     )
@@ -46,7 +47,7 @@ def bugs(source: str, target: str, keyed: int = 0) -> list[tuple[str, str]]:
         ("2.10.4", "2.10.4", []),
         ("2.9.6", "2.9.7", []),
         ("2.9.5", "2.9.6", [MACROS]),
-        ("2.8.12", "2.8.11", [MACROS]),
+        ("2.8.12", "2.8.11", [STATE, MACROS]),
         ("2.8.12", "2.8", [UNKNOWN]),
         ("2.8", "2.8", [UNKNOWN, UNKNOWN]),
         ("nightly", "nightly", []),
@@ -67,7 +68,7 @@ def test_by_release(source: str, target: str, found: list[tuple[str, str]]) -> N
         ("2.9.6", [KEYS]),
         ("2.9.7", []),
         ("2.8.12", [KEYS]),
-        ("2.8.1", [MACROS, KEYS, UNUSABLE]),
+        ("2.8.1", [STATE, MACROS, KEYS, UNUSABLE]),
         ("2.7.9", [UNUSABLE]),
         ("2.8", [UNKNOWN, KEYS, UNKNOWN]),
     ],
@@ -75,6 +76,13 @@ def test_by_release(source: str, target: str, found: list[tuple[str, str]]) -> N
 def test_contracts_with_keys(target: str, found: list[tuple[str, str]]) -> None:
     assert bugs("2.10.4", target, keyed=2) == found
     assert KEYS not in bugs("2.10.4", target) and UNUSABLE not in bugs("2.10.4", target)
+
+
+@pytest.mark.parametrize(("source", "target"), [("2.9.4", "2.9.7"), ("2.9.7", "2.9.0"), ("2.9.0", "2.9.4")])
+def test_contracts_of_an_older_protocol(source: str, target: str) -> None:
+    affected = sum(version < "2.9.5" for version in (source, target))
+    assert bugs(source, target, protocol=3).count(PROTOCOL) == affected
+    assert PROTOCOL not in bugs(source, target) and PROTOCOL not in bugs("2.9.5", "2.9.7", protocol=3)
 
 
 def test_what_is_said() -> None:
