@@ -65,7 +65,7 @@ def run_transfer(
     during: t.Callable[[Params, bool], t.ContextManager[Report]],
     **rules: t.Any,
 ) -> None:
-    """Run a module that speaks to a target and, depending on its options, to a source (whose spec it brings itself).
+    """Run a module that connects to a target and, depending on its options, to a source (whose spec it has itself).
 
     ``during`` is held from before the first connection to the end, and gives what progress is reported to.
     """
@@ -87,7 +87,7 @@ def run_either(
     ensure: t.Callable[[Params, Reader | None, Reader | None, bool], Outcome],
     **rules: t.Any,
 ) -> None:
-    """Run a module that speaks to a source, a target or both, depending on its options; both of one major release."""
+    """Run a module that connects to a source, a target or both, depending on its options; both of one major release."""
     ends = {name: {**values, "required": False} for name, values in pair_spec().items()}
     module = _module({**ends, **spec}, **rules)
 
@@ -109,7 +109,7 @@ def run_source(
     check: t.Callable[[], None],
     **rules: t.Any,
 ) -> None:
-    """Run a module that speaks to a ``source`` participant and to something that is no participant, whose libraries ``check`` asks for."""
+    """Run a module that connects to a ``source`` participant and to something else, whose libraries ``check`` checks."""
     module = _module({"source": pair_spec()["source"], **spec}, **rules)
 
     def check_both() -> None:

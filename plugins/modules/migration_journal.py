@@ -172,7 +172,7 @@ data:
       served: true
 name:
   description:
-    - Name of the migration's files. It differs from O(name) when this pair of participants was begun under another name.
+    - Name of the migration's files. It differs from O(name) when the migration of this pair was started under another name.
   returned: success, unless O(state=unlocked)
   type: str
 imported:

@@ -60,7 +60,7 @@ options:
     required: true
   parties:
     description:
-      - Ids of the parties to move. Default is all movable parties of the source. Parties whose move has begun are
+      - Ids of the parties to move. Default is all movable parties of the source. Parties whose move has started are
         always included.
     type: list
     elements: str

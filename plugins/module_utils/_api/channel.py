@@ -289,8 +289,8 @@ class Api:
                     name, dependencies = file_name_and_dependencies(raw)
                     files.setdefault(name, (raw, dependencies))
             unknown = {name for _raw, needed in files.values() for name in needed if name not in files}
-            asked = {question.file_by_filename for question in wanted}
-            wanted = [request(file_by_filename=name) for name in sorted(unknown - asked)]
+            requested = {question.file_by_filename for question in wanted}
+            wanted = [request(file_by_filename=name) for name in sorted(unknown - requested)]
         return Descriptors([raw for raw, _needed in files.values()], services, self.endpoint.at_start())
 
     def _translate(self, exc: t.Any, rpc: str) -> CantonError:

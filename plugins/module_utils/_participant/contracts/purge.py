@@ -95,13 +95,13 @@ def _of_snapshot(request: TransferRequest, store: str) -> Plan:
     receipt, resumed = _import_to_take_back(files, manifest)
     here = active_ids(target, manifest.parties, target.ledger_end(), store)
     since = since_import(target, manifest, files, receipt)
-    brought = None if since is None else since.imported
+    snapshot_ids = None if since is None else since.imported
     if since is None and here:
         files.check(manifest, target.read_record)  # says what is wrong with it
     if since is not None:
         _refuse_transacted(target, since, receipt is not None, resumed)
-    wanted = sorted((brought or set()) & here)
-    missing = None if request.source is None else _missing(request.source, manifest, brought)
+    wanted = sorted((snapshot_ids or set()) & here)
+    missing = None if request.source is None else _missing(request.source, manifest, snapshot_ids)
     if wanted and missing:
         raise CantonError(
             f"The source participant does not have {len(missing)} of the contracts that would be purged, first {missing[0]}",
@@ -113,16 +113,16 @@ def _of_snapshot(request: TransferRequest, store: str) -> Plan:
 
 
 def _import_to_take_back(files: SnapshotFiles, manifest: Manifest) -> tuple[Receipt | None, bool]:
-    """The receipt of the import, and whether its purge has begun already; none when no import was proven."""
-    receipt, begun = files.read_receipt(), files.read_purge()
-    found = receipt or begun
+    """The receipt of the import, and whether its purge has started already; none when no import was proven."""
+    receipt, purged = files.read_receipt(), files.read_purge()
+    found = receipt or purged
     if found is not None and (found.sha256, found.target) != (manifest.sha256, manifest.target):
         raise CantonError(
             f"The receipt beside {files.manifest} belongs to another snapshot",
             error_id="receipt_of_another_snapshot",
             hint="Find out which snapshot was imported. To purge what the source no longer has, set source and parties instead of path.",
         )
-    return found, receipt is None and begun is not None
+    return found, receipt is None and purged is not None
 
 
 def _refuse_transacted(target: Participant, since: Since, proven: bool, resumed: bool) -> None:
@@ -140,11 +140,11 @@ def _refuse_transacted(target: Participant, since: Since, proven: bool, resumed:
         refuse_served(target, since)
 
 
-def _missing(source: Reader, manifest: Manifest, brought: set[str] | None) -> list[str] | None:
-    """What the source does not show of a snapshot's contracts; None when the snapshot cannot tell its ids and the digests differ."""
+def _missing(source: Reader, manifest: Manifest, snapshot_ids: set[str] | None) -> list[str] | None:
+    """The contracts of a snapshot that the source lacks; None when the snapshot's ids are unknown and the digests differ."""
     there = active_ids(source, manifest.parties, source.ledger_end())
-    if brought is not None:
-        return sorted(brought - there)
+    if snapshot_ids is not None:
+        return sorted(snapshot_ids - there)
     return [] if is_of(there, manifest) else None
 
 

@@ -75,7 +75,7 @@ class TransferRequest:
         if found is None:
             raise SnapshotMissing(
                 f"There is no snapshot {self.base}.acs.gz with a manifest",
-                hint="Export first, or name the path that was exported to.",
+                hint="Export first, or set path to the path of the export.",
             )
         refuse_other_pair(found, self.source.identity().uid if self.source else None, self.target.identity().uid)
         return found

@@ -61,7 +61,7 @@ class Since:
 
 
 def active_ids(participant: Reader, parties: t.Iterable[str], offset: Offset, store: str = "") -> set[str]:
-    """Ids of the active contracts of ``parties``; those on another synchronizer than ``store`` are left out, where it is told."""
+    """Ids of the active contracts of ``parties``; those on another synchronizer than ``store`` are left out, where it is known."""
     return {
         item.contract_id
         for item in participant.active_contracts(parties, offset)

@@ -54,11 +54,11 @@ def plan_copy(
     vetted_there = source.vetted_packages(source_store, source_uid) if vetting else set()
     vetted_here = target.vetted_packages(target.hosting_store(target_store), target_uid) if vetting else set()
     upload, vet = [], []
-    brought: set[str] = set()
+    contained: set[str] = set()
     to_be_vetted: set[str] = set()
     for dar in source.dars():
         contents = source.dar_packages(dar.main)
-        brought |= contents
+        contained |= contents
         if dar.builtin or dar.name in excluded or dar.main in excluded:
             continue
         if dar.main not in present:
@@ -76,7 +76,7 @@ def plan_copy(
             upload.append(dar)
         if vetting and main not in vetted_here and dar.main not in {item.main for item in vet}:
             vet.append(dar)
-    unreachable = vetted_there - vetted_here - brought - set(target.packages())
+    unreachable = vetted_there - vetted_here - contained - set(target.packages())
     payloads = {main: payload for main, (_name, payload) in from_files.items()}
     to_be_vetted |= {dar.main for dar in vet}
     return PackagePlan(tuple(upload), tuple(vet), payloads, frozenset(unreachable), frozenset(to_be_vetted))

@@ -50,7 +50,7 @@ def read_users(participant: Reader, providers: t.Iterable[str]) -> dict[tuple[st
 
 
 def plan_copy(source: Reader, target: Reader, skip: t.Collection[str], admin_rights: bool) -> UserPlan:
-    """Compare both nodes. Admin rights are copied only when asked for (docs/canton/migration.md#users-are-copied-separately)."""
+    """Compare both nodes. Admin rights are copied only on request (docs/canton/migration.md#users-are-copied-separately)."""
     plan = UserPlan()
     theirs = {provider.id: provider for provider in target.identity_providers()}
     wanted_providers = source.identity_providers()

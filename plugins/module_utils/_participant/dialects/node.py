@@ -32,7 +32,7 @@ RIGHTS_WITHOUT_PARTY = (
 
 
 class LedgerAdmin:
-    """A node by its two APIs. ``ledger`` may be missing as long as nothing asks the ledger API."""
+    """A node by its two APIs. ``ledger`` may be missing as long as nothing needs the ledger API."""
 
     LEDGER: str  # the package of the ledger API, with the dot at its end
 

@@ -101,7 +101,7 @@ class V0(Parties, Packages, Contracts):
     def identity(self) -> Identity:
         """A node that makes its own identity looks like one that waits for it, so both are waited for.
 
-        2.8 has no service that tells release and protocol versions: it is what lacks the one of 2.10.
+        2.8 has no service that reports release and protocol versions: a node without the service of 2.10 is one of 2.8.
         """
         _reached, initialized = wait_for(self._initialized, self.admin.endpoint.ready_timeout)
         found = initialized or self._status()
@@ -185,15 +185,15 @@ class V0(Parties, Packages, Contracts):
         """Ids by alias; empty for a domain that this node was never connected to, which is one without a topology store.
 
         A configuration may name an id before the first connect, and ``GetDomainId`` asks the domain itself: both count
-        only with a store. Where neither tells, the last store without an alias belongs to the last alias without an id.
+        only with a store. Where neither has one, the last store without an alias belongs to the last alias without an id.
         """
         stores = set(self.admin.read(READ + "ListAvailableStores").store_ids) - {AUTHORIZED_STORE} - connected
         ids = {config.domain_alias: config.domain_id for config in configs if config.domain_id}
         for config in configs:
             if stores - set(ids.values()) and config.domain_alias not in ids:
-                asked = self._ask_for_id(config.domain_alias)
-                if asked:
-                    ids[config.domain_alias] = asked
+                answer = self._ask_for_id(config.domain_alias)
+                if answer:
+                    ids[config.domain_alias] = answer
         unclaimed = stores - set(ids.values())
         silent = [config.domain_alias for config in configs if config.domain_alias not in ids]
         if len(unclaimed) == 1 and len(silent) == 1:
@@ -218,7 +218,7 @@ class V0(Parties, Packages, Contracts):
     def protocol_version(self, item: Synchronizer) -> int | None:
         """By the form of what the node wrote there itself (docs/canton/canton-2.md#versions-of-messages).
 
-        4 and 5 write the same form: there a node tells only when it supports one of the two.
+        4 and 5 write the same form: the version is known only when the node supports one of the two.
         """
         possible = self._possible_versions(item)
         if len(possible) > 1:

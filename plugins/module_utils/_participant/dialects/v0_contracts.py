@@ -34,7 +34,7 @@ class Contracts(Node):
         return end
 
     def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
-        """The parties are asked for at once: a contract of several comes once."""
+        """One request has all parties, so a contract of several parties comes once."""
         wanted = list(parties)
         if not wanted or not offset:
             return
@@ -55,7 +55,7 @@ class Contracts(Node):
         return None
 
     def read_record(self, record: bytes) -> ActiveContract:
-        """Its package is not told (docs/canton/canton-2.md#snapshot-records)."""
+        """Its package is not known (docs/canton/canton-2.md#snapshot-records)."""
         domain, contract = unwrap_repair_contract(record)
         metadata = contract.metadata
         stakeholders = frozenset(
@@ -114,5 +114,5 @@ class Contracts(Node):
         return int(answer.pending_submissions + answer.pending_transactions)
 
     def pruning_schedule(self) -> str | None:
-        """None: no service tells it here."""
+        """None: no service reports it."""
         return None

@@ -379,7 +379,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
 
 
 def _signed_delegation(signed: Message, transaction: Message, raw: bytes, removed: bool) -> SignedDelegation | None:
-    """What a signed transaction delegates (or takes back); None for proposals and everything else."""
+    """What a signed transaction delegates (or removes); None for proposals and everything else."""
     mapping = transaction.mapping
     is_delegation = mapping.WhichOneof("mapping") == "namespace_delegation"
     if not is_delegation or signed.proposal or (transaction.operation == REMOVE_NUMBER) is not removed:

@@ -100,7 +100,7 @@ def require_canton_3(participant: Participant) -> Canton3:
     return node
 
 
-# -- what is there ----------------------------------------------------------------------------------------------------
+# -- present state ----------------------------------------------------------------------------------------------------
 
 
 def read_old(participant: Canton3) -> OldIdentity:
@@ -160,7 +160,7 @@ def _label(item: Wanted) -> str:
     return f"{item.purpose} {item.fingerprint}" if item.fingerprint else item.purpose
 
 
-# -- what is asked for ------------------------------------------------------------------------------------------------
+# -- requested keys ------------------------------------------------------------------------------------------------
 
 
 def wanted_new(keys: t.Sequence[t.Mapping[str, t.Any]], identifier: str) -> list[Wanted]:

@@ -91,9 +91,9 @@ class JournalFiles:
 
     @classmethod
     def of_pair(cls, folder: str, name: str, source: str, target: str) -> JournalFiles:
-        """The files of a pair of participants: those under ``name``, or under the name that this migration was begun with.
+        """The files of a pair of participants: those under ``name``, or under the name with which this migration was started.
 
-        A pair has one journal. Under another name it would look as if nothing had been done, with the target serving.
+        A pair has one journal. Under another name the migration would appear not started, although the target serves.
         """
         check_name(name)
         own = cls(folder, name)
@@ -104,7 +104,7 @@ class JournalFiles:
             raise CantonError(
                 f"The folder {folder} holds {len(others)} journals of this pair of participants: {', '.join(each.name for each in others)}",
                 error_id="journals_of_one_pair",
-                hint="Nothing was changed. Find out which of them is right, and move the others away.",
+                hint="Nothing was changed. Find out which of them is valid, and move the others to another folder.",
             )
         return others[0] if others else own
 
@@ -181,7 +181,7 @@ def _journal(values: dict[str, t.Any]) -> Journal:
     return Journal(str(values["source"]), str(values["target"]), events)
 
 
-# -- what the module asks for -----------------------------------------------------------------------------------------
+# -- the states of the module -----------------------------------------------------------------------------------------
 
 
 def archive(files: JournalFiles, found: Journal, label: str, keep_snapshot: bool) -> list[str]:

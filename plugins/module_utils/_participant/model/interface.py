@@ -4,8 +4,8 @@
 
 """What a participant offers, in three sizes.
 
-``Reader`` is what a dossier answers as well as a node, ``Participant`` what every node does, ``Canton3`` what only a node of
-Canton 3 does. A function takes the smallest that serves. The dialects implement these, see ``dialects``.
+``Reader`` is what a dossier offers as well as a node, ``Participant`` what every node offers, ``Canton3`` what only a node of
+Canton 3 offers. A function takes the smallest that serves. The dialects implement these, see ``dialects``.
 
 A *store* is ``AUTHORIZED``, the node's own topology store, or the logical id of a synchronizer (a domain in Canton 2). Parties and
 participants are named by their whole ids. Every method raises CantonError: Unreachable when the node does not answer,
@@ -320,7 +320,7 @@ class Canton3(Participant, t.Protocol):
         """The KMS key that encrypts the node's own key store; None when the store is not encrypted."""
 
     def init_id(self, identifier: str, namespace: str) -> None:
-        """Give a node that waits for it its identity ``identifier::namespace``, for good."""
+        """Give a node that waits for it the identity ``identifier::namespace``, which cannot be changed later."""
 
     def authorize_root_certificate(self, key: Key) -> None:
         """Sign the root certificate of the namespace of ``key`` with this key."""

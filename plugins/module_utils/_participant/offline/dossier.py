@@ -98,7 +98,7 @@ def _unordered(value: t.Any) -> t.Any:
 
 
 def read(participant: Reader, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
-    """Everything that ``sections`` ask for but contracts and DAR files. Of a node that is not ready only its identity."""
+    """Everything in ``sections`` except contracts and DAR files. Of a node that is not ready only its identity."""
     identity = participant.identity()
     flags = {
         "MAJOR": participant.major,

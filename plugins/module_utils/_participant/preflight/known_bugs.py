@@ -112,7 +112,7 @@ BUGS = (
         (Range((2, 7), 0, None), Range((2, 8), 0, 1)),
         (TARGET,),
         "error",
-        "cannot use contracts with keys after they were brought to it",
+        "cannot use contracts with keys after their import",
         "Upgrade it to 2.9.7, 2.10.1 or later (2.8.2 cures this bug, but not 25-004), or exclude the parties of these contracts.",
         keyed=True,
     ),
@@ -145,7 +145,7 @@ BUGS = (
 
 
 def parse(version: str) -> tuple[tuple[int, int], int | None] | None:
-    """Line and last number of ``3.5.10-SNAPSHOT``, ``2.10.4`` or ``2.8`` (all that Canton 2.8 tells); None: no version."""
+    """Line and last number of ``3.5.10-SNAPSHOT``, ``2.10.4`` or ``2.8`` (all that Canton 2.8 reports); None: no version."""
     match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
     if match is None:
         return None

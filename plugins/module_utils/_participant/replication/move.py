@@ -131,10 +131,10 @@ class Replication:
         wanted = self.both_host(mappings[item.party])
         return set(item.hosts) == set(wanted.hosts) and item.threshold == 1
 
-    def read(self, begun: bool = False) -> PartyStages:
+    def read(self, started: bool = False) -> PartyStages:
         """The present stage of every party of the move; refuses those that can't be moved, all in one error.
 
-        ``begun``: only those whose move has started, also where the journal does not know of it; none is refused.
+        ``started``: only those whose move has started, also where the journal does not know of it; none is refused.
         """
         witness = self.witness()
         # a synchronizer may have far more parties than these two participants host
@@ -144,14 +144,14 @@ class Replication:
         mappings: dict[str, Hosting] = {}
         selection = hosting.PartySelection({}, {})
         decentralized = witness.decentralized_namespaces(self.store)
-        namespaces = set() if begun else self._namespaces()
+        namespaces = set() if started else self._namespaces()
         proposed = self.proposals_on(witness, {p: m for p, m in in_force.items() if m.host(self.source_uid)})
-        for party in sorted(in_force) if begun else self._requested(in_force):
+        for party in sorted(in_force) if started else self._requested(in_force):
             mapping = in_force.get(party)
             stage = None if mapping is None else self._stage(mapping, party in proposed)
-            if begun and not self._has_begun(party, stage):
+            if started and not self._has_begun(party, stage):
                 continue
-            reason = None if begun else self._why_not(party, mapping, stage, namespaces, decentralized)
+            reason = None if started else self._why_not(party, mapping, stage, namespaces, decentralized)
             if reason or mapping is None or stage is None:
                 selection.refused[party] = reason or "neither participant hosts it on this synchronizer"
             else:
@@ -164,17 +164,17 @@ class Replication:
         wanted = self.options.wanted
         hosted = [party for party, item in in_force.items() if item.host(self.source_uid) and party != self.source_uid]
         chosen = {party for party in (hosted if wanted is None else wanted) if party not in self.options.excluded}
-        begun = [party for party in self.options.excluded if party in self.journal.parties]
-        if begun:
+        started = [party for party in self.options.excluded if party in self.journal.parties]
+        if started:
             raise CantonError(
-                f"{len(begun)} of the parties are excluded, but their move has started: {some(begun)}",
+                f"{len(started)} of the parties are excluded, but their move has started: {some(started)}",
                 error_id="excluded_while_moving",
                 hint="Complete their move, or roll the whole move back (state withdrawn) and start again without them.",
             )
         return sorted(chosen | set(self.journal.parties))
 
     def _has_begun(self, party: str, stage: str | None) -> bool:
-        """Both may have hosted a party before, and without its flag nobody can tell: it has to be named then."""
+        """Both may have hosted a party before, and without its flag this is unknown: it must be named then."""
         named = party in (self.options.wanted or ())
         return party in self.journal.parties or stage == ONBOARDING or (stage == BOTH and named)
 

@@ -37,7 +37,7 @@ def take_back(replication: Replication) -> Outcome:
     Works as long as the source hosts them: it then has every contract, also those created while both did. Proposals
     that are left are harmless, since only the target can complete them, and a later move uses them.
     """
-    stages = replication.read(begun=True)
+    stages = replication.read(started=True)
     gone = stages.at(TARGET)
     if gone:
         raise CantonError(
@@ -48,36 +48,36 @@ def take_back(replication: Replication) -> Outcome:
     shared = stages.at(ONBOARDING, BOTH)
     known = sorted(replication.journal.parties)
     theirs = sorted({*shared, *known})
-    brought = _alone(replication, replication.target, replication.target_uid, theirs, leaving=theirs)
+    imported = _alone(replication, replication.target, replication.target_uid, theirs, leaving=theirs)
     if not replication.check:
         synchronizers.connected_id(replication.source, replication.store, "where it has to take over the parties")
         _host_on_source_alone(replication, stages, shared)
-        _clean_target(replication, theirs, brought)
+        _clean_target(replication, theirs, imported)
         if theirs:
             replication.journal.forget(theirs)
     return replication.outcome(
         stages,
-        {"parties": dict(stages.by_party), "contracts_on_target": len(brought), "noted": known},
+        {"parties": dict(stages.by_party), "contracts_on_target": len(imported), "noted": known},
         {"parties": stages.moved_to(SOURCE, shared), "contracts_on_target": 0, "noted": []},
         withdrawn=shared,
-        purged=len(brought),
+        purged=len(imported),
         held=False,
     )
 
 
-def _clean_target(replication: Replication, parties: t.Sequence[str], brought: t.Sequence[str]) -> None:
+def _clean_target(replication: Replication, parties: t.Sequence[str], imported: t.Sequence[str]) -> None:
     """Purge the imported contracts, and connect the target again. It then receives the events of the time in which both hosted
     the parties, and may get contracts that were created then: these are purged as well."""
     for _round in range(CLEANING_ROUNDS):
-        if brought:
-            _purge(replication, replication.target, replication.journal.target_away, parties, brought)
+        if imported:
+            _purge(replication, replication.target, replication.journal.target_away, parties, imported)
         elif not replication.journal.target_away:
             return
         replication.bring_back(replication.target, replication.journal.target_away)
-        brought = _alone(replication, replication.target, replication.target_uid, parties)
-    if brought:
+        imported = _alone(replication, replication.target, replication.target_uid, parties)
+    if imported:
         raise CantonError(
-            f"The {replication.target.label} received {len(brought)} contracts of these parties again after each connect",
+            f"The {replication.target.label} received {len(imported)} contracts of these parties again after each connect",
             error_id="contracts_not_purged",
             hint="Stop the applications of these parties, then run again.",
         )

@@ -130,7 +130,7 @@ def select_parties(
     """All parties hosted by the source less the excluded ones, or exactly ``wanted``.
 
     ``namespaces`` are those that the target signs for besides the source's own. The admin party is left out silently
-    unless it was asked for by name.
+    unless it is named in ``wanted``.
     """
     hosted = {item.party: item for item in source.hostings(store, source_uid)}
     decentralized = source.decentralized_namespaces(store)

@@ -131,7 +131,7 @@ def set_manual_connect(participant: Participant, alias: str, manual: bool, secon
     if not reached:
         raise CantonError(
             f"The {participant.label} accepted that synchronizer {alias} is connected {'manually' if manual else 'automatically'}, "
-            f"but does not show it within {seconds:g} s",
+            f"but its list does not show this after {seconds:g} s",
             error_id="manual_connect_ignored",
             hint="Set manual_connect of this synchronizer in the node's own configuration or console, then run again: after a restart it "
             "would connect otherwise than it should.",

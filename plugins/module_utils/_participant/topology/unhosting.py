@@ -84,7 +84,7 @@ def unhost(
 ) -> None:
     """Remove this host of the parties, and wait until every list shows it.
 
-    A mapping that names nobody else is removed, repeated as it is; from one that does, only this host goes
+    A mapping with no other host is removed, repeated as it is; from one with others, only this host is removed
     (docs/canton/topology.md#a-removal-repeats-the-mapping).
     Canton 2 has a mapping for each host. As for hosting, an OK can be lost: what stays is sent again.
     """
@@ -139,7 +139,7 @@ def _cannot_unhost(target: Participant, error: CantonError, failed: int, total: 
     )
 
 
-# -- what the module asks for -----------------------------------------------------------------------------------------
+# -- the states of the module -----------------------------------------------------------------------------------------
 
 
 def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
