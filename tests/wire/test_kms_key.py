@@ -50,7 +50,7 @@ def ensure(info: dict[str, Any], *ports: int, **options: Any) -> dict[str, Any]:
 
 
 def test_no_key_is_taken_from_a_participant(info: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "BACKOFF_SECONDS", ())
+    monkeypatch.setattr(channel, "BACKOFF_SECONDS", (0.0,))
     new, old = (info["participants"][name] for name in ("new", "old"))
     made = ensure(info, alias=ALIAS, purpose="protocol")
     request = {"kms_key_id": f"alias/{ALIAS}", "name": "second", "usage": USAGE}
