@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a target has served: read from what it shows now, not from a journal.
+"""Whether a target has served, read from its present state and not from a journal.
 
-Contract ids are held in memory here: an archived contract can only be told from one that never came by its id.
+Contract ids are held in memory here: only its id distinguishes an archived contract from one that was never imported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Offset
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 
-ASKED = 200  # contracts whose events are asked for, one call each, spread over those that are gone
+ASKED = 200  # contracts whose events are read, one call each, spread over the missing ones
 NO_ROLLBACK = "A rollback is no longer possible. Run a reverse migration, from this target to a fresh participant."
 
 
@@ -35,7 +35,7 @@ class Transacted(CantonError):
 
 
 class CannotTell(CantonError):
-    """Neither the node nor the files can say whether the target has served."""
+    """Neither the node nor the files show whether the target has served."""
 
     ID = "serving_unknown"
 
@@ -44,7 +44,7 @@ class CannotTell(CantonError):
 class Since:
     """What changed on the target since an import: ids of contracts that are gone, and of contracts that no import brought.
 
-    ``archived`` are those of the gone ones that the target itself archived, as far as they were asked for; None: it cannot say.
+    ``archived`` are those of the gone ones that the target itself archived, as far as they were read; None: not known.
     """
 
     imported: set[str]
@@ -54,7 +54,7 @@ class Since:
 
     @property
     def has_served(self) -> bool | None:
-        """None: it cannot be told."""
+        """None: not known."""
         if self.born or self.archived:
             return True
         return None if self.gone and self.archived is None else False
@@ -85,7 +85,7 @@ def is_of(identifiers: set[str], manifest: Manifest) -> bool:
 def imported_ids(
     target: Participant, manifest: Manifest, files: SnapshotFiles, receipt: Receipt | None
 ) -> set[str] | None:
-    """Ids of a snapshot's contracts: by its file, or by what the target showed when the import was proven; None: neither tells."""
+    """Ids of a snapshot's contracts: by its file, or by what the target showed when the import was proven; None: neither has them."""
     try:
         files.check(manifest, target.read_record)
         return {item.contract_id for item in files.contracts(target.read_record)}
@@ -107,7 +107,7 @@ def proven_ids(target: Participant, manifest: Manifest, receipt: Receipt | None)
 def since_import(
     target: Participant, manifest: Manifest, files: SnapshotFiles, receipt: Receipt | None
 ) -> Since | None:
-    """What changed on the target since this snapshot was imported; None when nothing tells which contracts it has."""
+    """What changed on the target since this snapshot was imported; None when the contracts of the snapshot are unknown."""
     imported = imported_ids(target, manifest, files, receipt)
     if imported is None:
         return None
@@ -117,7 +117,7 @@ def since_import(
 
 
 def archived_of(target: Participant, gone: set[str], parties: t.Iterable[str]) -> list[str] | None:
-    """Which of these the target has archived; a sample where they are many. None: its release cannot say."""
+    """Which of these the target has archived; a sample where they are many. None: its release does not report it."""
     ordered = sorted(gone)
     found = []
     for one in ordered[:: max(1, len(ordered) // ASKED)]:
@@ -130,10 +130,10 @@ def archived_of(target: Participant, gone: set[str], parties: t.Iterable[str]) -
 
 
 def refuse_served(target: Participant, since: Since | None) -> None:
-    """Refuse what would take contracts away from a target that has served, or may have."""
+    """Refuse a purge on a target that has served, or may have served."""
     if since is None:
         raise CannotTell(
-            f"Nothing tells which contracts were imported into the {target.label}: neither the snapshot nor the receipt of its import",
+            f"It is unknown which contracts were imported into the {target.label}: neither the snapshot nor the receipt of its import shows them",
             hint="Nothing was changed. Restore the files of this migration. If the target serves, the migration is finished.",
         )
     if since.has_served is False:
@@ -143,7 +143,7 @@ def refuse_served(target: Participant, since: Since | None) -> None:
     if since.has_served is None:
         raise CannotTell(
             f"{len(gone)} of the {len(since.imported)} contracts that were imported into the {target.label} are gone, first {gone[0]}, "
-            "and its release cannot say whether it has archived them",
+            "and its release does not report whether it has archived them",
             hint="Nothing was changed. If the target has served, the migration is finished. If it has not, restore its database from "
             "the backup that was made before the import.",
             details=details,
