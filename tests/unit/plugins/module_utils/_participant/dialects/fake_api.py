@@ -109,6 +109,13 @@ def canton_3(line: str = "3.5", **answers: Answer) -> tuple[V30, FakeApi]:
     return V30(as_api(api), None), api
 
 
+def of_line(line: str, **answers: Answer) -> tuple[V0 | V30, FakeApi]:
+    """A participant of any release line, with both APIs."""
+    api = FakeApi(line)
+    api.answers.update(answers)
+    return (V0 if line.startswith("2") else V30)(as_api(api), as_api(api)), api
+
+
 class Node:
     """A participant of Canton 2 with what a test wants it to answer."""
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.fake_api import FakeApi
+from unit.plugins.module_utils._participant.dialects.fake_api import of_line
 from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 from sandbox.wire import definitions
 from sandbox.wire.release import release
 
@@ -23,14 +21,8 @@ SECRET = b"this is secret"
 LINES = ("3.5", "3.4", "2.10", "2.8")
 
 
-def answering(line: str, answer: Any) -> Any:
-    api: Any = FakeApi(line)
-    api.answers["ExportKeyPair"] = answer
-    return V0(api, None) if line.startswith("2") else V30(api, None)
-
-
 def export(line: str, answer: Any) -> Any:
-    return answering(line, answer).export_key_pair(PRINT, 34)
+    return of_line(line, ExportKeyPair=answer)[0].export_key_pair(PRINT, 34)
 
 
 def refusal(line: str, answer: Any) -> CantonError:

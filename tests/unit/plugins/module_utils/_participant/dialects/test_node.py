@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.fake_api import ALICE, Answer, FakeApi
+from unit.plugins.module_utils._participant.dialects.fake_api import ALICE, FakeApi, of_line
 from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
@@ -25,17 +25,11 @@ LINES = pytest.mark.parametrize("line", ["3.5", "3.4", "2.10", "2.8"])
 RIGHTS = frozenset({Right("can_act_as", ALICE), Right("participant_admin")})
 
 
-def node(line: str, **answers: Answer) -> tuple[Any, FakeApi]:
-    api: Any = FakeApi(line)
-    api.answers.update(answers)
-    return (V0 if line.startswith("2") else V30)(api, api), api
-
-
 @LINES
 def test_users_of_all_pages_with_their_rights(line: str) -> None:
     pages = {"": {"users": [{"id": "one"}], "next_page_token": "more"}, "more": {"users": [{"id": "two"}]}}
     rights = [{"can_act_as": {"party": ALICE}}, {"participant_admin": {}}]
-    speaker, api = node(line, ListUsers=lambda request: pages[request.page_token], ListUserRights={"rights": rights})
+    speaker, api = of_line(line, ListUsers=lambda request: pages[request.page_token], ListUserRights={"rights": rights})
     assert speaker.users("corp") == [User("one", rights=RIGHTS), User("two", rights=RIGHTS)]
     assert {request.identity_provider_id for request in api.requests("ListUsers")} == {"corp"}
 
@@ -43,7 +37,7 @@ def test_users_of_all_pages_with_their_rights(line: str) -> None:
 @LINES
 def test_users_are_written_with_what_the_release_knows(line: str) -> None:
     user = User("three", ALICE, annotations=(("k", "v"),), primary_party_authentication=True, rights=RIGHTS)
-    speaker, api = node(line)
+    speaker, api = of_line(line)
     speaker.create_user(user)
     speaker.update_user(user)
     speaker.grant_rights(user, [Right("participant_admin")])
@@ -59,7 +53,7 @@ def test_users_are_written_with_what_the_release_knows(line: str) -> None:
 def test_identity_providers(line: str) -> None:
     config = {"identity_provider_id": "corp", "issuer": "i", "jwks_url": "https://j", "audience": "a"}
     listed = {"identity_provider_configs": [config]}
-    speaker, api = node(line, ListIdentityProviderConfigs=listed)
+    speaker, api = of_line(line, ListIdentityProviderConfigs=listed)
     (found,) = speaker.identity_providers()
     assert found == IdentityProvider("corp", "i", "https://j", "a", False)
     speaker.create_identity_provider(found)
@@ -72,7 +66,7 @@ def test_parties(line: str) -> None:
     """Only Canton 2 has display names."""
     details = {"party": ALICE, "is_local": True, "local_metadata": {"annotations": {"a": "b"}}}
     shown = {"display_name": "Alice & Sons"} if line.startswith("2") else {}
-    speaker, api = node(line, ListKnownParties={"party_details": [{**details, **shown}]})
+    speaker, api = of_line(line, ListKnownParties={"party_details": [{**details, **shown}]})
     assert speaker.local_parties() == [LocalParty(ALICE, True, (("a", "b"),), "", shown.get("display_name", ""))]
     speaker.annotate_party(ALICE, {"a": "c"}, "corp")
     speaker.assign_party_to_provider(ALICE, "corp")

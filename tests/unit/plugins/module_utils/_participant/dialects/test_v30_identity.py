@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.fake_api import UID, Answer, FakeApi
+from unit.plugins.module_utils._participant.dialects.fake_api import UID, Answer, canton_3
 from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 from sandbox.wire import definitions
@@ -24,14 +23,8 @@ ROOT = fingerprint("ec_p256", b"spki")
 RSA = {"public_key": b"rsa", "key_spec": "ENCRYPTION_KEY_SPEC_RSA_2048"}
 
 
-def node(**answers: Answer) -> tuple[Any, FakeApi]:
-    api: Any = FakeApi("3.5")
-    api.answers.update(answers)
-    return V30(api, None), api
-
-
 def test_keys_are_registered_and_generated_for_their_usages() -> None:
-    speaker, api = node(
+    speaker, api = canton_3(
         RegisterKmsSigningKey={"public_key": SIGNING},
         RegisterKmsEncryptionKey={"public_key": RSA},
         GenerateSigningKey={"public_key": SIGNING},
@@ -64,16 +57,16 @@ def test_keys_are_registered_and_generated_for_their_usages() -> None:
 )
 def test_wrapper_key(error_id: str, found: str | None) -> None:
     answer: Answer = answer_error("no", error_id) if error_id else {"wrapper_key_id": "arn:key"}
-    assert node(GetWrapperKeyId=answer)[0].wrapper_key_id() == found
+    assert canton_3(GetWrapperKeyId=answer)[0].wrapper_key_id() == found
 
 
 def test_a_wrapper_key_that_cannot_be_asked_for_is_no_cleartext() -> None:
-    speaker, _api = node(GetWrapperKeyId=answer_error("no", "PERMISSION_DENIED"))
+    speaker, _api = canton_3(GetWrapperKeyId=answer_error("no", "PERMISSION_DENIED"))
     assert refused(speaker.wrapper_key_id).error_id == "PERMISSION_DENIED"
 
 
 def test_a_root_certificate_and_a_mapping_are_signed_into_the_own_store() -> None:
-    speaker, api = node(RegisterKmsSigningKey={"public_key": SIGNING})
+    speaker, api = canton_3(RegisterKmsSigningKey={"public_key": SIGNING})
     root = speaker.register_kms_signing_key("kms-1", "root", ["namespace"])
     speaker.authorize_root_certificate(root)
     speaker.authorize_owner_keys(UID, [root])
@@ -89,7 +82,7 @@ def test_the_mapping_of_another_participant_is_not_taken_for_its_own() -> None:
     """A node finds everybody whose id begins as asked."""
     keys = [{"signing_public_key": SIGNING}, {"encryption_public_key": RSA}]
     rows = [{"item": {"member": f"PAR::{UID}{end}", "public_keys": keys[: 2 - len(end)]}} for end in ("0", "")]
-    speaker, api = node(ListOwnerToKeyMapping={"results": rows})
+    speaker, api = canton_3(ListOwnerToKeyMapping={"results": rows})
     assert [key.purpose for key in speaker.owner_keys(AUTHORIZED, UID)] == ["signing", "encryption"]
     assert api.requests("ListOwnerToKeyMapping")[0].filter_key_owner_uid == UID
 
@@ -117,7 +110,7 @@ def test_an_identity_is_its_certificates_root_first_and_the_whole_past_of_its_ma
     now = [stored(delegated(b"other")), stored(delegated(b"spki")), stored(delegated(b"open"), proposal=True)]
     past = [stored(mapped(uid, b"two"), 2), stored(mapped(uid, b"one"), 1), stored(mapped(f"x::{ROOT}", b"three"), 3)]
     pages = {True: {"result": {"items": now}}, False: {"result": {"items": past}}}
-    speaker, _api = node(ListAll=lambda request: pages[request.base_query.HasField("head_state")])
+    speaker, _api = canton_3(ListAll=lambda request: pages[request.base_query.HasField("head_state")])
     found = b" | ".join(speaker.signed_identity(uid))
     order = [found.index(word) for word in (b"spki", b"other", b"one", b"two")]
     assert order == sorted(order) and b"three" not in found and b"open" not in found

@@ -7,23 +7,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.plugins.module_utils._participant.dialects.fake_api import DOMAIN, UID, Answer, FakeApi
+from unit.plugins.module_utils._participant.dialects.fake_api import DOMAIN, UID, canton_3
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
 
 LINES = pytest.mark.parametrize("line", ["3.5", "3.4"])
 
 
-def node(line: str, **answers: Answer) -> tuple[Any, FakeApi]:
-    api: Any = FakeApi(line)
-    api.answers.update(answers)
-    return V30(api, None), api
-
-
 @LINES
 def test_what_is_stored(line: str) -> None:
-    speaker, api = node(
+    speaker, api = canton_3(
         line,
         ListDars={"dars": [{"main": "p1", "name": "app", "version": "1.0.0", "description": "mine"}]},
         ListPackages={
@@ -43,7 +36,7 @@ def test_what_is_stored(line: str) -> None:
 @LINES
 @pytest.mark.parametrize("synchronizer", ["", DOMAIN])
 def test_a_dar_is_vetted_for_one_synchronizer_and_waited_for_or_only_stored(line: str, synchronizer: str) -> None:
-    speaker, api = node(line)
+    speaker, api = canton_3(line)
     speaker.upload_dar(b"zip", "p1", "mine", synchronizer)
     (sent,) = api.requests("UploadDar")
     (dar,) = sent.dars
@@ -57,7 +50,7 @@ def test_vetting_is_told_of_the_very_participant(line: str) -> None:
     def row(uid: str, *packages: str) -> dict[str, Any]:
         return {"item": {"participant_uid": uid, "packages": [{"package_id": item} for item in packages]}}
 
-    speaker, api = node(line, ListVettedPackages={"results": [row(UID, "p1", "lib"), row(UID + "0", "p3")]})
+    speaker, api = canton_3(line, ListVettedPackages={"results": [row(UID, "p1", "lib"), row(UID + "0", "p3")]})
     assert speaker.vetted_packages(DOMAIN, UID) == {"p1", "lib"}
     assert api.requests("ListVettedPackages")[0].base_query.store.synchronizer.id == DOMAIN
     speaker.vet_dar("p1", DOMAIN)
