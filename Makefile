@@ -94,7 +94,7 @@ house: layout
 	python tests/tools/check_role_variables.py $(COPY)
 
 imports: layout
-	cd $(CACHE) && PYTHONPATH=$(CACHE) lint-imports $(COPY)/pyproject.toml --no-cache
+	cd $(CACHE) && PYTHONPATH=$(CACHE):$(COPY)/tests lint-imports $(COPY)/pyproject.toml --no-cache
 	PYTHONPATH=$(CACHE) python tests/tools/draw_rooms.py check pyproject.toml docs/architecture.md docs/rooms.svg
 
 drawing: layout

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from sandbox.wire.release import Release
 
+# A line of a wire definition that only one line of Canton has; on the line of the syntax it stands for the whole file.
+_ONLY = re.compile(r"// only (\d+\.\d+)$")
 _SHORT = ("", "com.digitalasset.canton.", "com.daml.ledger.api.")
 
 
@@ -33,28 +36,40 @@ def _package_dir(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _compile(proto_dirs: tuple[Path, ...], files: list[str], target: Path) -> None:
+def _compile(files: dict[str, str], target: Path) -> None:
     from grpc_tools import protoc  # heavy, and needed only when the cache is cold
 
-    includes = [*proto_dirs, _package_dir("grpc_tools") / "_proto", _package_dir("google.rpc").parent.parent]
-    arguments = ["protoc", "--include_imports", f"--descriptor_set_out={target}"]
-    arguments += [f"-I{path}" for path in includes]
-    if protoc.main(arguments + files) != 0:
-        raise RuntimeError(f"protoc refused the wire definitions in {proto_dirs[-1]}")
+    sources = target.parent / "protos"
+    for name, text in files.items():
+        (sources / name).parent.mkdir(parents=True, exist_ok=True)
+        (sources / name).write_text(text, encoding="utf-8")
+    includes = [sources, _package_dir("grpc_tools") / "_proto", _package_dir("google.rpc").parent.parent]
+    arguments = ["protoc", "--include_imports", f"--descriptor_set_out={target}", *(f"-I{path}" for path in includes)]
+    if protoc.main(arguments + sorted(files)) != 0:
+        raise RuntimeError("protoc refused the wire definitions")
+
+
+def files_of(release: Release) -> dict[str, str]:
+    """The wire definitions of a line: those of its major release, without the lines and files that are marked for another line."""
+    found = {}
+    for path in sorted(release.protos.rglob("*.proto")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if (mark := _ONLY.search(line)) is None or mark[1] == release.name]
+        if any(line.startswith("syntax") for line in kept):
+            found[str(path.relative_to(release.protos))] = "\n".join(kept) + "\n"
+    return found
 
 
 def descriptor_set(release: Release) -> descriptor_pb2.FileDescriptorSet:
     """All files of the release and what they import; compiled once for each content, then read from a cache."""
-    paths = {str(path.relative_to(root)): path for root in release.proto_dirs for path in root.rglob("*.proto")}
-    digest = hashlib.sha256()
-    for name, path in sorted(paths.items()):
-        digest.update(name.encode() + b"\0" + path.read_bytes())
-    cached = _cache_dir() / f"{release.name}-{digest.hexdigest()[:32]}.desc"
+    files = files_of(release)
+    digest = hashlib.sha256(repr(files).encode()).hexdigest()
+    cached = _cache_dir() / f"{release.name}-{digest[:32]}.desc"
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cached.parent) as work:
             fresh = Path(work) / "set"
-            _compile(release.proto_dirs, sorted(paths), fresh)
+            _compile(files, fresh)
             fresh.replace(cached)
     return descriptor_pb2.FileDescriptorSet.FromString(cached.read_bytes())
 

@@ -17,8 +17,8 @@ class Release:
 
     name: str
     version: str
-    # What all lines of a major release have, and what this one has of its own.
-    proto_dirs: tuple[Path, ...]
+    # The wire definitions of all lines of its major release; ``definitions`` leaves out what other lines have of their own.
+    protos: Path
     reflection: str
     protocol_versions: tuple[int, ...]
     # Proto version number inside the versioned wrapper (docs/canton/contracts.md#versioned-wrapper).
@@ -44,7 +44,7 @@ RELEASES = {
     "2.8": Release(
         name="2.8",
         version="2.8.12",
-        proto_dirs=(PROTOS / "v2", PROTOS / "v2_8"),
+        protos=PROTOS / "v2",
         reflection="grpc.reflection.v1alpha",
         protocol_versions=(4, 5),
         # Not used: it depends on message and protocol version (docs/canton/canton-2.md#versions-of-messages).
@@ -57,7 +57,7 @@ RELEASES = {
     "2.10": Release(
         name="2.10",
         version="2.10.4",
-        proto_dirs=(PROTOS / "v2", PROTOS / "v2_10"),
+        protos=PROTOS / "v2",
         reflection="grpc.reflection.v1alpha",
         protocol_versions=(5, 7),
         wrapper_version=0,
@@ -69,7 +69,7 @@ RELEASES = {
     "3.4": Release(
         name="3.4",
         version="3.4.12",
-        proto_dirs=(PROTOS / "v3", PROTOS / "v3_4"),
+        protos=PROTOS / "v3",
         reflection="grpc.reflection.v1alpha",
         protocol_versions=(34,),
         wrapper_version=30,
@@ -81,7 +81,7 @@ RELEASES = {
     "3.5": Release(
         name="3.5",
         version="3.5.10-SNAPSHOT",
-        proto_dirs=(PROTOS / "v3", PROTOS / "v3_5"),
+        protos=PROTOS / "v3",
         reflection="grpc.reflection.v1",
         protocol_versions=(34, 35),
         wrapper_version=30,
