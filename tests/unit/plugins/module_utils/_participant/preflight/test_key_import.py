@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from unit.plugins.fakes import new_participant, old_participant
+from unit.plugins.fakes import old_participant
 from unit.plugins.module_utils._participant.vault import running, waiting
 from unit.plugins.refusals import refused
-from unit.plugins.samples import ALICE, NEW, contract, hosting, key, synchronizer
+from unit.plugins.samples import ALICE, contract, hosting, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity, User
@@ -111,8 +111,3 @@ def test_a_migration_that_has_taken_place_asks_for_no_key() -> None:
 
 def test_trouble_with_the_connection_ends_it() -> None:
     assert refused(lambda: look(old(preview=Unreachable("gone")))).error_id == "unreachable"
-
-
-def test_a_target_with_keys_outside_of_a_kms_is_no_target() -> None:
-    target = new_participant(keys=[key("1220dd")], status=Identity(NEW, True, True, "3.5.10", "", (34, 35)))
-    assert "key_import_target" in look(target=target)[0]
