@@ -36,7 +36,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNetwork]:
 @pytest.fixture(scope="module")
 def ansible(tmp_path_factory: pytest.TempPathFactory) -> Ansible:
     """Runs playbooks and lists of tasks."""
-    return Ansible(tmp_path_factory.mktemp("ansible"))
+    return Ansible(tmp_path_factory.mktemp("ansible"), shared=tmp_path_factory.getbasetemp())
 
 
 # -- which pairs ------------------------------------------------------------------------------------------------------

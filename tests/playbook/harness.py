@@ -31,6 +31,8 @@ ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 _READY_SECONDS = 120
 _STOP_SECONDS = 30
 _PLAYBOOK_SECONDS = 300
+# by default Ansible looks each millisecond whether a task is done, and so takes a tenth of a core from the module
+_CONFIGURATION = "[defaults]\ninternal_poll_interval = 0.01\n"
 # the role reports a failure, and then fails again at its end
 LAST_WORDS = " : Main | Fail with the state of the participants"
 
@@ -179,13 +181,17 @@ class Run:
 
 
 class Ansible:
-    """Runs ansible-playbook; every run gets a folder of its own below ``folder``, and at most ``patience`` seconds."""
+    """Runs ansible-playbook; every run gets a folder of its own below ``folder``, and at most ``patience`` seconds.
 
-    def __init__(self, folder: Path, patience: float = _PLAYBOOK_SECONDS) -> None:
+    ``shared``: a folder where packed and compiled modules are kept for other runs. Without it each run begins as a user's.
+    """
+
+    def __init__(self, folder: Path, patience: float = _PLAYBOOK_SECONDS, shared: Path | None = None) -> None:
         self._folder = folder
         self._patience = patience
         self._runs = 0
-        (folder / "ansible.cfg").touch()
+        self._kept = {} if shared is None else _keep_modules(shared)
+        (folder / "ansible.cfg").write_text("" if shared is None else _CONFIGURATION, encoding="utf-8")
 
     def tasks(
         self,
@@ -241,7 +247,7 @@ class Ansible:
             "ANSIBLE_CALLBACKS_ENABLED": "recorder",
             "RECORDER_FILE": str(record),
         }
-        return {**kept, **settings}
+        return {**kept, **settings, **self._kept}
 
     def background_jobs(self) -> list[int]:
         """Processes of modules that run in the background of these runs: nobody's children by now."""
@@ -265,6 +271,19 @@ class Ansible:
         folder = self._folder / f"run{self._runs}"
         folder.mkdir()
         return folder
+
+
+def _keep_modules(folder: Path) -> dict[str, str]:
+    """Settings of runs that find packed and compiled modules of other runs in a folder, and leave theirs."""
+    packed, compiled = folder / "packed", folder / "compiled"
+    for path in (packed, compiled):
+        path.mkdir(exist_ok=True)
+    return {
+        "ANSIBLE_CALLBACKS_ENABLED": "recorder,packed",
+        "TESTS_PACKED": str(packed),
+        "TESTS_COMPILED": str(compiled),
+        "PYTHONPATH": os.pathsep.join([str(_HERE / "compiled"), str(_TESTS)]),
+    }
 
 
 def _play(tasks: Sequence[Task]) -> dict[str, Any]:

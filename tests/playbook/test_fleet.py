@@ -80,7 +80,7 @@ def ships(network: StartNetwork, pair: Pair, tmp_path_factory: pytest.TempPathFa
     # there as soon as the host's own prepare begins: so it is seen before the cutover only
     hosts[SECOND] = {"kms_migration_stop_file": "{{ '/' if __kms_migration_source_info is defined else '' }}"}
     # several migrations in one run take their time where others work too
-    ansible = Ansible(folder / "runs", patience=1200)
+    ansible = Ansible(folder / "runs", patience=1200, shared=tmp_path_factory.getbasetemp())
     yield Fleet(net, ansible, folder, pair, hosts, {"kms_migration_serial": [1, "100%"]})
     net.stop()
 
