@@ -66,7 +66,7 @@ qualify: layout
 lint: house imports ruff mypy yamllint changelog-lint ansible-lint docs-lint sanity
 
 unit: layout
-	cd $(COPY) && pytest tests/unit -n 2 $(PYTEST_ARGS)
+	cd $(COPY) && pytest tests/unit $(PYTEST_ARGS)
 
 wire: layout
 	cd $(COPY) && pytest tests/sandbox_tests tests/wire -n 2 --dist loadfile $(PYTEST_ARGS)

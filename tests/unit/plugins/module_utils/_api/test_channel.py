@@ -110,7 +110,7 @@ def test_services_that_come_up_later_are_waited_for(node: Node, kind: str) -> No
 
 def test_waiting_for_a_service_ends(node: Node) -> None:
     starting(node, 0, polls=1_000_000)
-    error = refused(lambda: participant(node, ready_timeout=0.1).read(SAY))
+    error = refused(lambda: participant(node, ready_timeout=0.5).read(SAY))
     assert error.error_id == "not_offered" and SAY in error.message
     assert node.called(STATUS) > 1
 
