@@ -129,7 +129,7 @@ def test_nothing_but_ids_of_contracts_and_public_keys(live: Participant, tmp_pat
         contracts = [json.loads(line) for line in archive.read(dossier.CONTRACTS).splitlines()]
         content = json.loads(archive.read(dossier.MAIN))["content"]
     assert sorted(names) == ["contracts.jsonl", "dossier.json"]
-    for identifier, synchronizer, package, stakeholders, incomplete, _has_key in contracts:
+    for identifier, synchronizer, package, stakeholders, incomplete, _has_key, _reassignments in contracts:
         assert identifier.startswith("00") and len(package) == 64 and incomplete is False
         assert synchronizer.count("::") == (1 if live.major > 2 else 0)
         assert stakeholders and all(party.count("::") == 1 for party in stakeholders)

@@ -59,6 +59,7 @@ def check_contracts(
         _report_surplus(findings, surplus, finished=new.connected and not old.connected)
     known_bugs.check_keyed(findings, *identities, pass_through.keyed)
     _check_packages(findings, found, set(findings.target.packages()))
+    _check_other_builds(findings, findings.source.dars())
     _check_disk(findings, found.contracts)
 
 
@@ -230,7 +231,6 @@ def _check_packages(findings: Findings, found: Tally, available: set[str]) -> No
             f"{', '.join(sorted(lacking - excluded)[:3])}",
             "Upload their DAR files to the target with ledgerops.canton.participant_package (files).",
         )
-    _check_other_builds(findings, dars)
     splice = sorted({dar.name for dar in dars if dar.name.startswith("splice-")})
     if splice:
         findings.warn(
