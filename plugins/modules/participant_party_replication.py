@@ -174,18 +174,22 @@ purged:
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps, withdrawal
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import (
+    contracts,
+    steps,
+    withdrawal,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Options, Replication
 from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
 
 STATES = {
     "proposed": steps.ensure_proposed,
     "activated": steps.ensure_activated,
-    "exported": steps.ensure_exported,
-    "imported": steps.ensure_imported,
+    "exported": contracts.ensure_exported,
+    "imported": contracts.ensure_imported,
     "onboarded": steps.ensure_onboarded,
     "moved": steps.ensure_moved,
-    "verified": steps.ensure_verified,
+    "verified": contracts.ensure_verified,
     "purged": withdrawal.ensure_purged,
     "withdrawn": withdrawal.take_back,
 }

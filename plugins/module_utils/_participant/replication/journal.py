@@ -21,6 +21,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Offset
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
 
 VERSION = 1
 
@@ -86,6 +87,15 @@ class Journal:
     def proven(self, party: str) -> Proof | None:
         entry = self.parties.get(party)
         return entry.proof if entry is not None else None
+
+    def refuse_unnoted(self, parties: t.Sequence[str]) -> None:
+        unknown = [party for party in parties if party not in self.parties]
+        if unknown:
+            raise CantonError(
+                f"{self.path} has no ledger end of the source from before the proposals of {len(unknown)} parties: {some(unknown)}",
+                error_id="beginning_not_noted",
+                hint="Run state proposed first, which notes it.",
+            )
 
     def write(self) -> None:
         values = dataclasses.asdict(self)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,22 +49,6 @@ def test_a_whole_move_in_the_recorded_order(setting: Setting) -> None:
     assert setting.net.mappings[CAROL] == hosting(CAROL, OLD)
     assert setting.ids(setting.target, ALICE, BOB) == THEIRS == setting.ids(setting.source, ALICE, BOB)
     assert setting.target.links() == [(True, False)]
-
-
-def test_a_shared_contract_is_exported_with_the_first_party_alone(setting: Setting) -> None:
-    setting.up_to("exported")
-    journal = setting.move().journal
-    counts = {party: journal.files(party).read_manifest() for party in (ALICE, BOB)}
-    # that with Zoe, whom the target hosts, is there already
-    assert {party: found and found.contracts for party, found in counts.items()} == {ALICE: 3, BOB: 1}
-
-
-def test_a_party_whose_contracts_are_all_shared_has_an_empty_snapshot(setting: Setting) -> None:
-    setting.source.contracts.remove(contract("00b1", BOB))
-    setting.all()
-    found = setting.move().journal.files(BOB).read_manifest()
-    assert found is not None and (found.contracts, found.bytes > 0) == (0, True)
-    assert setting.ids(setting.target, BOB) == {"00a2"}
 
 
 def test_again_changes_nothing(setting: Setting) -> None:
@@ -136,15 +119,6 @@ def test_a_party_that_comes_while_the_target_is_held_waits(setting: Setting) -> 
     assert setting.run("verified", wanted=None, excluded=[CAROL]).result["contracts"] == len(THEIRS)
 
 
-def test_a_damaged_snapshot_is_exported_again(setting: Setting) -> None:
-    setting.up_to("exported")
-    path = Path(setting.move().journal.files(ALICE).data)
-    path.write_bytes(path.read_bytes()[:-3])
-    assert refused(lambda: setting.run("imported")).error_id == "snapshot_missing"
-    assert setting.run("exported").result["exported"] == [ALICE]
-    setting.run("imported")
-
-
 def test_a_lost_proposal_is_sent_again(setting: Setting) -> None:
     setting.source.lose = 1
     setting.run("proposed")
@@ -169,18 +143,6 @@ def test_clearing_that_takes_too_long(setting: Setting, monkeypatch: pytest.Monk
     setting.options["seconds"] = 0.2
     error = refused(setting.all)
     assert error.error_id == "onboarding_not_cleared" and "2 parties" in error.message
-
-
-# -- proofs -----------------------------------------------------------------------------------------------------------
-
-
-def test_verified_compares_with_the_proof(setting: Setting) -> None:
-    assert refused(lambda: setting.run("verified")).error_id == "not_moved"
-    setting.all()
-    found = setting.run("verified").result
-    assert found["contracts"] == len(THEIRS) and len(str(found["digest"])) == 64
-    setting.target.contracts.remove(contract("00b1", BOB))
-    assert refused(lambda: setting.run("verified")).details["parties"] == [BOB]
 
 
 # -- refusals ---------------------------------------------------------------------------------------------------------
