@@ -2,9 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every module says about itself; C(support) is left to each module."""
+"""What every module says about itself. Support is full unless the module says otherwise."""
 
 from __future__ import annotations
+
+
+def _group(name: str) -> str:
+    return f"""
+options: {{}}
+attributes:
+  action_group:
+    description: Connection options can be set once per play in C(module_defaults).
+    support: full
+    membership: [ledgerops.canton.{name}]
+"""
 
 
 class ModuleDocFragment:
@@ -13,10 +24,13 @@ options: {}
 attributes:
   check_mode:
     description: Can run in check mode and report changes without making them.
+    support: full
   diff_mode:
     description: Shows the state before and after with C(--diff).
+    support: full
   idempotent:
     description: Changes nothing when run again with the same options.
+    support: full
 """
 
     # Modules that only read.
@@ -37,42 +51,7 @@ attributes:
     details: This module changes nothing. Its result depends on the current state.
 """
 
-    ACTIONGROUP_PARTICIPANT = r"""
-options: {}
-attributes:
-  action_group:
-    description: Connection options can be set once per play in C(module_defaults).
-    support: full
-    membership:
-      - ledgerops.canton.participant
-"""
-
-    ACTIONGROUP_PARTICIPANT_PAIR = r"""
-options: {}
-attributes:
-  action_group:
-    description: Connection options can be set once per play in C(module_defaults).
-    support: full
-    membership:
-      - ledgerops.canton.participant_pair
-"""
-
-    ACTIONGROUP_KMS = r"""
-options: {}
-attributes:
-  action_group:
-    description: Connection options can be set once per play in C(module_defaults).
-    support: full
-    membership:
-      - ledgerops.canton.kms
-"""
-
-    ACTIONGROUP_MIGRATION = r"""
-options: {}
-attributes:
-  action_group:
-    description: Connection options can be set once per play in C(module_defaults).
-    support: full
-    membership:
-      - ledgerops.canton.migration
-"""
+    ACTIONGROUP_PARTICIPANT = _group("participant")
+    ACTIONGROUP_PARTICIPANT_PAIR = _group("participant_pair")
+    ACTIONGROUP_KMS = _group("kms")
+    ACTIONGROUP_MIGRATION = _group("migration")

@@ -22,9 +22,8 @@ options:
       - For GCP it is V(https://HOST) or V(https://HOST:PORT). Plain V(http) is for a test server on the same host only.
     type: str
   sts_endpoint_url:
-    description:
-      - Address of AWS STS, if it is not AWS's default. STS is used only for O(assume_role), and for the account's id
-        when a policy needs it before the key exists.
+    description: Address of AWS STS, if it is not AWS's default. STS is used only for O(assume_role), and for the account's id
+      when a policy needs it before the key exists.
     type: str
   assume_role:
     description:
@@ -131,21 +130,8 @@ options:
         type: list
         elements: str
         required: true
-        choices:
-          - CreateGrant
-          - Decrypt
-          - DescribeKey
-          - Encrypt
-          - GenerateDataKey
-          - GenerateDataKeyPair
-          - GenerateDataKeyPairWithoutPlaintext
-          - GenerateDataKeyWithoutPlaintext
-          - GetPublicKey
-          - ReEncryptFrom
-          - ReEncryptTo
-          - RetireGrant
-          - Sign
-          - Verify
+        choices: [CreateGrant, Decrypt, DescribeKey, Encrypt, GenerateDataKey, GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext,
+                  GenerateDataKeyWithoutPlaintext, GetPublicKey, ReEncryptFrom, ReEncryptTo, RetireGrant, Sign, Verify]
       retiring_principal:
         description: ARN of the role or user that may retire the grant.
         type: str
@@ -194,92 +180,4 @@ notes:
     C(kms:ListGrants), C(kms:CreateGrant) and C(kms:RevokeGrant) for grants, C(kms:GetKeyRotationStatus),
     C(kms:EnableKeyRotation) and C(kms:DisableKeyRotation) for rotation, C(kms:ReplicateKey) for replicas, with
     C(kms:CreateKey) in their region, and C(kms:UpdateAlias) and C(kms:DeleteAlias) to move and remove an alias.
-"""
-
-    IN_USE_BY = r"""
-options:
-  in_use_by:
-    description:
-      - Participants that may use the key. Before the key or a replica is deleted, and before an alias is moved or
-        removed, the keys of each participant are read. If one lists the key, under any name or as its wrapper key, or
-        cannot be reached, the task fails and changes nothing.
-      - Requires grpcio and protobuf where the module runs.
-    type: list
-    elements: dict
-    suboptions:
-      endpoint:
-        description:
-          - Address of the admin API, as V(host:port).
-          - Either this or O(in_use_by[].dossier) is required.
-        type: str
-      dossier:
-        description:
-          - File written by M(ledgerops.canton.participant_dossier), on the host that runs the module.
-          - It replaces a participant that cannot be reached from this host. Changes of the participant are then
-            refused.
-        type: path
-      dossier_uid:
-        description:
-          - Expected id of the participant in the dossier. The dossier of another participant is refused.
-        type: str
-      ledger_endpoint:
-        description:
-          - Address of the ledger API, as V(host:port).
-          - Required to read or write contracts, users or parties of the ledger API.
-        type: str
-      tls:
-        description:
-          - Whether to use TLS.
-          - When not set, TLS is used if a CA or client certificate is set.
-        type: bool
-      ledger_tls:
-        description:
-          - Whether to use TLS for the ledger API, if it differs from the admin API.
-        type: bool
-      ca_cert:
-        description:
-          - PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
-        type: path
-      client_cert:
-        description:
-          - PEM file with the client certificate, for mutual TLS.
-        type: path
-      client_key:
-        description:
-          - PEM file with the private key of the client certificate.
-        type: path
-      server_name:
-        description:
-          - Expected name in the node's certificate, if it differs from the host in the address.
-        type: str
-      token:
-        description:
-          - Bearer token of the admin API, and of the ledger API unless a separate token is set.
-        type: str
-      token_file:
-        description:
-          - File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
-        type: path
-      ledger_token:
-        description:
-          - Bearer token of the ledger API.
-        type: str
-      ledger_token_file:
-        description:
-          - File with the bearer token of the ledger API.
-        type: path
-      timeout:
-        description:
-          - Deadline of one call in seconds. Streams have no deadline.
-        type: float
-        default: 60.0
-      ready_timeout:
-        description:
-          - Seconds to wait for a node that is starting.
-        type: float
-        default: 60.0
-      api_descriptors:
-        description:
-          - Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
-        type: path
 """

@@ -11,8 +11,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   provider:
-    description:
-      - V(aws) for AWS KMS, V(gcp) for Google Cloud KMS. An option of the other one is an error.
+    description: V(aws) for AWS KMS, V(gcp) for Google Cloud KMS. An option of the other one is an error.
     type: str
     choices: [aws, gcp]
     default: aws
@@ -20,8 +19,7 @@ options:
     description: Id of the GCP project with the key ring. Required with O(provider=gcp).
     type: str
   location:
-    description:
-      - Location of the key ring, for example V(europe-west3), or V(global). Required with O(provider=gcp).
+    description: Location of the key ring, for example V(europe-west3), or V(global). Required with O(provider=gcp).
     type: str
   key_ring:
     description: Name of the key ring. A node's keys are all in one ring. Required with O(provider=gcp).
@@ -33,8 +31,7 @@ options:
         the service account of the instance.
     type: path
   impersonate_service_account:
-    description:
-      - E-mail address of a service account to act as. The credentials must be allowed to get tokens for it.
+    description: E-mail address of a service account to act as. The credentials must be allowed to get tokens for it.
     type: str
 requirements:
   - google-cloud-kms >= 3, where the module runs, with O(provider=gcp)

@@ -20,54 +20,44 @@ tls:
     - When not set, TLS is used if a CA or client certificate is set.
   type: bool
 ledger_tls:
-  description:
-    - Whether to use TLS for the ledger API, if it differs from the admin API.
+  description: Whether to use TLS for the ledger API, if it differs from the admin API.
   type: bool
 ca_cert:
-  description:
-    - PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
+  description: PEM file with the CA of the node's certificate. Default is gRPC's own CA bundle.
   type: path
 client_cert:
-  description:
-    - PEM file with the client certificate, for mutual TLS.
+  description: PEM file with the client certificate, for mutual TLS.
   type: path
 client_key:
-  description:
-    - PEM file with the private key of the client certificate.
+  description: PEM file with the private key of the client certificate.
   type: path
 server_name:
-  description:
-    - Expected name in the node's certificate, if it differs from the host in the address.
+  description: Expected name in the node's certificate, if it differs from the host in the address.
   type: str
 token:
   description:
     - Bearer token of the admin API, and of the ledger API unless a separate token is set.{token}
   type: str
 token_file:
-  description:
-    - File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
+  description: File with the bearer token. It is read at every call, so a short-lived token can be renewed during the run.
   type: path
 ledger_token:
   description:
     - Bearer token of the ledger API.{ledger_token}
   type: str
 ledger_token_file:
-  description:
-    - File with the bearer token of the ledger API.
+  description: File with the bearer token of the ledger API.
   type: path
 timeout:
-  description:
-    - Deadline of one call in seconds. Streams have no deadline.
+  description: Deadline of one call in seconds. Streams have no deadline.
   type: float
   default: 60.0
 ready_timeout:
-  description:
-    - Seconds to wait for a node that is starting.
+  description: Seconds to wait for a node that is starting.
   type: float
   default: 60.0
 api_descriptors:
-  description:
-    - Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
+  description: Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
   type: path
 """
 _RUNS_WHERE = """
@@ -86,20 +76,19 @@ def _options(depth: int, *variables: str) -> str:
     return textwrap.indent(_OPTIONS.format(token=defaults[0], ledger_token=defaults[1]), " " * depth)
 
 
-def _side(name: str, more: str = "", required: bool = True) -> str:
-    """The option for one of two participants; ``more`` is a further line of its description."""
-    must = "\n    required: true" if required else ""
+def _side(name: str, *more: str, text: str = "", kind: str = "dict\n    required: true", member: str = "") -> str:
+    """The option ``name`` with the connection of one participant, or of each ``member`` of a list; ``more`` are paragraphs."""
+    text = "".join(f"\n      - {line}" for line in (text or f"Connection options of the {name} participant.", *more))
     return f"""
 options:
   {name}:
-    description:
-      - Connection options of the {name} participant.{more}
-    type: dict{must}
+    description:{text}
+    type: {kind}
     suboptions:
       endpoint:
         description:
           - Address of the admin API, as V(host:port).
-          - Either this or O({name}.dossier) is required.
+          - Either this or O({name}{member}.dossier) is required.
         type: str
       dossier:
         description:
@@ -108,8 +97,7 @@ options:
             refused.
         type: path
       dossier_uid:
-        description:
-          - Expected id of the participant in the dossier. The dossier of another participant is refused.
+        description: Expected id of the participant in the dossier. The dossier of another participant is refused.
         type: str
 {_options(6)}"""
 
@@ -118,30 +106,35 @@ class ModuleDocFragment:
     DOCUMENTATION = f"""
 options:
   endpoint:
-    description:
-      - Address of the admin API, as V(host:port).
+    description: Address of the admin API, as V(host:port).
     type: str
     required: true
 {_options(2, "CANTON_TOKEN", "CANTON_LEDGER_TOKEN")}{_RUNS_WHERE}"""
 
     SOURCE = _side("source")
 
-    OPTIONAL_SOURCE = _side(
-        "source", "\n      - Not needed with O(state=imported) and O(state=verified).", required=False
-    )
+    OPTIONAL_SOURCE = _side("source", "Not needed with O(state=imported) and O(state=verified).", kind="dict")
 
     TARGET = _side("target") + _RUNS_WHERE
+
+    IN_USE_BY = _side(
+        "in_use_by",
+        "Requires grpcio and protobuf where the module runs.",
+        text="Participants that may use the key. Before the key or a replica is deleted, and before an alias is moved or "
+        "removed, the keys of each participant are read. If one lists the key, under any name or as its wrapper key, or "
+        "cannot be reached, the task fails and changes nothing.",
+        kind="list\n    elements: dict",
+        member="[]",
+    )
 
     SYNCHRONIZERS = r"""
 options:
   source_synchronizer:
-    description:
-      - Alias or id of the source's synchronizer.
+    description: Alias or id of the source's synchronizer.
     type: str
     required: true
   target_synchronizer:
-    description:
-      - Alias or id of the target's synchronizer.
+    description: Alias or id of the target's synchronizer.
     type: str
     required: true
 """

@@ -21,18 +21,13 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_kms
   - ledgerops.canton._kms
   - ledgerops.canton._kms.keeping
-  - ledgerops.canton._kms.in_use_by
+  - ledgerops.canton._participant.in_use_by
   - ledgerops.canton._kms_gcp
   - ledgerops.canton._kms_gcp.key
   - ledgerops.canton._kms_gcp.keeping
 attributes:
   check_mode:
-    support: full
     details: For a key that would be created, its id, ARN, public key and fingerprint are V(null).
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   state:
     description:
@@ -142,8 +137,7 @@ notes:
     lists it; O(in_use_by) checks the nodes.
 seealso:
   - module: ledgerops.canton.kms_key_info
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 """
 
 EXAMPLES = r"""
@@ -251,167 +245,22 @@ EXAMPLES = r"""
 RETURN = r"""
 key:
   description:
-    - The key after the task; in check mode the predicted key. V(null) when it does not exist.
+    - The key after the task, with the values of a member of RV(ledgerops.canton.kms_key_info#module:keys). V(null) when
+      it does not exist.
+    - C(policy), C(grants) and C(rotation) of a key in AWS are V(null) unless the task sets these options.
+    - In check mode the predicted key. C(created), and the C(arn) of a replica and the C(grant_id) of a grant that would
+      be created, are V(null).
+    - Register C(arn) at the node, not an alias; in GCP register C(key_id).
   returned: success
   type: dict
-  contains:
-    key_id:
-      description: Id of the key. In GCP its name, by which a node registers it.
-      type: str
-      sample: 00000000-0000-4000-8000-000000000000
-    arn:
-      description: ARN of the key. Register this at the node, not an alias. V(null) in GCP.
-      type: str
-      sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
-    state:
-      description: State of the key, such as V(enabled), V(disabled), V(pending_deletion) or V(pending_import); in GCP also
-        V(destroyed).
-      type: str
-      sample: enabled
-    spec:
-      description: Spec of the key in Canton's terms, otherwise in the KMS's terms in lower case.
-      type: str
-      sample: ec_p256
-    usage:
-      description: Usage of the key.
-      type: str
-      sample: sign_verify
-    description:
-      description: Description of the key.
-      type: str
-      sample: ""
-    aliases:
-      description: All aliases of the key. V(null) when they cannot be read.
-      type: list
-      elements: str
-      sample: [alias/canton/p1/namespace]
-    tags:
-      description: Tags of the key. V(null) when they cannot be read.
-      type: dict
-      sample: {participant: p1}
-    origin:
-      description: Origin of the key material.
-      type: str
-      sample: aws_kms
-    multi_region:
-      description: Whether it is a multi-Region key.
-      type: bool
-      sample: false
-    primary_region:
-      description: Region of the primary key of a multi-Region key. V(null) for a key of one region.
-      type: str
-      sample: null
-    replicas:
-      description: Replicas of a multi-Region key.
-      type: list
-      elements: dict
-      sample: []
-      contains:
-        region:
-          description: Region of the replica.
-          type: str
-          sample: eu-west-1
-        arn:
-          description: ARN of the replica. V(null) in check mode when it would be created.
-          type: str
-          sample: arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000
-    policy:
-      description: Key policy as reported by the KMS. V(null) when the task sets no policy.
-      type: dict
-      sample: null
-    grants:
-      description: Grants of the key. V(null) when the task sets no grants.
-      type: list
-      elements: dict
-      sample: null
-      contains:
-        name:
-          description: Name of the grant. Empty when it has none.
-          type: str
-          sample: monitor
-        grantee_principal:
-          description: Principal that holds the rights.
-          type: str
-          sample: arn:aws:iam::111122223333:role/monitor
-        operations:
-          description: Allowed operations.
-          type: list
-          elements: str
-          sample: [DescribeKey, GetPublicKey]
-        retiring_principal:
-          description: Principal that may retire the grant.
-          type: str
-          sample: null
-        constraints:
-          description: Encryption contexts for which the grant is valid.
-          type: dict
-          sample: {}
-        grant_id:
-          description: Id of the grant. V(null) in check mode when it would be created.
-          type: str
-          sample: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
-    rotation:
-      description: Automatic rotation of the key. V(null) for asymmetric keys, and in AWS when the task does not set
-        O(rotation).
-      type: dict
-      sample: null
-      contains:
-        enabled:
-          description: Whether rotation is enabled.
-          type: bool
-          sample: true
-        period:
-          description: Days between two rotations.
-          type: int
-          sample: 365
-    created:
-      description: Time of creation, UTC. V(null) in check mode when the key would be created.
-      type: str
-      sample: "2026-01-31T09:30:00Z"
-    deletion_date:
-      description: Time of deletion of a key in state V(pending_deletion), UTC.
-      type: str
-      sample: null
-    public_key_pem:
-      description: Public key in PEM. V(null) for symmetric keys.
-      type: str
-      sample: |
-        -----BEGIN PUBLIC KEY-----
-        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
-        -----END PUBLIC KEY-----
-    public_key_der:
-      description: The same key as DER SubjectPublicKeyInfo, in base64.
-      type: str
-      sample: MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
-    fingerprint:
-      description: Canton's fingerprint of the public key. The fingerprint of a namespace key is the namespace.
-      type: str
-      sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
-    resource_name:
-      description: Full name of the key in GCP.
-      returned: with O(provider=gcp)
-      type: str
-      sample: projects/my-project/locations/europe-west3/keyRings/canton-p1/cryptoKeys/p1-namespace
-    labels:
-      description: Labels of the key in GCP.
-      returned: with O(provider=gcp)
-      type: dict
-      sample: {participant: p1}
-    protection_level:
-      description: Protection level of the key in GCP.
-      returned: with O(provider=gcp)
-      type: str
-      sample: hsm
-    algorithm:
-      description: Algorithm of the key in GCP's terms.
-      returned: with O(provider=gcp)
-      type: str
-      sample: EC_SIGN_P256_SHA256
-    destroy_scheduled_duration:
-      description: Days between O(state=absent) and the destruction of the key.
-      returned: with O(provider=gcp)
-      type: int
-      sample: 30
+  sample:
+    key_id: 00000000-0000-4000-8000-000000000000
+    arn: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
+    state: enabled
+    spec: ec_p256
+    usage: sign_verify
+    aliases: [alias/canton/p1/namespace]
+    fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
 probe:
   description: Operation that O(probe=true) tested. V(null) when nothing was tested, for example in check mode for a key
     that would be created.

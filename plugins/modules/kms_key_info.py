@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: kms_key_info
 short_description: Read keys in AWS KMS or GCP KMS with their Canton fingerprints
 version_added: 0.1.0
-description:
-  - Reads keys in AWS KMS or GCP KMS, with their public keys and Canton fingerprints.
+description: Reads keys in AWS KMS or GCP KMS, with their public keys and Canton fingerprints.
 extends_documentation_fragment:
   - ledgerops.canton._attributes.info_module
   - ledgerops.canton._attributes.actiongroup_kms
@@ -43,8 +42,7 @@ notes:
     policy is V(null).
 seealso:
   - module: ledgerops.canton.kms_key
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 """
 
 EXAMPLES = r"""
@@ -97,7 +95,8 @@ keys:
       type: str
       sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
     state:
-      description: State of the key, such as V(enabled), V(disabled), V(pending_deletion) or V(pending_import).
+      description: State of the key, such as V(enabled), V(disabled), V(pending_deletion) or V(pending_import); in GCP also
+        V(destroyed).
       type: str
       sample: enabled
     spec:
@@ -215,7 +214,8 @@ keys:
       type: str
       sample: MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
     fingerprint:
-      description: Canton's fingerprint of the public key. V(null) for keys that Canton cannot use.
+      description: Canton's fingerprint of the public key. V(null) for keys that Canton cannot use. The fingerprint of a
+        namespace key is the namespace.
       type: str
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
     resource_name:

@@ -29,12 +29,7 @@ extends_documentation_fragment:
   - ledgerops.canton._kms_gcp.key
 attributes:
   check_mode:
-    support: full
     details: Nothing is exported. For a key that would be created, its id and ARN are V(null) in AWS.
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   source:
     description:
@@ -90,8 +85,7 @@ notes:
 seealso:
   - module: ledgerops.canton.kms_key
   - module: ledgerops.canton.participant_info
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 """
 
 EXAMPLES = r"""
@@ -130,102 +124,22 @@ EXAMPLES = r"""
 RETURN = r"""
 key:
   description:
-    - The key in the KMS after the task; in check mode the predicted key.
+    - The key in the KMS after the task, with values of a member of RV(ledgerops.canton.kms_key_info#module:keys). In
+      check mode the predicted key, whose C(created) is V(null) when it would be created.
+    - Register C(arn) at the new node; in GCP register C(key_id).
+    - C(fingerprint) is the same as that of RV(source_key). C(origin) is V(external) in AWS.
   returned: success
   type: dict
-  contains:
-    key_id:
-      description: Id of the key. In GCP its name; register this at the new node.
-      type: str
-      sample: 00000000-0000-4000-8000-000000000000
-    arn:
-      description: ARN of the key. Register this at the new node. V(null) in GCP.
-      type: str
-      sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
-    state:
-      description: State of the key.
-      type: str
-      sample: enabled
-    spec:
-      description: Spec of the key in Canton's terms.
-      type: str
-      sample: ec_p256
-    usage:
-      description: Usage of the key in AWS KMS.
-      type: str
-      sample: sign_verify
-    description:
-      description: Description of the key.
-      type: str
-      sample: ""
-    aliases:
-      description: All aliases of the key. V(null) when they cannot be read.
-      type: list
-      elements: str
-      sample: [alias/canton/p1/namespace]
-    tags:
-      description: Tags of the key.
-      type: dict
-      sample: {canton-fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098}
-    origin:
-      description: Origin of the key material.
-      type: str
-      sample: external
-    multi_region:
-      description: Whether it is a multi-Region key.
-      type: bool
-      sample: false
-    created:
-      description: Time of creation, UTC. V(null) in check mode when the key would be created.
-      type: str
-      sample: "2026-01-31T09:30:00Z"
-    deletion_date:
-      description: Always V(null), because a key with a scheduled deletion is an error.
-      type: str
-      sample: null
-    public_key_pem:
-      description: Public key in PEM.
-      type: str
-      sample: |
-        -----BEGIN PUBLIC KEY-----
-        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
-        -----END PUBLIC KEY-----
-    public_key_der:
-      description: The same key as DER SubjectPublicKeyInfo, in base64.
-      type: str
-      sample: MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...
-    fingerprint:
-      description: Canton's fingerprint of the public key, the same as that of RV(source_key).
-      type: str
-      sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
-    resource_name:
-      description: Full name of the key in GCP.
-      returned: with O(provider=gcp)
-      type: str
-      sample: projects/my-project/locations/europe-west3/keyRings/canton-p1/cryptoKeys/p1-namespace
-    labels:
-      description: Labels of the key in GCP.
-      returned: with O(provider=gcp)
-      type: dict
-      sample: {participant: p1}
-    protection_level:
-      description: Protection level of the key in GCP.
-      returned: with O(provider=gcp)
-      type: str
-      sample: hsm
-    algorithm:
-      description: Algorithm of the key in GCP's terms.
-      returned: with O(provider=gcp)
-      type: str
-      sample: EC_SIGN_P256_SHA256
-    destroy_scheduled_duration:
-      description: Days between the scheduling and the destruction of the key.
-      returned: with O(provider=gcp)
-      type: int
-      sample: 30
+  sample:
+    key_id: 00000000-0000-4000-8000-000000000000
+    arn: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
+    state: enabled
+    spec: ec_p256
+    origin: external
+    aliases: [alias/canton/p1/namespace]
+    fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
 source_key:
-  description:
-    - The participant's key. The new node must register the KMS key with exactly this name and usage.
+  description: The participant's key. The new node must register the KMS key with exactly this name and usage.
   returned: success
   type: dict
   contains:

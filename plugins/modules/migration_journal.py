@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: migration_journal
 short_description: Record the events of a migration and lock its participants
 version_added: 0.2.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - The journal of a migration records its participants and its events with their times. The stage of a migration is
     read from the nodes where possible, not from the journal.
@@ -22,10 +21,6 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_migration
 attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
   idempotent:
     support: partial
     details: Recording an event with O(again=true) records it once more.
@@ -41,62 +36,50 @@ options:
     choices: [read, noted, locked, unlocked, archived]
     default: read
   path:
-    description:
-      - The journal folder, on the host that runs the module. It is created with mode 0700.
+    description: The journal folder, on the host that runs the module. It is created with mode 0700.
     type: path
     required: true
   name:
-    description:
-      - Name of the migration, and prefix of its files.
+    description: Name of the migration, and prefix of its files.
     type: str
     required: true
   source:
-    description:
-      - Id of the source participant. The journal of another pair is refused.
+    description: Id of the source participant. The journal of another pair is refused.
     type: str
     required: true
   target:
-    description:
-      - Id of the target participant.
+    description: Id of the target participant.
     type: str
     required: true
   event:
-    description:
-      - Event to record. Required for O(state=noted).
+    description: Event to record. Required for O(state=noted).
     type: str
   data:
-    description:
-      - With O(state=noted), further values to record with the event. Must not be secret.
+    description: With O(state=noted), further values to record with the event. Must not be secret.
     type: dict
     default: {}
   again:
-    description:
-      - Whether to record an event that is already recorded.
+    description: Whether to record an event that is already recorded.
     type: bool
     default: false
   label:
-    description:
-      - With O(state=archived), label in the new file names.
+    description: With O(state=archived), label in the new file names.
     type: str
     default: set-aside
   keep_snapshot:
-    description:
-      - With O(state=archived), whether to keep the snapshot. Otherwise it is deleted.
+    description: With O(state=archived), whether to keep the snapshot. Otherwise it is deleted.
     type: bool
     default: true
   break_lock:
-    description:
-      - With O(state=locked), whether to take over the locks from any owner.
+    description: With O(state=locked), whether to take over the locks from any owner.
     type: bool
     default: false
   forgotten_after:
-    description:
-      - Seconds without activity of its owner after which a lock is invalid.
+    description: Seconds without activity of its owner after which a lock is invalid.
     type: float
     default: 14400
   owner:
-    description:
-      - The current run. Set by the controller; do not set it.
+    description: The current run. Set by the controller; do not set it.
     type: dict
     suboptions:
       controller:
@@ -120,8 +103,7 @@ options:
         type: str
         default: ""
   dead_owners:
-    description:
-      - Owners that have ended according to the controller. Set by the controller; do not set it.
+    description: Owners that have ended according to the controller. Set by the controller; do not set it.
     type: list
     elements: dict
     default: []
@@ -171,8 +153,7 @@ data:
     cutover:
       served: true
 name:
-  description:
-    - Name of the migration's files. It differs from O(name) when the migration of this pair was started under another name.
+  description: Name of the migration's files. It differs from O(name) when the migration of this pair was started under another name.
   returned: success, unless O(state=unlocked)
   type: str
 imported:

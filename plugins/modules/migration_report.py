@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: migration_report
 short_description: Write the reports of a migration
 version_added: 0.2.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Writes the result of one migration, and of the whole fleet, as HTML, Markdown and JSON into a folder on the
     controller.
@@ -42,12 +41,10 @@ options:
     default: []
 attributes:
   check_mode:
-    support: full
     details: Nothing is written in check mode.
   diff_mode:
     support: none
   idempotent:
-    support: full
     details: Only the time of the report differs.
 """
 

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_acs_transfer
 short_description: Export, import, verify and purge active contracts
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Transfers the active contracts of parties between two participants, through a snapshot file with a manifest or
     through a pipe.
@@ -36,12 +35,6 @@ attributes:
     description: Supports being used with the C(async) keyword.
     support: full
     details: With C(async) on the task, no progress is shown.
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   state:
     description:
@@ -69,8 +62,7 @@ options:
       - Required for every state except V(transferred) and V(purged).
     type: path
   contract_ids:
-    description:
-      - Ids of the contracts to purge (O(state=purged)). Inactive ones are skipped with a warning.
+    description: Ids of the contracts to purge (O(state=purged)). Inactive ones are skipped with a warning.
     type: list
     elements: str
   parties:
@@ -82,13 +74,11 @@ options:
     type: list
     elements: str
   source_synchronizer:
-    description:
-      - Alias or id of the source's synchronizer. Required for O(state=exported), O(state=transferred) and
-        O(state=connected).
+    description: Alias or id of the source's synchronizer. Required for O(state=exported), O(state=transferred) and
+      O(state=connected).
     type: str
   target_synchronizer:
-    description:
-      - Alias or id of the target's synchronizer, to which the contracts are assigned.
+    description: Alias or id of the target's synchronizer, to which the contracts are assigned.
     type: str
     required: true
   target_protocol_version:
@@ -97,25 +87,21 @@ options:
       - Default is the version reported by the target. Canton 2.8 does not always report it.
     type: int
   wait_timeout:
-    description:
-      - Seconds to wait until the target is connected (O(state=connected)).
+    description: Seconds to wait until the target is connected (O(state=connected)).
     type: float
     default: 300.0
   progress:
-    description:
-      - Whether the controller shows bytes, contracts, contracts per second, elapsed and estimated time during the
-        transfer. Not shown in check mode or with C(no_log).
+    description: Whether the controller shows bytes, contracts, contracts per second, elapsed and estimated time during the
+      transfer. Not shown in check mode or with C(no_log).
     type: bool
     default: true
   progress_interval:
-    description:
-      - Seconds between two progress lines. A shorter transfer shows none.
+    description: Seconds between two progress lines. A shorter transfer shows none.
     type: float
     default: 5.0
   progress_patience:
-    description:
-      - Seconds for which the executing host may be unreachable during the transfer. Then the task fails, and the
-        transfer continues.
+    description: Seconds for which the executing host may be unreachable during the transfer. Then the task fails, and the
+      transfer continues.
     type: float
     default: 300.0
   progress_file:

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_dossier
 short_description: Write the public state of a participant to a file
 version_added: 0.2.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Reads a participant and writes one file, its dossier. On a host that cannot reach the participant, a copy of the
     file replaces it as O(ignore:source) or O(ignore:target) of the modules for two participants.
@@ -23,17 +22,11 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant
 attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
   idempotent:
-    support: full
     details: Each run writes the file with a new time. The task is changed only when the content differs.
 options:
   path:
-    description:
-      - File to write, on the host that runs the module. The folder must exist.
+    description: File to write, on the host that runs the module. The folder must exist.
     type: path
     required: true
   gather:
@@ -46,9 +39,8 @@ options:
     choices: [keys, topology, packages, dar_files, users, contracts]
     default: [keys, topology, packages, dar_files, users, contracts]
   namespaces:
-    description:
-      - Fingerprints of further namespaces whose delegations are read, in addition to the participant's own and those of
-        its hosted parties. For the dossier of a target, set the namespace of the source.
+    description: Fingerprints of further namespaces whose delegations are read, in addition to the participant's own and those of
+      its hosted parties. For the dossier of a target, set the namespace of the source.
     type: list
     elements: str
     default: []

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_identity
 short_description: Register KMS keys at a participant and initialise it
 version_added: 0.3.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Registers keys of a KMS at a participant that waits for its identity, and initialises it with identifier and
     namespace, root certificate and key mapping. Afterwards the private keys of the participant are in the KMS only.
@@ -30,13 +29,8 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant
 attributes:
   check_mode:
-    support: full
     details: The id of a node is V(null) while its namespace key is not registered, because it contains the fingerprint
       of that key.
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   state:
     description:
@@ -50,16 +44,14 @@ options:
     description: Identifier of a new participant, the part of its id before the namespace.
     type: str
   source:
-    description:
-      - The old participant, initialised and running, whose identity is reused. A dossier does not contain it; use
-        O(identity_file).
+    description: The old participant, initialised and running, whose identity is reused. A dossier does not contain it; use
+      O(identity_file).
   identity_file:
     description: File that O(state=recorded) writes, and that O(state=initialized) reads instead of O(source).
     type: path
   keys:
-    description:
-      - The keys in the KMS. For a new identity, one for each O(keys[].purpose). For an existing identity, one for each
-        of its keys, by O(keys[].fingerprint).
+    description: The keys in the KMS. For a new identity, one for each O(keys[].purpose). For an existing identity, one for each
+      of its keys, by O(keys[].fingerprint).
     type: list
     elements: dict
     suboptions:
@@ -72,9 +64,8 @@ options:
           M(ledgerops.canton.kms_key_material).
         type: str
       kms_key_id:
-        description:
-          - Id of the key for the node. In AWS use the ARN, which also works from other accounts and cannot be moved
-            like an alias. In GCP use the name of the crypto key.
+        description: Id of the key for the node. In AWS use the ARN, which also works from other accounts and cannot be moved
+          like an alias. In GCP use the name of the crypto key.
         type: str
         required: true
       name:

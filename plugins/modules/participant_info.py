@@ -9,19 +9,16 @@ DOCUMENTATION = r"""
 module: participant_info
 short_description: Read the state of a participant
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
-description:
-  - Returns identity, release, synchronizers, keys, hosted parties, packages, users and the number of contracts of
-    a participant.
+author: The ledgerops.canton authors (@ledgerops)
+description: Returns identity, release, synchronizers, keys, hosted parties, packages, users and the number of contracts of
+  a participant.
 extends_documentation_fragment:
   - ledgerops.canton._participant
   - ledgerops.canton._attributes.info_module
   - ledgerops.canton._attributes.actiongroup_participant
 options:
   gather:
-    description:
-      - What to read. V(users) and V(contracts) require O(ledger_endpoint).
+    description: What to read. V(users) and V(contracts) require O(ledger_endpoint).
     type: list
     elements: str
     choices: [identity, synchronizers, keys, delegations, parties, namespaces, packages, users, contracts]
@@ -75,9 +72,8 @@ keys:
       description: Id of the key in the KMS; empty for a key in the participant's own store.
       type: str
 delegations:
-  description:
-    - Effective delegations per synchronizer alias, of the participant's own namespace and of those of its hosted
-      parties. C(target_key) is the fingerprint of the key that may sign, C(root) is true for a root certificate.
+  description: Effective delegations per synchronizer alias, of the participant's own namespace and of those of its hosted
+    parties. C(target_key) is the fingerprint of the key that may sign, C(root) is true for a root certificate.
   returned: when gathered
   type: dict
   sample:

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_key_rotation
 short_description: Replace a signing or encryption key of a participant
 version_added: 0.3.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Replaces the participant's key for a purpose by a KMS key, or by a generated key on a participant without a KMS.
   - The new key is added to the participant's key mapping. When the mapping is visible on every connected synchronizer,
@@ -26,12 +25,7 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant
 attributes:
   check_mode:
-    support: full
     details: The fingerprint of a key that would be registered or generated is V(null).
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   purpose:
     description: Purpose of the key to replace.

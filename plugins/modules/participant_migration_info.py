@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_migration_info
 short_description: Check whether a participant can be migrated to another
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Reads both participants and returns all findings at once, each with its remedy, and a plan with numbers.
   - It changes nothing, and can be run at any time, before and after a migration.
@@ -23,54 +22,45 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant_pair
 options:
   parties:
-    description:
-      - Ids of the parties to move. Default is all movable parties of the source.
+    description: Ids of the parties to move. Default is all movable parties of the source.
     type: list
     elements: str
   exclude:
-    description:
-      - Ids of parties that do not move.
+    description: Ids of parties that do not move.
     type: list
     elements: str
     default: []
   target_protocol_version:
-    description:
-      - Protocol version of the target's synchronizer, if the target does not report it (Canton 2.8).
+    description: Protocol version of the target's synchronizer, if the target does not report it (Canton 2.8).
     type: int
   skip_users:
-    description:
-      - Ids of users that are not copied.
+    description: Ids of users that are not copied.
     type: list
     elements: str
     default: []
   exclude_dars:
-    description:
-      - Names or main package ids of DARs that are not copied, as in the option O(ledgerops.canton.participant_package#module:exclude)
-        of M(ledgerops.canton.participant_package).
+    description: Names or main package ids of DARs that are not copied, as in the option O(ledgerops.canton.participant_package#module:exclude)
+      of M(ledgerops.canton.participant_package).
     type: list
     elements: str
     default: []
   namespaces:
-    description:
-      - Fingerprints of further namespaces that will be delegated to the target. Existing delegations to the target are
-        detected.
+    description: Fingerprints of further namespaces that will be delegated to the target. Existing delegations to the target are
+      detected.
     type: list
     elements: str
     default: []
   replace_hosts:
-    description:
-      - Ids of abandoned participants that are still the sole host of a party on the target's synchronizer.
+    description: Ids of abandoned participants that are still the sole host of a party on the target's synchronizer.
     type: list
     elements: str
     default: []
   purge_stale:
-    description:
-      - Whether contracts that the target has and the source lacks will be purged. Otherwise they are an error.
+    description: Whether contracts that the target has and the source lacks will be purged. Otherwise they are an error.
     type: bool
     default: false
   require_kms:
-    description:
-      - Whether every key of the target must be in a KMS.
+    description: Whether every key of the target must be in a KMS.
     type: bool
     default: true
   path:
@@ -105,20 +95,17 @@ options:
     default: false
     version_added: 0.3.0
   accept_unsupported:
-    description:
-      - Whether the operator accepts the risk of O(method=same_synchronizer), which the vendor's manual calls
-        unsupported.
+    description: Whether the operator accepts the risk of O(method=same_synchronizer), which the vendor's manual calls
+      unsupported.
     type: bool
     default: false
   accept_key_import_crash:
-    description:
-      - Whether O(method=key_import) is allowed although the target crashes on real nodes. For tests only.
+    description: Whether O(method=key_import) is allowed although the target crashes on real nodes. For tests only.
     type: bool
     default: false
     version_added: 0.3.0
   backup_confirmed:
-    description:
-      - Whether the databases of both participants are backed up. Required for a migration; cannot be verified by API.
+    description: Whether the databases of both participants are backed up. Required for a migration; cannot be verified by API.
     type: bool
     default: false
 """

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_namespace_delegation
 short_description: Delegate the namespace of one participant to the key of another
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Allows the target to sign for the parties of a namespace. The root key of that namespace signs a delegation to the
     target's namespace key. Root certificate and delegation are loaded on the target.
@@ -24,13 +23,6 @@ extends_documentation_fragment:
   - ledgerops.canton._participant.target
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   source:
     description:
@@ -62,14 +54,12 @@ options:
     choices: [present, key_exported, signed, absent]
     default: present
   give_up_key:
-    description:
-      - Confirms O(state=absent). On Canton 3 a removed delegation cannot be created again for the same key, although
-        every call returns OK. The target can never act for the namespace again. A rollback neither needs nor does this.
+    description: Confirms O(state=absent). On Canton 3 a removed delegation cannot be created again for the same key, although
+      every call returns OK. The target can never act for the namespace again. A rollback neither needs nor does this.
     type: bool
     default: false
   target_key_file:
-    description:
-      - File with the target's public namespace key, on the host that runs the module. Written with mode 0600.
+    description: File with the target's public namespace key, on the host that runs the module. Written with mode 0600.
     type: path
   signed_file:
     description:
@@ -77,8 +67,7 @@ options:
       - The module checks it before use. The node that loads it verifies the signatures.
     type: path
   wait_timeout:
-    description:
-      - Seconds to wait until the change is visible on the synchronizer.
+    description: Seconds to wait until the change is visible on the synchronizer.
     type: float
     default: 120.0
 """

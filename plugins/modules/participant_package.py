@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_package
 short_description: Copy DARs from one participant to another and vet them there
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Compares the DARs of two participants, uploads missing DARs to the target, and vets on the target's synchronizer
     what the source vets on its synchronizer.
@@ -23,36 +22,25 @@ extends_documentation_fragment:
   - ledgerops.canton._participant.synchronizers
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   exclude:
-    description:
-      - Names or main package ids of DARs that are not copied.
+    description: Names or main package ids of DARs that are not copied.
     type: list
     elements: str
     default: []
   files:
-    description:
-      - DAR files, on the host that runs the module, to upload and vet in addition to the source's DARs.
+    description: DAR files, on the host that runs the module, to upload and vet in addition to the source's DARs.
     type: list
     elements: path
     default: []
   vet:
-    description:
-      - Whether to vet the packages. V(false) is for a target with the identity of the source. The vetting of that
-        identity exists on the synchronizer, and the target must not be connected yet.
+    description: Whether to vet the packages. V(false) is for a target with the identity of the source. The vetting of that
+      identity exists on the synchronizer, and the target must not be connected yet.
     type: bool
     default: true
     version_added: 0.3.0
   wait_timeout:
-    description:
-      - Seconds to wait until the change is visible on the synchronizer.
+    description: Seconds to wait until the change is visible on the synchronizer.
     type: float
     default: 120.0
 """

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_party
 short_description: Host the parties of one participant on another, or remove the hosting
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Hosts many parties in one task with parallel calls, and waits until the synchronizer's store shows all of them.
   - The parties are those that the source hosts on its synchronizer, without O(exclude), or exactly O(parties). The
@@ -30,13 +29,6 @@ extends_documentation_fragment:
   - ledgerops.canton._participant.synchronizers
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   state:
     description:
@@ -47,39 +39,33 @@ options:
     choices: [present, absent]
     default: present
   parties:
-    description:
-      - Ids of the parties. Default is all movable parties of the source; for O(state=absent), all parties that the
-        source hosts.
+    description: Ids of the parties. Default is all movable parties of the source; for O(state=absent), all parties that the
+      source hosts.
     type: list
     elements: str
   exclude:
-    description:
-      - Ids of parties that do not move.
+    description: Ids of parties that do not move.
     type: list
     elements: str
     default: []
   namespaces:
-    description:
-      - Fingerprints of namespaces that will be delegated to the target. In check mode their parties are considered
-        movable. Otherwise the delegation must be effective.
+    description: Fingerprints of namespaces that will be delegated to the target. In check mode their parties are considered
+      movable. Otherwise the delegation must be effective.
     type: list
     elements: str
     default: []
   replace_hosts:
-    description:
-      - Ids of abandoned participants that are still the sole host of a party on the target's synchronizer. The target
-        replaces them. Not possible with Canton 2.
+    description: Ids of abandoned participants that are still the sole host of a party on the target's synchronizer. The target
+      replaces them. Not possible with Canton 2.
     type: list
     elements: str
     default: []
   parallel:
-    description:
-      - Number of parallel calls.
+    description: Number of parallel calls.
     type: int
     default: 8
   wait_timeout:
-    description:
-      - Seconds to wait until the change is visible on the synchronizer.
+    description: Seconds to wait until the change is visible on the synchronizer.
     type: float
     default: 300.0
 """

@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_party_replication
 short_description: Move parties and their contracts between two participants on one synchronizer
 version_added: 0.2.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Moves parties with all their active contracts between two Canton 3.5 participants on the same synchronizer. Each
     state is a step; run the steps in the listed order.
@@ -26,13 +25,6 @@ extends_documentation_fragment:
   - ledgerops.canton._participant.synchronizers
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   state:
     description:
@@ -59,30 +51,25 @@ options:
     type: path
     required: true
   parties:
-    description:
-      - Ids of the parties to move. Default is all movable parties of the source. Parties whose move has started are
-        always included.
+    description: Ids of the parties to move. Default is all movable parties of the source. Parties whose move has started are
+      always included.
     type: list
     elements: str
   exclude:
-    description:
-      - Ids of parties that do not move.
+    description: Ids of parties that do not move.
     type: list
     elements: str
     default: []
   parallel:
-    description:
-      - Number of parallel calls, where the order does not matter.
+    description: Number of parallel calls, where the order does not matter.
     type: int
     default: 8
   quiet_timeout:
-    description:
-      - Seconds to wait until nothing is in flight on the source.
+    description: Seconds to wait until nothing is in flight on the source.
     type: float
     default: 60.0
   wait_timeout:
-    description:
-      - Seconds to wait until a change is visible on the synchronizer. Clearing the flags takes about a minute.
+    description: Seconds to wait until a change is visible on the synchronizer. Clearing the flags takes about a minute.
     type: float
     default: 300.0
 """

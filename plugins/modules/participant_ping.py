@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_ping
 short_description: Ping a participant
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Sends a ping transaction from the participant to itself, or to another participant, on a synchronizer. Fails when
     there is no response.
@@ -21,26 +20,21 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant
 attributes:
   check_mode:
-    support: full
     details: Nothing is sent in check mode; only the connection to the synchronizer is checked.
   diff_mode:
     support: N/A
   idempotent:
-    support: full
     details: A ping creates and archives its own contract; nothing remains.
 options:
   synchronizer:
-    description:
-      - Alias or id of the synchronizer to use.
+    description: Alias or id of the synchronizer to use.
     type: str
     required: true
   target:
-    description:
-      - Admin party of the participant to ping. Default is the participant itself.
+    description: Admin party of the participant to ping. Default is the participant itself.
     type: str
   ping_timeout:
-    description:
-      - Seconds to wait for the response.
+    description: Seconds to wait for the response.
     type: int
     default: 30
 """

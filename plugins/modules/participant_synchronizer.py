@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_synchronizer
 short_description: Connect, disconnect or register a synchronizer at a participant
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - Sets the connection state of one synchronizer of a participant, or of all, and verifies it in the node's own list.
   - A disconnect can first wait until nothing is in flight, so that no transaction is interrupted.
@@ -18,13 +17,6 @@ extends_documentation_fragment:
   - ledgerops.canton._participant
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   synchronizer:
     description:
@@ -40,8 +32,7 @@ options:
     choices: [connected, disconnected, registered]
     default: connected
   manual_connect:
-    description:
-      - Whether the participant does not connect by itself after a restart. Not changed when not set.
+    description: Whether the participant does not connect by itself after a restart. Not changed when not set.
     type: bool
   quiet_timeout:
     description:
@@ -52,17 +43,14 @@ options:
     type: float
     default: 0
   sequencers:
-    description:
-      - With O(state=registered), addresses of sequencers as C(http://host:port) or C(https://host:port).
+    description: With O(state=registered), addresses of sequencers as C(http://host:port) or C(https://host:port).
     type: list
     elements: str
   sequencer_ca_cert:
-    description:
-      - With O(state=registered), PEM file with the CA of the sequencers.
+    description: With O(state=registered), PEM file with the CA of the sequencers.
     type: path
   wait_timeout:
-    description:
-      - Seconds to wait until the change is visible on the synchronizer.
+    description: Seconds to wait until the change is visible on the synchronizer.
     type: float
     default: 120.0
 """

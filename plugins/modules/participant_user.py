@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: participant_user
 short_description: Copy users, rights, identity providers and party annotations to another participant
 version_added: 0.1.0
-author:
-  - The ledgerops.canton authors (@ledgerops)
+author: The ledgerops.canton authors (@ledgerops)
 description:
   - The users of a ledger API are not part of topology or contracts. Without them, applications cannot act on the new
     participant.
@@ -21,23 +20,14 @@ extends_documentation_fragment:
   - ledgerops.canton._participant.target
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_participant_pair
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 options:
   skip_users:
-    description:
-      - Ids of users that are not copied. The built-in V(participant_admin) is never copied.
+    description: Ids of users that are not copied. The built-in V(participant_admin) is never copied.
     type: list
     elements: str
     default: []
   admin_rights:
-    description:
-      - Whether to copy the rights V(participant_admin) and V(identity_provider_admin).
+    description: Whether to copy the rights V(participant_admin) and V(identity_provider_admin).
     type: bool
     default: false
 """
