@@ -4,8 +4,9 @@
 
 """Run ``ansible-test sanity`` in the layout copy, without containers and with no network but the package index.
 
-ansible-test bootstraps pip with a script from a host of its own, unless its cache already holds one. This puts a small
-one there that uses the pip which Python brings along. The home directory is a scratch one, since the place of that
+ansible-test makes an environment for each of ten tests. It bootstraps pip there with a script from a host of its own,
+unless its cache already holds one. This puts a small one there that installs the pip which Python brings along, and so
+spares ten downloads of the release that ansible-test names. The home directory is a scratch one, since the place of that
 cache can't be chosen otherwise. On PATH are this environment and the system's directories only: ansible-test runs every
 python3.x that it finds, and the wrappers of version managers are found without being able to run.
 
@@ -22,13 +23,9 @@ from importlib import metadata
 from pathlib import Path
 
 GET_PIP = """\
-import subprocess
-import sys
+import ensurepip
 
-# in a child process: ensurepip removes pip's settings from the environment of its own
-subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"])
-packages = [arg for arg in sys.argv[1:] if arg not in ("--no-setuptools", "--no-wheel")]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--upgrade", *packages]))
+ensurepip.bootstrap(default_pip=True)
 """
 
 
