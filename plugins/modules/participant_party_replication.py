@@ -183,21 +183,7 @@ STATES = {
 
 SPEC = {
     **SYNCHRONIZERS,
-    "state": {
-        "type": "str",
-        "choices": [
-            "proposed",
-            "activated",
-            "exported",
-            "imported",
-            "onboarded",
-            "moved",
-            "verified",
-            "purged",
-            "withdrawn",
-        ],
-        "required": True,
-    },
+    "state": {"type": "str", "choices": list(STATES), "required": True},
     "path": {"type": "path", "required": True},
     "parties": {"type": "list", "elements": "str"},
     "exclude": {"type": "list", "elements": "str", "default": []},

@@ -13,7 +13,6 @@ import datetime
 import typing as t
 
 SCHEMA = 1
-PHASES = ("preflight", "prepare", "cutover", "verify")
 STATUSES = (
     "migrated",
     "moved",

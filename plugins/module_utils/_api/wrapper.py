@@ -14,6 +14,7 @@ docs/canton/contracts.md#versioned-wrapper, docs/canton/contracts.md#snapshot, d
 from __future__ import annotations
 
 import typing as t
+from contextlib import contextmanager
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message, declare
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
@@ -51,11 +52,19 @@ CONTRACT_VERSIONS = (0, 1, 2)  # protocol versions 3, 4 and 5, 6 and later
 TRANSACTION_VERSIONS = (0, 1, 2, 3)  # protocol versions 3, 4 and 5, 6, 7
 
 
-def _open(raw: bytes, what: str) -> Message:
+@contextmanager
+def readable(what: str) -> t.Iterator[None]:
+    """Bytes that cannot be parsed inside are a CantonError, which names ``what`` they should have been."""
     try:
-        return _canton("UntypedVersionedMessage").FromString(raw)
+        yield
+    except CantonError:
+        raise
     except Exception as exc:
-        raise CantonError(f"The versioned wrapper around {what} cannot be read", error_id="wrapper_unreadable") from exc
+        raise CantonError(f"{what} cannot be read", error_id="wrapper_unreadable") from exc
+
+
+def _open(raw: bytes, what: str) -> Message:
+    return _read("UntypedVersionedMessage", raw, f"The versioned wrapper around {what}")
 
 
 def unwrap(raw: bytes, what: str, versions: t.Collection[int] = (PROTO_VERSION,)) -> bytes:
@@ -106,7 +115,5 @@ def package_id(dalf: bytes) -> str:
 
 
 def _read(name: str, raw: bytes, what: str) -> Message:
-    try:
+    with readable(what):
         return _canton(name).FromString(raw)
-    except Exception as exc:
-        raise CantonError(f"{what} cannot be read", error_id="wrapper_unreadable") from exc

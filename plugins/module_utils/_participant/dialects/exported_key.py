@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import (
@@ -69,7 +71,15 @@ def _format(private: t.Any) -> str:
     return PKCS8 if name in ("der", "der_pkcs8_private_key_info") else name
 
 
-def refusal(exc: CantonError, label: str, fingerprint: str) -> CantonError:
+def export_pair(admin: Api, vault: str, fingerprint: str, protocol_version: int) -> Message:
+    """The ``ExportKeyPairResponse`` of the service ``vault``. Raises KeyUnknown, or ExportRefused with the reason."""
+    try:
+        return admin.read(vault + "ExportKeyPair", fingerprint=fingerprint, protocol_version=protocol_version)
+    except CantonError as exc:
+        raise _refusal(exc, admin.endpoint.label, fingerprint) from exc
+
+
+def _refusal(exc: CantonError, label: str, fingerprint: str) -> CantonError:
     """The error for a refused ExportKeyPair. The node returns no error id, so its text is compared
     (docs/canton/keys.md#exporting-a-key-pair)."""
     text = exc.message

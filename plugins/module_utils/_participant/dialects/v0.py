@@ -18,7 +18,11 @@ from contextlib import suppress
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import V0 as WRAPPED_V0
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import topology_version, unwrap_delegation
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
+    readable,
+    topology_version,
+    unwrap_delegation,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     CantonError,
     MappingExists,
@@ -26,8 +30,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     Unreachable,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.exported_key import (
+    export_pair,
     read_pair,
-    refusal,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_contracts import Contracts
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_messages import (
@@ -356,23 +360,13 @@ class V0(Parties, Packages, Contracts):
         ]
 
     def read_key(self, raw: bytes, name: str) -> Key:
-        try:
+        with readable("A public key from the node"):
             return key_of(self.admin.message(CANTON + "crypto.v0.PublicKey").FromString(raw), name)
-        except CantonError:
-            raise
-        except Exception as exc:
-            raise CantonError("A public key from the node cannot be read", error_id="wrapper_unreadable") from exc
 
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
         """There are no usages (docs/canton/canton-2.md#vault)."""
-        try:
-            answer = self.admin.read(
-                VAULT + "ExportKeyPair", fingerprint=fingerprint, protocol_version=protocol_version
-            )
-        except CantonError as exc:
-            raise refusal(exc, self.label, fingerprint) from exc
-        message = self.admin.message(CANTON + "crypto.v0.CryptoKeyPair")
-        return read_pair(answer, message, WRAPPED_V0, spec_name)
+        answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
+        return read_pair(answer, self.admin.message(CANTON + "crypto.v0.CryptoKeyPair"), WRAPPED_V0, spec_name)
 
     # -- topology: namespace delegations --------------------------------------------------------------------------
 

@@ -10,11 +10,11 @@ import typing as t
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import PROTO_VERSION, unwrap
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import PROTO_VERSION, readable, unwrap
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.exported_key import (
+    export_pair,
     read_pair,
-    refusal,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_contracts import Contracts
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_identity import OwnIdentity
@@ -273,23 +273,13 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
 
     def read_key(self, raw: bytes, name: str) -> Key:
         """Its fingerprint is computed here, never believed."""
-        try:
+        with readable("A public key from the node"):
             return key_of(self.admin.message(CRYPTO + "PublicKey").FromString(raw), name, "")
-        except CantonError:
-            raise
-        except Exception as exc:
-            raise CantonError("A public key from the node cannot be read", error_id="wrapper_unreadable") from exc
 
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
         """Without a password (docs/canton/keys.md#exporting-a-key-pair)."""
-        try:
-            answer = self.admin.read(
-                VAULT + "ExportKeyPair", fingerprint=fingerprint, protocol_version=protocol_version
-            )
-        except CantonError as exc:
-            raise refusal(exc, self.label, fingerprint) from exc
-        message = self.admin.message(CRYPTO + "CryptoKeyPair")
-        return read_pair(answer, message, (PROTO_VERSION,), spec_name)
+        answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
+        return read_pair(answer, self.admin.message(CRYPTO + "CryptoKeyPair"), (PROTO_VERSION,), spec_name)
 
     # -- topology: namespace delegations --------------------------------------------------------------------------
 
@@ -311,16 +301,10 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
 
     def read_delegation(self, raw: bytes) -> SignedDelegation | None:
         """None for removals and proposals too."""
-        try:
+        with readable("A topology transaction from the node"):
             signed = self.admin.message(PROTOCOL + "SignedTopologyTransaction").FromString(raw)
             inner = unwrap(signed.transaction, "a topology transaction")
             transaction = self.admin.message(PROTOCOL + "TopologyTransaction").FromString(inner)
-        except CantonError:
-            raise
-        except Exception as exc:
-            raise CantonError(
-                "A topology transaction from the node cannot be read", error_id="wrapper_unreadable"
-            ) from exc
         return _signed_delegation(signed, transaction, raw, removed=False)
 
     def authorize_delegation(self, namespace: str, key: Key) -> None:

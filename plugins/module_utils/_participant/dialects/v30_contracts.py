@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap_active_contract
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, EventsUnknown
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import readable, unwrap_active_contract
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import EventsUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import active_contract
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
     LEDGER,
@@ -66,12 +66,8 @@ class Contracts(Node):
     def read_record(self, record: bytes) -> ActiveContract:
         """See docs/canton/contracts.md#snapshot."""
         inner = unwrap_active_contract(record)
-        try:
+        with readable("A contract record"):
             entry = self.ledger.message(LEDGER + "ActiveContract").FromString(inner)
-        except CantonError:
-            raise
-        except Exception as exc:
-            raise CantonError("A contract record cannot be read", error_id="wrapper_unreadable") from exc
         return active_contract(entry.created_event, entry.synchronizer_id)
 
     def export_contracts(

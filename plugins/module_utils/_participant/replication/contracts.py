@@ -18,6 +18,10 @@ import typing as t
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._files import make_folder, private_file, stamp
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.export import (
+    TransferSpec,
+    manifest_of,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
     SnapshotMissing,
@@ -91,21 +95,9 @@ def _export(replication: Replication, party: str) -> None:
                 error_id="export_of_others",
                 hint="Do not continue. Report this with the release of the source.",
             )
-    files.write_manifest(
-        Manifest(
-            source=replication.source_uid,
-            target=replication.target_uid,
-            offset=begin,
-            renames={replication.store: replication.store},
-            bytes=size,
-            sha256=sha256,
-            contracts=found.contracts,
-            digest=found.digest,
-            parties=found.parties,
-            packages=found.packages,
-            exported_at=stamp(),
-        )
-    )
+    store = replication.store
+    spec = TransferSpec(replication.source_uid, replication.target_uid, (party,), {store: store})
+    files.write_manifest(manifest_of(spec, begin, found, size, sha256))
 
 
 # -- 6. import, and the proof -----------------------------------------------------------------------------------------
