@@ -153,10 +153,13 @@ plan:
     - Numbers of the migration. A number that could not be read is missing.
     - C(counterparties) are all parties that do not move but share contracts with moving parties, with the number of
       these contracts. C(packages) are the packages that the contracts use.
+    - C(stage) is C(source_serves), C(source_down), C(imported) (the target has all contracts and is disconnected), or
+      C(target_serves) (the target is connected and has contracts of the source, which is disconnected).
   returned: always
   type: dict
   sample:
     method: other_synchronizer
+    stage: source_serves
     source: old::1220c0ffee
     target: new::1220beef
     delegation: {source: false, target: false, synchronizer: false}

@@ -26,6 +26,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     Findings,
     Parties,
+    Stage,
 )
 
 BYTES_PER_CONTRACT = 4096  # to be free on disk, compressed; generous (docs/canton/performance.md#size-of-a-snapshot)
@@ -43,12 +44,14 @@ def check_contracts(
     local = {item.party for item in findings.source.local_parties() if item.is_local} - parties.arrived
     moving, only_on_source = parties.moving, parties.only_on_source
     # Target first: a contract that is archived in between then counts as one that the source no longer has.
-    surplus = _contract_ids(findings.target, only_on_source)
+    on_target = _contract_ids(findings.target, only_on_source)
+    surplus = set(on_target)
     pass_through = _Sorting(local, moving, surplus)
     found: Tally = tally(
         pass_through.sort(findings.source.active_contracts(local | moving, findings.source.ledger_end())), moving
     )
     _put_into_plan(findings, found, pass_through.counterparties)
+    findings.plan.stage = _stage(old, new, found.contracts, len(on_target) - len(surplus))
     _check_synchronizers_of_contracts(findings, found, old)
     _warn_of_others(findings, pass_through)
     _check_reassigned(findings, pass_through.reassigned)
@@ -61,6 +64,15 @@ def check_contracts(
     _check_packages(findings, found, set(findings.target.packages()))
     _check_other_builds(findings, findings.source.dars())
     _check_disk(findings, found.contracts)
+
+
+def _stage(old: Synchronizer, new: Synchronizer, contracts: int, on_both: int) -> Stage:
+    """``on_both``: how many of the source's contracts the target has too."""
+    if old.connected:
+        return "source_serves"
+    if not on_both:
+        return "source_down"
+    return "target_serves" if new.connected else "imported" if on_both == contracts else "source_down"
 
 
 def check_all_contracts(findings: Findings, old: Synchronizer, parties: t.Collection[str]) -> None:

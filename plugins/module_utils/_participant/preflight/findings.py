@@ -63,6 +63,10 @@ class Finding:
         return asdict(self)
 
 
+# Who serves the parties, by the connections of both participants and by the contracts that both have of them.
+Stage = t.Literal["source_serves", "source_down", "imported", "target_serves"]
+
+
 @dataclass
 class Plan:
     """Numbers of the migration, as far as they could be read; None: not read, and not in the result.
@@ -72,6 +76,7 @@ class Plan:
     """
 
     method: str
+    stage: Stage | None = None
     source: str | None = None
     target: str | None = None
     delegation: dict[str, bool] | None = None

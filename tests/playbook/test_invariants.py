@@ -1,0 +1,162 @@
+# Copyright (c) 2026 The ledgerops.canton authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No success that is not true now: what happened behind the back of a migration is found before the target serves, and a
+target that serves is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playbook.conftest import StartNetwork
+from playbook.harness import Ansible, Run
+from playbook.migration import (
+    NEW_ALIAS,
+    OLD_ALIAS,
+    SOURCE,
+    TARGET,
+    Migration,
+    assert_migrated,
+    both,
+    summary,
+    topology,
+)
+from playbook.observe import Node
+from playbook.playing import Playing
+from playbook.releases import MATRIX, Pair
+
+CANTON_3_5 = tuple(pair for pair in MATRIX if str(pair) == "3.5")
+CONNECTIVITY = "com.digitalasset.canton.admin.participant.v30.SynchronizerConnectivityService/"
+PURGE = "com.digitalasset.canton.admin.participant.v30.ParticipantRepairService/PurgeContracts"
+CONNECT = "Cutover | Connect the target"
+
+
+def connect(node: Node, alias: str) -> None:
+    node.admin(CONNECTIVITY + "ReconnectSynchronizer", {"synchronizer_alias": alias})
+
+
+def disconnect(node: Node, alias: str) -> None:
+    node.admin(CONNECTIVITY + "DisconnectSynchronizer", {"synchronizer_alias": alias})
+
+
+def stopped_before_the_connect(migration: Migration) -> None:
+    """The contracts are imported, and the run loses its machine before the target is connected."""
+    playing = Playing(migration, "preflight,prepare,cutover")
+    assert playing.reach(CONNECT)
+    playing.kill(with_modules=True)
+
+
+def refused(migration: Migration, *flags: str) -> Run:
+    """The run fails, and neither node is another than before."""
+    before = migration.net.contents()
+    run = migration.run(*flags, succeeds=False)
+    assert migration.net.contents() == before, run.output
+    return run
+
+
+@pytest.fixture
+def migration(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> Migration:
+    return Migration(pair, network(topology(pair, contracts=40, clients=3)), ansible, tmp_path)
+
+
+@pytest.mark.pairs(CANTON_3_5)
+@pytest.mark.capability("What connects is what the source has")
+@pytest.mark.fault(
+    "the source",
+    "connected again by hand after the import: contracts created and archived",
+    "refused while it serves; then exported again, and what it archived is purged from the target",
+)
+def test_a_source_that_moved_on(migration: Migration) -> None:
+    stopped_before_the_connect(migration)
+    ada, ben = (migration.net.party(SOURCE, name) for name in ("Ada", "Ben"))
+    with both(migration) as (source, _target):
+        gone = next(iter(source.contracts([ada])[ada]))
+        connect(source, OLD_ALIAS)
+    made = migration.net.create(SOURCE, [ada], [ben], dar="bonds", count=3)
+    migration.net.archive(SOURCE, [gone])
+    assert "disconnect the source" in refused(migration).failures[-1]["msg"]
+    with both(migration) as (source, _target):
+        disconnect(source, OLD_ALIAS)
+    found = summary(migration.run())
+    assert_migrated(migration)
+    with both(migration) as (source, target):
+        theirs = target.contracts([ada])[ada]
+        assert set(made) <= theirs.keys() and gone not in theirs
+    assert int(found["contracts"]) > 0
+    migration.run_again_changes_nothing()
+
+
+@pytest.mark.pairs(CANTON_3_5)
+@pytest.mark.fault(
+    "the target",
+    "contracts purged by hand between import and connect",
+    "refused: it is not connected",
+)
+def test_contracts_lost_before_the_connect(migration: Migration) -> None:
+    stopped_before_the_connect(migration)
+    ada = migration.net.party(SOURCE, "Ada")
+    with both(migration) as (_source, target):
+        lost = sorted(target.contracts([ada])[ada])[:5]
+        target.admin(PURGE, {"synchronizer_alias": NEW_ALIAS, "contract_ids": lost})
+    run = migration.run(succeeds=False)
+    assert "equal on both sides" not in run.output
+    with both(migration) as (_source, target):
+        assert not target.connections()[NEW_ALIAS]["connected"]
+
+
+@pytest.mark.pairs(CANTON_3_5)
+@pytest.mark.capability("A target that serves is never taken off, purged or rolled back")
+@pytest.mark.fault(
+    "the journal",
+    "another name, another selection, lost, and a rollback under another name, of a migration that is finished",
+    "already migrated, or refused; the target goes on serving",
+)
+def test_a_target_that_serves_is_left_alone(migration: Migration) -> None:
+    net, name = migration.net, migration.name
+    migration.run()
+    assert_migrated(migration)
+    # another name
+    migration.name = "payments.1"
+    migration.run_again_changes_nothing()
+    # another selection
+    migration.name = name
+    client = net.party(SOURCE, "client2")
+    migration.variables["kms_migration_exclude_parties"] = [client]
+    run = refused(migration)
+    assert run.failures[-1]["error_id"] == "snapshot_of_another_selection"
+    del migration.variables["kms_migration_exclude_parties"]
+    # a lost journal
+    migration.variables["kms_migration_journal"] = str(migration.folder / "elsewhere")
+    assert "Already migrated" in refused(migration).failures[-1]["msg"]
+    del migration.variables["kms_migration_journal"]
+    # it serves: a rollback under another name takes nothing from it
+    ada = net.party(SOURCE, "Ada")
+    with both(migration) as (_source, target):
+        archived = sorted(target.contracts([ada])[ada])[:2]
+    net.archive(TARGET, archived)
+    migration.name = "another"
+    before = net.contents()
+    arguments = ["-i", str(migration.inventory()), "ledgerops.canton.rollback"]
+    run = migration.ansible.playbook(arguments, succeeds=False)
+    assert run.failures[-1]["error_id"] == "target_has_transacted"
+    assert net.contents() == before
+    # and the migration itself still ends well
+    migration.name = name
+    migration.run_again_changes_nothing()
+
+
+@pytest.mark.pairs(CANTON_3_5)
+@pytest.mark.capability("All contracts of a moving party, on whatever synchronizer they are")
+def test_contracts_on_a_further_synchronizer(
+    network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path
+) -> None:
+    everything: dict[str, Any] = topology(pair, contracts=20, clients=1)
+    everything["synchronizers"]["north"] = {"protocol_version": pair.old}
+    source = everything["participants"][SOURCE]
+    source["connections"].append({"synchronizer": "north", "alias": "ledger-north"})
+    migration = Migration(pair, network(everything), ansible, tmp_path)
+    ada, ben = (migration.net.party(SOURCE, name) for name in ("Ada", "Ben"))
+    migration.net.create(SOURCE, [ada], [ben], dar="bonds", count=3, synchronizer="north")
+    assert "contracts of these parties are on" in refused(migration).failures[-1]["msg"]
