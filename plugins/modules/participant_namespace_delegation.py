@@ -220,7 +220,7 @@ def _ensure_in_force(
     before = delegation.delegation_state(source, target, namespace, key.fingerprint, store)
     after = before
     if not before.complete:
-        after = delegation.DelegationState(True, True, True)
+        after = delegation.DelegationState.everywhere()
         delegation.refuse_removed_delegation(source, target, namespace, key.fingerprint, store)
         if source is not None:
             delegation.refuse_without_root_key(source, namespace, before)
@@ -260,7 +260,9 @@ def ensure_signed(params: Params, source: Participant, target: Reader | None, ch
     signed = delegation.is_delegated(source, AUTHORIZED, namespace, key.key.fingerprint)
     if not signed:
         delegation.refuse_removed_delegation(source, None, namespace, key.key.fingerprint, "")
-        delegation.refuse_without_root_key(source, namespace, delegation.DelegationState(signed, False, False))
+        delegation.refuse_without_root_key(
+            source, namespace, delegation.DelegationState(source=signed, target=False, synchronizer=False)
+        )
     chain = _existing(source, namespace, key, path)
     before: dict[str, object] = {"signed": signed, "signed_file": chain is not None}
     if not check and not all(before.values()):

@@ -160,10 +160,12 @@ def ensure_registered(params: Params, participant: Participant, check: bool) -> 
     if any(item.alias == alias for item in before):
         return Outcome(show(before), show(before), result(before))
     sequencers = tuple(params["sequencers"]) if participant.major == 3 else ()
-    after = [*before, Synchronizer(alias, "", False, False, bool(params["manual_connect"]), sequencers)]
+    manual = bool(params["manual_connect"])
+    new = Synchronizer(alias, "", connected=False, healthy=False, manual_connect=manual, sequencers=sequencers)
+    after = [*before, new]
     if not check:
         ca_cert = read_file(params["sequencer_ca_cert"]) if params["sequencer_ca_cert"] else b""
-        participant.register(alias, params["sequencers"], ca_cert, bool(params["manual_connect"]))
+        participant.register(alias, params["sequencers"], ca_cert, manual)
         after = participant.synchronizers()
         if not any(item.alias == alias for item in after):
             raise CantonError(

@@ -219,9 +219,13 @@ def _proof_of_contracts(facts: Facts) -> t.Iterator[Document]:
     contracts = facts.get("contracts") or {}
     # the module ends only when they are equal
     if contracts.get("digest"):
-        yield _line("Contracts", f"{_count(contracts['contracts'], 'contract id')}, digest {contracts['digest']}", True)
         yield _line(
-            "Contracts per party", f"number and digest, {_count(len(contracts.get('parties') or {}), 'party')}", True
+            "Contracts", f"{_count(contracts['contracts'], 'contract id')}, digest {contracts['digest']}", equal=True
+        )
+        yield _line(
+            "Contracts per party",
+            f"number and digest, {_count(len(contracts.get('parties') or {}), 'party')}",
+            equal=True,
         )
 
 
@@ -255,7 +259,7 @@ def _proof_of_the_rest(facts: Facts) -> t.Iterator[Document]:
             "Keys", _lacking("the keys of the identity are in the KMS, by their fingerprints", outside), not outside
         )
     if pong.get("millis") is not None:
-        yield _line("Ping", f"the target transacted, answer after {pong['millis']} ms", True)
+        yield _line("Ping", f"the target transacted, answer after {pong['millis']} ms", equal=True)
 
 
 def _line(what: str, compared: str, equal: bool) -> Document:

@@ -66,7 +66,7 @@ def migration(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Pat
 @pytest.mark.fault(
     "the source",
     "connected again by hand after the import: contracts created and archived",
-    "refused while it serves; then exported again, and what it archived is purged from the target",
+    "refused while it serves; then exported again, and what it archived is purged from the target when that is confirmed",
 )
 def test_a_source_that_moved_on(migration: Migration) -> None:
     stopped_before_the_connect(migration)
@@ -75,10 +75,12 @@ def test_a_source_that_moved_on(migration: Migration) -> None:
         gone = next(iter(source.contracts([ada])[ada]))
         connect(source, OLD_ALIAS)
     made = migration.net.create(SOURCE, [ada], [ben], dar="bonds", count=3)
-    migration.net.archive(SOURCE, [gone])
     assert "disconnect the source" in refused(migration).failures[-1]["msg"]
+    migration.net.archive(SOURCE, [gone])
     with both(migration) as (source, _target):
         disconnect(source, OLD_ALIAS)
+    assert "kms_migration_purge_stale" in refused(migration).failures[-1]["msg"]
+    migration.variables["kms_migration_purge_stale"] = True
     found = summary(migration.run())
     assert_migrated(migration)
     with both(migration) as (source, target):

@@ -129,16 +129,22 @@ class V0(Parties, Packages, Contracts):
                 f"The {self.label} returned no status: {answer.failure.error_message}", error_id="status_failed"
             )
         if not answer.HasField("status"):
-            return Identity("", False, answer.unavailable.active, "", "", ())
+            return Identity("", initialized=False, active=answer.unavailable.active)
         common = answer.status.common_status
         versions = tuple(answer.status.supported_protocol_versions)
-        return Identity(bare_uid(common.uid), True, answer.status.active, common.version, "", versions)
+        return Identity(
+            bare_uid(common.uid),
+            initialized=True,
+            active=answer.status.active,
+            version=common.version,
+            protocol_versions=versions,
+        )
 
     def _old_status(self) -> Identity:
         answer = self.admin.read(OLD_STATUS)
         if not answer.HasField("success"):
-            return Identity("", False, answer.not_initialized.active, "", "", ())
-        return Identity(bare_uid(answer.success.id), True, answer.success.active, "2.8", "", ())
+            return Identity("", initialized=False, active=answer.not_initialized.active)
+        return Identity(bare_uid(answer.success.id), initialized=True, active=answer.success.active, version="2.8")
 
     def in_memory(self) -> bool:
         new = self.admin.has_rpc(STATUS)
@@ -348,7 +354,7 @@ class V0(Parties, Packages, Contracts):
         }
         self.admin.write(CONNECTIVITY + "RegisterDomain", deadline=SLOW_SECONDS, add=config)
         if not manual_connect:
-            self.set_manual_connect(alias, False)
+            self.set_manual_connect(alias, manual=False)
 
     # -- vault ----------------------------------------------------------------------------------------------------
 
@@ -454,5 +460,5 @@ class V0(Parties, Packages, Contracts):
             timeout_milliseconds=timeout_seconds * 1000,
         )
         if answer.HasField("success"):
-            return Pong(True, millis=int(answer.success.ping_time), responder=answer.success.responder)
-        return Pong(False, reason=f"no answer within {timeout_seconds} s")
+            return Pong(success=True, millis=int(answer.success.ping_time), responder=answer.success.responder)
+        return Pong(success=False, reason=f"no answer within {timeout_seconds} s")

@@ -92,10 +92,22 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
             known = self.admin.read(TOPOLOGY + "IdentityInitializationService/GetId")
             version = getattr(waiting, "version", "")
             waiting_for = WAITING_FOR.get(waiting.waiting_for_external_input, "")
-            return Identity(known.unique_identifier, False, waiting.active, version, waiting_for, ())
+            return Identity(
+                known.unique_identifier,
+                initialized=False,
+                active=waiting.active,
+                version=version,
+                waiting_for=waiting_for,
+            )
         common = status.status.common_status
         versions = tuple(status.status.supported_protocol_versions)
-        return Identity(common.uid, True, status.status.active, common.version, "", versions)
+        return Identity(
+            common.uid,
+            initialized=True,
+            active=status.status.active,
+            version=common.version,
+            protocol_versions=versions,
+        )
 
     def in_memory(self) -> bool:
         return any(item.name == MEMORY_STORAGE for item in self._status().status.common_status.components)
@@ -358,8 +370,8 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
             synchronizer_id=synchronizer,
         )
         if answer.HasField("success"):
-            return Pong(True, millis=int(answer.success.ping_time), responder=answer.success.responder)
-        return Pong(False, reason=answer.failure.reason)
+            return Pong(success=True, millis=int(answer.success.ping_time), responder=answer.success.responder)
+        return Pong(success=False, reason=answer.failure.reason)
 
 
 def _signed_delegation(signed: Message, transaction: Message, raw: bytes, removed: bool) -> SignedDelegation | None:

@@ -45,10 +45,10 @@ class Contracts(Node):
                 counter = int(entry.reassignment_counter)
                 yield active_contract(entry.created_event, entry.synchronizer_id, reassignments=counter)
             elif kind == "incomplete_unassigned":
-                yield active_contract(answer.incomplete_unassigned.created_event, "", True)
+                yield active_contract(answer.incomplete_unassigned.created_event, "", incomplete=True)
             elif kind == "incomplete_assigned":
                 event = answer.incomplete_assigned.assigned_event
-                yield active_contract(event.created_event, event.target, True)
+                yield active_contract(event.created_event, event.target, incomplete=True)
 
     def was_archived(self, contract_id: str, parties: t.Iterable[str]) -> bool | None:
         """See docs/canton/ledger-api.md#events-of-a-contract."""

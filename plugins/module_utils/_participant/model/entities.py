@@ -28,9 +28,9 @@ class Identity:
     uid: str
     initialized: bool
     active: bool
-    version: str
-    waiting_for: str
-    protocol_versions: tuple[int, ...]
+    version: str = ""
+    waiting_for: str = ""
+    protocol_versions: tuple[int, ...] = ()
 
     @property
     def namespace(self) -> str:

@@ -299,23 +299,23 @@ class Replication:
         """Disconnect a participant from all its synchronizers, also over a restart; ``noted`` keeps the former connections."""
         connected = [item for item in participant.synchronizers() if item.connected]
         for item in connected:
-            noted.setdefault(item.alias, Away(True, item.manual_connect))
+            noted.setdefault(item.alias, Away(connected=True, manual_connect=item.manual_connect))
         self.journal.write()
         for item in connected:
             if not item.manual_connect:
-                participant.set_manual_connect(item.alias, True)
+                participant.set_manual_connect(item.alias, manual=True)
         for item in connected:
-            synchronizers.set_connected(participant, item.alias, False, self.options.seconds)
+            synchronizers.set_connected(participant, item.alias, connected=False, seconds=self.options.seconds)
 
     def bring_back(self, participant: Canton3, noted: dict[str, Away]) -> None:
         """Connect what was connected before; the synchronizer of the move in any case."""
         alias = synchronizers.find(participant, self.store).alias
-        for name, how in {alias: Away(True, False), **noted}.items():
+        for name, how in {alias: Away(connected=True, manual_connect=False), **noted}.items():
             item = synchronizers.find(participant, name)
             if name in noted and item.manual_connect != how.manual_connect:
                 participant.set_manual_connect(name, how.manual_connect)
             if not item.connected:
-                synchronizers.set_connected(participant, name, True, self.options.seconds)
+                synchronizers.set_connected(participant, name, connected=True, seconds=self.options.seconds)
         if noted:
             noted.clear()
             self.journal.write()

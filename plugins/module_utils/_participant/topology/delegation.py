@@ -34,6 +34,14 @@ class DelegationState:
     target: bool
     synchronizer: bool
 
+    @classmethod
+    def nowhere(cls) -> DelegationState:
+        return cls(source=False, target=False, synchronizer=False)
+
+    @classmethod
+    def everywhere(cls) -> DelegationState:
+        return cls(source=True, target=True, synchronizer=True)
+
     @property
     def complete(self) -> bool:
         """In force. The source's own store need not have it: the root key may have signed elsewhere."""

@@ -62,7 +62,7 @@ def undelegate(
 
     def gone() -> bool:
         state = delegation.delegation_state(source, target, namespace, target_key.fingerprint, synchronizer)
-        return state == delegation.DelegationState(False, False, False)
+        return state == delegation.DelegationState.nowhere()
 
     reached, _last = wait_for(gone, seconds)
     if not reached:
@@ -85,11 +85,11 @@ def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, chec
     key = delegation.namespace_key(target, uid)
     store = synchronizers.known_id(target, params["synchronizer"])
     before = delegation.delegation_state(source, target, namespace, key.fingerprint, store)
-    after = delegation.DelegationState(False, False, False)
+    after = delegation.DelegationState.nowhere()
     if before != after:
         refuse_dependants(target, uid, namespace, store)
         delegation.refuse_without_root_key(
-            source, namespace, delegation.DelegationState(not before.source, False, False)
+            source, namespace, delegation.DelegationState(source=not before.source, target=False, synchronizer=False)
         )
         if not check:
             synchronizers.connected_id(target, params["synchronizer"], "which the removal has to reach")
