@@ -127,6 +127,10 @@ class MappingGone(CantonError):
     """A topology removal that changes nothing: no such mapping is in force."""
 
 
+class SerialMismatch(CantonError):
+    """A topology mapping was changed by another since it was read."""
+
+
 class TransactionExists(CantonError):
     """The node has this signed topology transaction already (Canton 2)."""
 

@@ -12,7 +12,9 @@ version_added: 0.1.0
 author: The ledgerops.canton authors (@ledgerops)
 description:
   - Compares the DARs of two participants, uploads missing DARs to the target, and vets on the target's synchronizer
-    what the source vets on its synchronizer.
+    what the source vets on its synchronizer. Packages of these DARs that the source does not vet are not vetted, and the
+    bounds in time of a vetting are those of the source.
+  - What the target vets already stays vetted. Packages that the source vets with other bounds get the bounds of the source.
   - Built-in administrative workflows are not changed. Further DARs can be set as files.
   - A Canton 2 target vets while it is disconnected. Until it is connected, the result is verified in its own store.
   - An import of contracts requires their packages in the target's store. Every transaction requires them vetted.
@@ -29,7 +31,8 @@ options:
     elements: str
     default: []
   files:
-    description: DAR files, on the host that runs the module, to upload and vet in addition to the source's DARs.
+    description: DAR files, on the host that runs the module, to upload in addition to the source's DARs. All packages of such
+      a file are vetted, unless the source vets its main package.
     type: list
     elements: path
     default: []
@@ -65,7 +68,8 @@ uploaded:
   type: list
   elements: str
 vetted:
-  description: Main package ids of the DARs that were not yet vetted on the target's synchronizer.
+  description: Main package ids of the DARs with packages that were not vetted on the target's synchronizer as the source
+    vets them.
   returned: always
   type: list
   elements: str
@@ -122,6 +126,11 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
         outcome.warnings.append(
             f"{len(plan.unreachable)} packages that the source vets are in none of its DARs and not on the target: "
             + ", ".join(sorted(plan.unreachable)[:3])
+        )
+    if plan.surplus:
+        outcome.warnings.append(
+            f"The {target.label} vets {len(plan.surplus)} packages of the source's DARs that the source does not vet: "
+            + ", ".join(sorted(plan.surplus)[:3])
         )
     return outcome
 

@@ -288,19 +288,6 @@ def unvetted(stage: Stage, hosting_target: None) -> None:
         client.upload_dar(dars.make_dar("iou", "1.0.0", 3, ["Iou:Iou"], ""), "iou", vet=False)
 
 
-@refusal
-@pytest.mark.usefixtures("unvetted")
-def test_unvetted_package(ansible: Ansible, stage: Stage) -> None:
-    refused(
-        ansible,
-        stage,
-        stage.transfer("imported", "right"),
-        "packages_not_vetted",
-        "has not vetted 1 packages of the contracts",
-        "Vet them first with ledgerops.canton.participant_package",
-    )
-
-
 @pytest.fixture(scope="module")
 def prepared(ansible: Ansible, stage: Stage, unvetted: None) -> None:
     """The target has everything, and is connected."""

@@ -215,7 +215,7 @@ class Suite:
         """Only what is needed is copied: the DARs of the contracts, or any one, best one that the target lacks."""
         source, there = self._source, {dar.main for dar in self._target.dars()}
         dars = source.dars()
-        vetted = source.client.vetted_packages(source.store, source.uid)
+        vetted = {item.package_id for item in source.client.vettings(source.store, source.uid)}
         if self._packages:
             chosen = [dar for dar in dars if self._packages & source.client.dar_packages(dar.main)]
         else:

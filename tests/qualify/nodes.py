@@ -96,7 +96,7 @@ class Node:
             "hosted parties": self.hosted(prefix),
             "contracts": self.contracts(prefix),
             "DARs": self.dars(),
-            "vetted packages": self.client.vetted_packages(self.store, self.uid),
+            "vetted packages": self.client.vettings(self.store, self.uid),
             "users": self.users(prefix),
         }
 

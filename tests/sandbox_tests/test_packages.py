@@ -13,10 +13,11 @@ import pytest
 from networks import MakeNetwork, playing
 
 from sandbox.daml import dars
-from sandbox.v30.requests import CONNECTIVITY, READ, on, query
+from sandbox.v30.requests import CONNECTIVITY, READ, WRITE, change, on, query
 from sandbox.wire import client
 from sandbox.wire.client import CallFailed, Participant
 
+WAITING = {"wait_to_become_effective": "10s"}
 PACKAGES = "admin.participant.v30.PackageService"
 TOPOLOGY = {
     "synchronizers": {"one": {}, "two": {}},
@@ -124,6 +125,24 @@ def test_unvetting(net: Net) -> None:
     net.upload_and_vet(payload, net.two)
     net.p.admin(f"{PACKAGES}/UnvetDar", {"main_package_id": main_id(payload), "synchronizer_id": net.two})
     assert main_id(payload) not in net.vetted(net.two)[0]
+
+
+def test_vetting_package_by_package_with_bounds(net: Net) -> None:
+    payload = dar("bounded", packages=2)
+    net.upload(payload)
+    before, serial = net.vetted(net.two)
+    bounds = {"valid_from_inclusive": "2020-01-01T00:00:00Z", "valid_until_exclusive": "2021-01-01T00:00:00.000001Z"}
+    kept = [{"package_id": each} for each in sorted(before)]
+    packages = [*kept, {"package_id": main_id(payload), **bounds}]
+    mapping = {"vetted_packages": {"participant_uid": net.p.uid, "packages": packages}}
+    wrong = refused(net.p.admin, f"{WRITE}/Authorize", change(mapping, on(net.two), serial=serial))
+    assert wrong.reason == "TOPOLOGY_SERIAL_MISMATCH"
+    net.p.admin(f"{WRITE}/Authorize", change(mapping, on(net.two), serial=serial + 1, **WAITING))
+    (result,) = net.p.admin(f"{READ}/ListVettedPackages", query(on(net.two)))["results"]
+    assert result["item"]["packages"] == packages
+    unknown = {"vetted_packages": {"participant_uid": net.p.uid, "packages": [*packages, {"package_id": "0" * 64}]}}
+    error = refused(net.p.admin, f"{WRITE}/Authorize", change(unknown, on(net.two)))
+    assert error.reason == "TOPOLOGY_CANNOT_VET_DUE_TO_MISSING_PACKAGES"
 
 
 def test_which_synchronizer_to_vet_on(net: Net) -> None:

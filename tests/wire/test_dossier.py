@@ -87,7 +87,7 @@ def questions(live: Participant) -> dict[str, list[tuple[Any, ...]]]:
         "packages": nothing,
         "dar_packages": [(dar.main,) for dar in live.dars()],
         "download_dar": [(dar.main,) for dar in dars],
-        "vetted_packages": [(store, uid) for store in own],
+        "vettings": [(store, uid) for store in own],
         "identity_providers": nothing,
         "users": [(each,) for each in providers],
         "local_parties": [(each,) for each in providers],

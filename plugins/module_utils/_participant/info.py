@@ -104,9 +104,7 @@ def namespaces(participant: Reader) -> dict[str, list[str]]:
 def packages(participant: Reader) -> dict[str, t.Any]:
     uid = participant.identity().uid
     vetted = {
-        item.alias: len(participant.vetted_packages(item.id, uid))
-        for item in participant.synchronizers()
-        if item.physical_id
+        item.alias: len(participant.vettings(item.id, uid)) for item in participant.synchronizers() if item.physical_id
     }
     return {
         "dars": [{"main": dar.main, "name": dar.name, "version": dar.version} for dar in participant.dars()],

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     SignedDelegation,
     Synchronizer,
     User,
+    Vetting,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
@@ -71,7 +72,7 @@ class Fake:
     delegated: dict[str, list[Delegation]] = field(default_factory=dict)
     removed: dict[str, list[Delegation]] = field(default_factory=dict)
     dar_contents: dict[Dar, set[str]] = field(default_factory=dict)
-    vetted: dict[str, set[str]] = field(default_factory=dict)
+    vetted: dict[str, set[str | Vetting]] = field(default_factory=dict)
     contracts: list[ActiveContract] = field(default_factory=list)
     end: int = 10
     flying: list[int | None] = field(default_factory=lambda: [0])
@@ -197,13 +198,13 @@ class Fake:
         return {main} | next(contents for dar, contents in self.dar_contents.items() if dar.main == main)
 
     def dar_main(self, payload: bytes, _name: str) -> str:
-        return payload.decode()
+        return payload.decode().split(",")[0]
 
     def packages(self) -> dict[str, str]:
         return {name: name for dar in self.dar_contents for name in self.dar_packages(dar.main)}
 
-    def vetted_packages(self, store: str, _participant: str) -> set[str]:
-        return set(self.vetted.get(store, set()))
+    def vettings(self, store: str, _participant: str) -> set[Vetting]:
+        return {item if isinstance(item, Vetting) else Vetting(item) for item in self.vetted.get(store, set())}
 
     def ledger_end(self) -> int:
         return self.end
@@ -335,15 +336,14 @@ class Fake:
         """The ids of its packages stand for the bytes of a DAR."""
         return ",".join(sorted(self.dar_packages(main))).encode()
 
-    def upload_dar(self, payload: bytes, main: str, description: str, store: str) -> None:
-        self.changes.append(("upload", main, store))
+    def upload_dar(self, payload: bytes, main: str, description: str) -> None:
+        self.changes.append(("upload", main))
         self.dar_contents[Dar(main, description or main, "", description)] = set(payload.decode().split(","))
-        if store:
-            self.vetted.setdefault(store, set()).update(self.dar_packages(main))
 
-    def vet_dar(self, main: str, store: str) -> None:
-        self.changes.append(("vet", main, store))
-        self.vetted.setdefault(store, set()).update(self.dar_packages(main))
+    def vet(self, store: str, participant: str, vettings: Collection[Vetting]) -> None:
+        self.changes.append(("vet", store, *sorted(item.package_id for item in vettings)))
+        existing = {item.package_id: item for item in self.vettings(store, participant)}
+        self.vetted[store] = {*{**existing, **{item.package_id: item for item in vettings}}.values()}
 
     def create_identity_provider(self, provider: IdentityProvider) -> None:
         self.providers.append(provider)

@@ -52,8 +52,11 @@ AT_WORK = "all is sent, the target is processing it"
 # -- import -----------------------------------------------------------------------------------------------------------
 
 
-def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> None:
-    """What the node itself does not check, or checks too late (docs/canton/contracts.md#what-an-import-does-not-check)."""
+def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> list[str]:
+    """What the node itself does not check, or checks too late (docs/canton/contracts.md#what-an-import-does-not-check).
+
+    Returns warnings.
+    """
     if store not in manifest.renames.values():
         raise CantonError(
             f"The snapshot was exported for another synchronizer than {short(store)}: a node would return OK and import nothing",
@@ -78,13 +81,18 @@ def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> Non
             error_id="packages_missing",
             hint="Copy the DARs first with ledgerops.canton.participant_package.",
         )
-    unvetted = set() if is_itself else set(manifest.packages) - target.vetted_packages(proof, manifest.target)
-    if unvetted:
-        raise CantonError(
-            f"The {target.label} has not vetted {len(unvetted)} packages of the contracts on this synchronizer: {', '.join(sorted(unvetted)[:3])}",
-            error_id="packages_not_vetted",
-            hint="Vet them first with ledgerops.canton.participant_package.",
-        )
+    return [] if is_itself else unvetted(target, proof, manifest.target, manifest.packages)
+
+
+def unvetted(target: Reader, store: str, uid: str, packages: t.Iterable[str]) -> list[str]:
+    """A warning about packages that are not vetted: an import needs them only stored (docs/canton/packages.md#stored-and-vetted)."""
+    lacking = set(packages) - {item.package_id for item in target.vettings(store, uid)}
+    if not lacking:
+        return []
+    return [
+        f"The {target.label} has not vetted {len(lacking)} packages of the contracts on this synchronizer: {', '.join(sorted(lacking)[:3])}. "
+        "Transactions cannot use these contracts until it vets them"
+    ]
 
 
 def already_imported(

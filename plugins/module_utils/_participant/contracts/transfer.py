@@ -146,7 +146,7 @@ def ensure_imported(request: TransferRequest) -> Outcome:
     check_snapshot(files, manifest, target, request.report)
     item = synchronizers.find(target, request.target_synchronizer)
     store = synchronizers.known_id(target, request.target_synchronizer)
-    refuse_unready_target(target, manifest, store)
+    warnings = refuse_unready_target(target, manifest, store)
     synchronizers.refuse_connected(target, "and contracts can only be imported while it is not")
     before = target_tally(target, manifest, target.ledger_end(), request.report)
     receipt = stats = None
@@ -157,7 +157,10 @@ def ensure_imported(request: TransferRequest) -> Outcome:
         stats = TransferStats(manifest.bytes, manifest.contracts, time.monotonic() - began)
         remember_speed(files.base, "imported", stats)
     return Outcome(
-        {"contracts": before.contracts, "digest": before.digest}, _shown(manifest), _result(manifest, receipt, stats)
+        {"contracts": before.contracts, "digest": before.digest},
+        _shown(manifest),
+        _result(manifest, receipt, stats),
+        warnings,
     )
 
 
@@ -172,6 +175,7 @@ def ensure_transferred(request: TransferRequest) -> Outcome:
         {"exported": exported.before, **imported.before},
         {"exported": exported.after, **imported.after},
         {**imported.result, **_sum_of(exported.result, imported.result)},
+        imported.warnings,
     )
 
 
@@ -196,7 +200,7 @@ def ensure_piped(request: TransferRequest) -> Outcome:
         return Outcome(_shown(draft), _shown(draft), _result(draft, Receipt(spec.target, "", end, stamp())))
     store = synchronizers.known_id(target, request.target_synchronizer)
     refuse_busy_source(source, request.source_synchronizer or "")
-    refuse_unready_target(target, draft, store)
+    warnings = refuse_unready_target(target, draft, store)
     synchronizers.refuse_connected(target, "and contracts can only be imported while it is not")
     receipt = stats = None
     if not request.check:
@@ -205,7 +209,10 @@ def ensure_piped(request: TransferRequest) -> Outcome:
         receipt = prove(target, draft, None, request.report)
         stats = TransferStats(draft.bytes, draft.contracts, time.monotonic() - began)
     return Outcome(
-        {"contracts": before.contracts, "digest": before.digest}, _shown(draft), _result(draft, receipt, stats)
+        {"contracts": before.contracts, "digest": before.digest},
+        _shown(draft),
+        _result(draft, receipt, stats),
+        warnings,
     )
 
 

@@ -2,31 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Copying DARs from one participant, or from files, to another, and vetting them there."""
+"""Copying DARs from one participant, or from files, to another, and vetting them there as the source does."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, SerialMismatch
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar, Vetting
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
 from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
 
 
 @dataclass(frozen=True)
 class PackagePlan:
-    """DARs to store and DARs to vet on the target, from the source or from files (``files``: main package id to content).
+    """DARs to store on the target, from the source or from files (``files``: main package id to content), and what to vet there.
 
-    ``unreachable`` are packages that the source vets and that no DAR contains; ``to_be_vetted`` is what the DARs to vet contain.
+    ``vet`` are the DARs whose packages are not vetted as ``vettings`` has them; those in ``whole`` are from files, and vetted whole.
+    ``unreachable`` are packages that the source vets and that no DAR contains, ``surplus`` those of copied DARs that only the
+    target vets.
     """
 
     upload: tuple[Dar, ...]
     vet: tuple[Dar, ...]
     files: dict[str, bytes]
     unreachable: frozenset[str]
-    to_be_vetted: frozenset[str] = frozenset()
+    vettings: frozenset[Vetting] = frozenset()
+    whole: frozenset[str] = frozenset()
+    surplus: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> bool:
@@ -51,60 +55,86 @@ def plan_copy(
     Without ``vetting`` only the DARs count: a target that is the same participant has vetted them already.
     """
     present = {dar.main for dar in target.dars()}
-    vetted_there = source.vetted_packages(source_store, source_uid) if vetting else set()
-    vetted_here = target.vetted_packages(target.hosting_store(target_store), target_uid) if vetting else set()
-    upload, vet = [], []
-    contained: set[str] = set()
-    to_be_vetted: set[str] = set()
-    for dar in source.dars():
-        contents = source.dar_packages(dar.main)
-        contained |= contents
-        if dar.builtin or dar.name in excluded or dar.main in excluded:
-            continue
-        if dar.main not in present:
-            upload.append(dar)
-        if dar.main in vetted_there and not contents & vetted_there <= vetted_here:
-            vet.append(dar)
-            to_be_vetted |= contents & vetted_there
+    theirs = source.vettings(source_store, source_uid) if vetting else set()
+    ours = target.vettings(target.hosting_store(target_store), target_uid) if vetting else set()
+    contents = {dar: source.dar_packages(dar.main) for dar in source.dars()}
+    copied = {
+        dar: packages
+        for dar, packages in contents.items()
+        if not (dar.builtin or dar.name in excluded or dar.main in excluded)
+    }
+    packages = set().union(*copied.values())
+    lacking = {item for item in theirs if item.package_id in packages} - ours
+    upload = [dar for dar in copied if dar.main not in present]
+    vet = [dar for dar, packages in copied.items() if packages & _ids(lacking)]
     from_files = {
         target.require_live("reading DAR files").dar_main(payload, name): (name, payload)
         for name, payload in files.items()
     }
+    whole = set()
     for main, (name, _payload) in from_files.items():
         dar = Dar(main, name, "", name)
-        if main not in present and dar.main not in {item.main for item in upload}:
+        if main not in present | {item.main for item in upload}:
             upload.append(dar)
-        if vetting and main not in vetted_here and dar.main not in {item.main for item in vet}:
-            vet.append(dar)
-    unreachable = vetted_there - vetted_here - contained - set(target.packages())
-    payloads = {main: payload for main, (_name, payload) in from_files.items()}
-    to_be_vetted |= {dar.main for dar in vet}
-    return PackagePlan(tuple(upload), tuple(vet), payloads, frozenset(unreachable), frozenset(to_be_vetted))
+        known = target.dar_packages(main) if main in present else {main}
+        # one that the source vets is vetted as the source does
+        if vetting and main not in _ids(theirs) and not known <= _ids(ours):
+            whole.add(main)
+            vet += [] if main in {item.main for item in vet} else [dar]
+        packages -= known
+    return PackagePlan(
+        upload=tuple(upload),
+        vet=tuple(vet),
+        files={main: payload for main, (_name, payload) in from_files.items()},
+        unreachable=frozenset(
+            _ids(theirs - ours) - _ids(ours) - set().union(*contents.values()) - set(target.packages())
+        ),
+        vettings=frozenset(lacking),
+        whole=frozenset(whole),
+        surplus=frozenset((_ids(ours) & packages) - _ids(theirs) - _builtin(target)) if vetting else frozenset(),
+    )
+
+
+def _ids(vettings: t.Iterable[Vetting]) -> set[str]:
+    return {item.package_id for item in vettings}
+
+
+def _builtin(participant: Reader) -> set[str]:
+    """What a participant vets by itself."""
+    return set().union(*(participant.dar_packages(dar.main) for dar in participant.dars() if dar.builtin))
 
 
 def copy(plan: PackagePlan, source: Reader, target: Participant, target_uid: str, store: str, seconds: float) -> None:
     """Execute a plan and prove it by the target's own lists."""
-    to_vet = {dar.main for dar in plan.vet}
     for dar in plan.upload:
         payload = plan.files[dar.main] if dar.main in plan.files else source.download_dar(dar.main)
-        target.upload_dar(payload, dar.main, dar.description, store if dar.main in to_vet else "")
-    uploaded = {dar.main for dar in plan.upload}
-    for dar in plan.vet:
-        if dar.main not in uploaded:
-            target.vet_dar(dar.main, store)
-    _prove(target, target_uid, store, uploaded, to_vet | plan.to_be_vetted, seconds)
-
-
-def _prove(target: Reader, target_uid: str, store: str, stored: set[str], vetted: set[str], seconds: float) -> None:
-    absent = stored - {dar.main for dar in target.dars()}
+        target.upload_dar(payload, dar.main, dar.description)
+    absent = {dar.main for dar in plan.upload} - {dar.main for dar in target.dars()}
     if absent:
         raise CantonError(
             f"The {target.label} accepted the upload but does not list the DARs {', '.join(sorted(absent))}",
             error_id="dar_not_listed",
             hint="Check the node's log, then run again.",
         )
-    proof = target.hosting_store(store)
-    reached, _last = wait_for(lambda: vetted <= target.vetted_packages(proof, target_uid), seconds)
+    if plan.vet:
+        _vet(plan, target, target_uid, store, seconds)
+
+
+def _vet(plan: PackagePlan, target: Participant, target_uid: str, store: str, seconds: float) -> None:
+    existing = target.hosting_store(store)
+    contents = set().union(*(target.dar_packages(main) for main in plan.whole))
+    vetted = _ids(plan.vettings) | _ids(target.vettings(existing, target_uid))
+    wanted = plan.vettings | {Vetting(package) for package in contents - vetted}
+
+    def write() -> bool:
+        try:
+            target.vet(store, target_uid, wanted)
+        except SerialMismatch:
+            return False
+        return True
+
+    wait_for(write, seconds)
+    reached, _last = wait_for(lambda: wanted <= target.vettings(existing, target_uid), seconds)
     if not reached:
         raise CantonError(
             f"The {target.label} does not list all packages as vetted after {seconds:g} s",

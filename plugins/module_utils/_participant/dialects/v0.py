@@ -263,7 +263,7 @@ class V0(Parties, Packages, Contracts):
             return False
         if not self._delegated(AUTHORIZED) <= self._delegated(synchronizer):
             return False
-        if not self.vetted_packages(AUTHORIZED, uid) <= self.vetted_packages(synchronizer, uid):
+        if not self.vettings(AUTHORIZED, uid) <= self.vettings(synchronizer, uid):
             return False
         return not self.has_ledger or {party for party, _host in hosted} <= self._local()
 

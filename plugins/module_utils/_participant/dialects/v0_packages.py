@@ -6,17 +6,29 @@
 
 from __future__ import annotations
 
+import typing as t
+from contextlib import suppress
+
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DarWithoutContent
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+    CantonError,
+    DarWithoutContent,
+    MappingExists,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.dar_file import main_package
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_messages import (
     PACKAGES,
     SLOW_SECONDS,
+    WRITE,
     Node,
     bare_uid,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
+    Dar,
+    Vetting,
+)
 
 
 class Packages(Node):
@@ -74,20 +86,10 @@ class Packages(Node):
         """The main package id of a DAR, read from the file: the node returns it only for DARs that it stores."""
         return main_package(payload, name)
 
-    def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
-        """Store a DAR and, when ``synchronizer`` is given, vet all its packages.
-
-        Vetting is for all domains, and is waited for on those that are connected. A refusal can come as a normal answer.
-        """
+    def upload_dar(self, payload: bytes, main: str, description: str) -> None:
+        """A refusal can come as a normal answer."""
         name = (description or main).removesuffix(".dar") + ".dar"
-        answer = self.admin.repeatable(
-            PACKAGES + "UploadDar",
-            deadline=SLOW_SECONDS,
-            data=payload,
-            filename=name,
-            vet_all_packages=bool(synchronizer),
-            synchronize_vetting=bool(synchronizer),
-        )
+        answer = self.admin.repeatable(PACKAGES + "UploadDar", deadline=SLOW_SECONDS, data=payload, filename=name)
         if answer.WhichOneof("value") != "success":
             raise CantonError(
                 f"The {self.label} did not accept DAR {name}: {answer.failure.reason or 'it returned no reason'}",
@@ -95,15 +97,25 @@ class Packages(Node):
                 hint="Check the node's log, then run again.",
             )
 
-    def vet_dar(self, main: str, synchronizer: str) -> None:
-        self.admin.repeatable(
-            PACKAGES + "VetDar", deadline=SLOW_SECONDS, dar_hash=self._dar_hash(main), synchronize=True
-        )
-
-    def vetted_packages(self, store: str, participant: str) -> set[str]:
+    def vettings(self, store: str, participant: str) -> set[Vetting]:
         return {
-            package
+            Vetting(package)
             for row in self._list("ListVettedPackages", store, filter_participant=participant)
             if bare_uid(row.item.participant) == participant
             for package in row.item.package_ids
         }
+
+    def vet(self, store: str, participant: str, vettings: t.Collection[Vetting]) -> None:
+        """For all domains, in a mapping of their own (docs/canton/canton-2.md#dars)."""
+        lacking = {item.package_id for item in vettings} - {
+            item.package_id for item in self.vettings(AUTHORIZED, participant)
+        }
+        if lacking:
+            with suppress(MappingExists):
+                self.admin.repeatable(
+                    WRITE + "AuthorizeVettedPackages",
+                    deadline=SLOW_SECONDS,
+                    authorization={"change": "Add", "force_change": True},
+                    participant=participant,
+                    package_ids=sorted(lacking),
+                )

@@ -7,15 +7,23 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import MappingExists
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
+    ADD,
     PACKAGES,
     READ,
     SLOW_SECONDS,
+    WRITE,
     Node,
     query,
+    store_id,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar, Vetting
+
+BOUNDS = ("valid_from_inclusive", "valid_until_exclusive")
 
 
 class Packages(Node):
@@ -39,31 +47,56 @@ class Packages(Node):
     def dar_main(self, payload: bytes, name: str) -> str:
         return str(self.admin.read(PACKAGES + "ValidateDar", data=payload, filename=name).main_package_id)
 
-    def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
+    def upload_dar(self, payload: bytes, main: str, description: str) -> None:
         """See docs/canton/packages.md#stored-and-vetted."""
-        fields: dict[str, t.Any] = {
-            "dars": [{"bytes": payload, "description": description, "expected_main_package_id": main}],
-            "vet_all_packages": bool(synchronizer),
-            "synchronize_vetting": bool(synchronizer),
-        }
-        if synchronizer:
-            fields["synchronizer_id"] = synchronizer
-        self.admin.repeatable(PACKAGES + "UploadDar", deadline=SLOW_SECONDS, **fields)
-
-    def vet_dar(self, main: str, synchronizer: str) -> None:
         self.admin.repeatable(
-            PACKAGES + "VetDar",
+            PACKAGES + "UploadDar",
             deadline=SLOW_SECONDS,
-            main_package_id=main,
-            synchronize=True,
-            synchronizer_id=synchronizer,
+            dars=[{"bytes": payload, "description": description, "expected_main_package_id": main}],
         )
 
-    def vetted_packages(self, store: str, participant: str) -> set[str]:
+    def vettings(self, store: str, participant: str) -> set[Vetting]:
+        return {_vetting(package) for row in self._vetted(store, participant) for package in row.item.packages}
+
+    def vet(self, store: str, participant: str, vettings: t.Collection[Vetting]) -> None:
+        """One mapping has all packages. Its serial makes the node refuse what would undo a change of another
+        (docs/canton/packages.md#vetting-has-bounds)."""
+        rows = self._vetted(store, participant)
+        existing = {package.package_id: _vetting(package) for row in rows for package in row.item.packages}
+        wanted = {**existing, **{item.package_id: item for item in vettings}}
+        if wanted == existing:
+            return
+        packages = [_message(wanted[package]) for package in sorted(wanted)]
+        mapping = {"vetted_packages": {"participant_uid": participant, "packages": packages}}
+        serial = 1 + max((row.context.serial for row in rows), default=0)
+        with suppress(MappingExists):
+            self.admin.repeatable(
+                WRITE + "Authorize",
+                deadline=SLOW_SECONDS,
+                proposal={"change": ADD, "mapping": mapping, "serial": serial},
+                must_fully_authorize=True,
+                force_changes=["FORCE_FLAG_ALLOW_UNVETTED_DEPENDENCIES"],
+                store=store_id(store),
+            )
+
+    def _vetted(self, store: str, participant: str) -> list[Message]:
         answer = self.admin.read(READ + "ListVettedPackages", base_query=query(store), filter_participant=participant)
-        return {
-            package.package_id
-            for result in answer.results
-            if result.item.participant_uid == participant
-            for package in result.item.packages
-        }
+        return [row for row in answer.results if row.item.participant_uid == participant]
+
+
+def _vetting(package: Message) -> Vetting:
+    bounds = [
+        getattr(package, name).seconds * 1_000_000 + getattr(package, name).nanos // 1000
+        if package.HasField(name)
+        else None
+        for name in BOUNDS
+    ]
+    return Vetting(package.package_id, *bounds)
+
+
+def _message(item: Vetting) -> dict[str, t.Any]:
+    bounds = zip(BOUNDS, (item.valid_from, item.valid_until))
+    return {
+        "package_id": item.package_id,
+        **{name: {"seconds": at // 1_000_000, "nanos": at % 1_000_000 * 1000} for name, at in bounds if at is not None},
+    }

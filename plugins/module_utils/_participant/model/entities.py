@@ -150,6 +150,15 @@ class Dar:
 
 
 @dataclass(frozen=True)
+class Vetting:
+    """A package that a participant vets, from a time on and until before another, in microseconds since 1970; None: no bound."""
+
+    package_id: str
+    valid_from: int | None = None
+    valid_until: int | None = None
+
+
+@dataclass(frozen=True)
 class ActiveContract:
     """One entry of the active contract set. ``incomplete`` means an unfinished reassignment
     (docs/canton/ledger-api.md#unfinished-reassignments).

@@ -35,6 +35,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     SignedHosting,
     Synchronizer,
     User,
+    Vetting,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
 
@@ -146,8 +147,8 @@ class Reader(t.Protocol):
     def download_dar(self, main: str) -> bytes:
         """The DAR file. DarWithoutContent when the node has the packages but not the file (Canton 2)."""
 
-    def vetted_packages(self, store: str, participant: str) -> set[str]:
-        """The package ids that ``participant`` vets. A dossier has only its own."""
+    def vettings(self, store: str, participant: str) -> set[Vetting]:
+        """The packages that ``participant`` vets, with their bounds (Canton 3). A dossier has only its own."""
 
     # -- users ----------------------------------------------------------------------------------------------------
 
@@ -242,11 +243,14 @@ class Participant(Reader, t.Protocol):
     def dar_main(self, payload: bytes, name: str) -> str:
         """The main package id of a DAR file. Nothing is stored."""
 
-    def upload_dar(self, payload: bytes, main: str, description: str, synchronizer: str) -> None:
-        """Store a DAR and, unless ``synchronizer`` is empty, vet all its packages there and wait for it."""
+    def upload_dar(self, payload: bytes, main: str, description: str) -> None:
+        """Store a DAR. None of its packages is vetted."""
 
-    def vet_dar(self, main: str, synchronizer: str) -> None:
-        """Vet all packages of a stored DAR and wait for it. ``DAR_NOT_FOUND`` when it is not stored."""
+    def vet(self, store: str, participant: str, vettings: t.Collection[Vetting]) -> None:
+        """Vet these packages with these bounds, besides what ``participant``, this node, vets already. Stored packages only.
+
+        SerialMismatch when the vetting is changed by another at the same time: try again. Its OK proves nothing: read ``vettings``.
+        """
 
     # -- users ----------------------------------------------------------------------------------------------------
 

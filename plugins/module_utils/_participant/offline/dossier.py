@@ -31,7 +31,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
 
-VERSION = 1
+VERSION = 2
 SECTIONS = ("keys", "topology", "packages", "dar_files", "users", "contracts")
 CONTRACT_FIELDS = tuple(item.name for item in dataclasses.fields(ActiveContract))
 MAIN, CONTRACTS, DARS = "dossier.json", "contracts.jsonl", "dars/"
@@ -181,7 +181,7 @@ def _packages(participant: Reader, uid: str, stores: t.Sequence[str]) -> Values:
             {"dar": plain(dar), "packages": plain(participant.dar_packages(dar.main))} for dar in participant.dars()
         ],
         "stored": participant.packages(),
-        "vetted": {store: plain(participant.vetted_packages(store, uid)) for store in stores},
+        "vetted": {store: plain(participant.vettings(store, uid)) for store in stores},
     }
 
 

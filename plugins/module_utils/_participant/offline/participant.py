@@ -24,6 +24,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     SignedDelegation,
     Synchronizer,
     User,
+    Vetting,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
@@ -204,9 +205,9 @@ class OfflineParticipant:
                 raise self._lacks(f"the file of DAR {main}", "dar_files")
             return archive.read(dossier.DARS + main)
 
-    def vetted_packages(self, store: str, participant: str) -> set[str]:
+    def vettings(self, store: str, participant: str) -> set[Vetting]:
         self._own(participant, "vetted packages")
-        return set(self._of("packages", "vetted", store))
+        return t.cast("set[Vetting]", self._built(set[Vetting], self._of("packages", "vetted", store)))
 
     # -- users --------------------------------------------------------------------------------------------------------
 

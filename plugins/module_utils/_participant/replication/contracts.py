@@ -22,6 +22,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     TransferSpec,
     manifest_of,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.load import unvetted
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
     Manifest,
     SnapshotMissing,
@@ -108,10 +109,11 @@ def ensure_imported(replication: Replication) -> Outcome:
     replication.refuse_back_too_early(stages)
     todo = replication.unproven(stages)
     shown: dict[str, object] = {}
+    warnings: list[str] = []
     if todo and not replication.check:
         manifests = {party: _checked(replication, party) for party in todo}
         synchronizers.refuse_connected(replication.target, "and contracts can only be imported while it is not")
-        _refuse_missing_packages(replication, manifests.values())
+        warnings = _refuse_missing_packages(replication, manifests.values())
         for party in todo:
             files = replication.journal.files(party)
             replication.target.import_party_contracts(files.chunks(), party, replication.store, WORKFLOW_PREFIX)
@@ -122,6 +124,7 @@ def ensure_imported(replication: Replication) -> Outcome:
         stages, {"not_imported": sorted(todo)}, {"not_imported": []}, imported=sorted(todo), held=False
     )
     outcome.result.update(shown)
+    outcome.warnings += warnings
     return outcome
 
 
@@ -135,19 +138,17 @@ def _checked(replication: Replication, party: str) -> Manifest:
     return manifest
 
 
-def _refuse_missing_packages(replication: Replication, manifests: t.Iterable[Manifest]) -> None:
+def _refuse_missing_packages(replication: Replication, manifests: t.Iterable[Manifest]) -> list[str]:
+    """Returns warnings of packages that are not vetted."""
     packages = {package for manifest in manifests for package in manifest.packages}
-    stored, vetted = (
-        set(replication.target.packages()),
-        replication.target.vetted_packages(replication.store, replication.target_uid),
-    )
-    for lacking, verb in ((packages - stored, "lacks"), (packages - vetted, "has not vetted")):
-        if lacking:
-            raise CantonError(
-                f"The {replication.target.label} {verb} {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
-                error_id="packages_missing",
-                hint="Roll the move back (state withdrawn), copy them with ledgerops.canton.participant_package, and start again.",
-            )
+    lacking = packages - set(replication.target.packages())
+    if lacking:
+        raise CantonError(
+            f"The {replication.target.label} lacks {len(lacking)} packages of the contracts: {', '.join(sorted(lacking)[:3])}",
+            error_id="packages_missing",
+            hint="Roll the move back (state withdrawn), copy them with ledgerops.canton.participant_package, and start again.",
+        )
+    return unvetted(replication.target, replication.store, replication.target_uid, packages)
 
 
 def _prove(replication: Replication, parties: t.Sequence[str]) -> dict[str, object]:

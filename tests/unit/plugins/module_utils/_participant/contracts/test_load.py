@@ -32,7 +32,6 @@ def test_lost_receipt_is_written_again_without_an_import(at: Setting) -> None:
 UNREADY = [
     ({"hosted": {}}, "parties_not_hosted", "does not host 2 of the parties", "participant_party"),
     ({"dar_contents": {}}, "packages_missing", PACKAGE, "participant_package"),
-    ({"vetted": {}}, "packages_not_vetted", PACKAGE, "Vet them"),
     (
         {"known": [synchronizer("newsync", connected=False), synchronizer("third")]},
         "still_connected",
@@ -54,6 +53,16 @@ def test_target_that_is_not_ready(
     assert error.error_id == error_id
     assert cause in error.message and remedy in error.hint
     assert at.target.changes == []
+
+
+@pytest.mark.parametrize("pipe", [True, False])
+@pytest.mark.parametrize("check", [True, False])
+def test_package_that_is_only_stored(at: Setting, pipe: bool, check: bool) -> None:
+    at.export()
+    at.target = new_participant(vetted={})
+    (warning,) = at.transfer(pipe=pipe, check=check).warnings
+    assert f"has not vetted 1 packages of the contracts on this synchronizer: {PACKAGE}" in warning
+    assert at.imports() == (0 if check else 1)
 
 
 def test_rename_that_is_meant_for_another_synchronizer(at: Setting) -> None:

@@ -12,6 +12,7 @@ from unit.plugins.module_utils._participant.support import new_of_canton_2, old_
 from unit.plugins.refusals import refused
 from unit.plugins.samples import NEW, NEW_SYNC, OLD, OLD_SYNC, PACKAGE
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import SerialMismatch
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import packages
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.packages import (
     PackagePlan,
@@ -22,6 +23,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     AUTHORIZED,
     BUILTIN_DAR_PREFIXES,
     Dar,
+    Vetting,
 )
 
 APP, LIB, BUILTIN = (
@@ -49,11 +51,11 @@ def empty_target() -> Fake:
 @pytest.mark.parametrize(
     ("stored", "vetted", "upload", "vet"),
     [
-        ({}, set(), [APP, LIB], [APP]),
+        ({}, set(), [APP, LIB], [APP, LIB]),
         (CONTENTS, {PACKAGE, "dep"}, [], []),
         (CONTENTS, {PACKAGE, "dep", "own"}, [], []),
-        (CONTENTS, set(), [], [APP]),
-        (CONTENTS, {PACKAGE}, [], [APP]),
+        (CONTENTS, {"dep"}, [], [APP]),
+        (CONTENTS, {PACKAGE}, [], [APP, LIB]),
         ({APP: {"dep"}}, {PACKAGE, "dep"}, [LIB], []),
     ],
 )
@@ -68,7 +70,7 @@ def test_what_the_target_lacks(
 @pytest.mark.parametrize("excluded", ["app", PACKAGE])
 def test_excluded_by_name_or_id(excluded: str) -> None:
     found = plan(empty_target(), excluded=(excluded,))
-    assert found.upload == (LIB,) and found.vet == ()
+    assert found.upload == (LIB,) and found.vettings == {Vetting("dep")}
 
 
 def test_packages_that_no_dar_brings() -> None:
@@ -80,7 +82,7 @@ def test_packages_that_no_dar_brings() -> None:
 def test_dars_from_files() -> None:
     found = plan(empty_target(), files={"extra.dar": b"pkg-extra", "app.dar": PACKAGE.encode()})
     assert [dar.main for dar in found.upload] == [PACKAGE, "pkg-lib", "pkg-extra"]
-    assert [dar.main for dar in found.vet] == [PACKAGE, "pkg-extra"]
+    assert [dar.main for dar in found.vet] == [PACKAGE, "pkg-lib", "pkg-extra"] and found.whole == {"pkg-extra"}
     assert found.files == {"pkg-extra": b"pkg-extra", PACKAGE: PACKAGE.encode()}
 
 
@@ -96,19 +98,55 @@ def carry_out(found: PackagePlan, target: Fake) -> None:
 def test_copy_vets_only_what_the_source_vets() -> None:
     target = new_participant(dar_contents={}, vetted={})
     carry_out(plan(target), target)
-    assert target.changes == [("upload", PACKAGE, NEW_SYNC), ("upload", "pkg-lib", "")]
+    assert target.changes == [("upload", PACKAGE), ("upload", "pkg-lib"), ("vet", NEW_SYNC, "dep", PACKAGE)]
 
 
 def test_copy_vets_what_is_stored() -> None:
     target = new_participant(dar_contents=CONTENTS, vetted={})
     carry_out(plan(target), target)
-    assert target.changes == [("vet", PACKAGE, NEW_SYNC)]
+    assert target.changes == [("vet", NEW_SYNC, "dep", PACKAGE)]
+    assert not plan(target).changes
+
+
+def test_bounds_and_gaps_of_the_source_are_copied() -> None:
+    vetted = {Vetting(PACKAGE, valid_until=9), Vetting("pkg-lib", valid_from=5)}
+    origin = source(vetted={OLD_SYNC: vetted})
+    target = new_participant(dar_contents=CONTENTS, vetted={NEW_SYNC: {PACKAGE, "own"}})
+    copy(plan(target, origin), origin, target, NEW, NEW_SYNC, 0.01)
+    assert target.vettings(NEW_SYNC, NEW) == {*vetted, Vetting("own")}
+    assert not plan(target, origin).changes
+
+
+def test_surplus() -> None:
+    """What a node vets by itself is none, nor is what no DAR of the source contains."""
+    target = new_participant(dar_contents=CONTENTS, vetted={NEW_SYNC: {PACKAGE, "dep", "pkg-lib", "b", "own"}})
+    found = plan(target)
+    assert found.surplus == {"pkg-lib"} and not found.changes
+
+
+def test_file_is_vetted_whole() -> None:
+    """But for a package that the source vets in its own way."""
+    origin = source(vetted={OLD_SYNC: {Vetting("dep", valid_from=5)}})
+    target = empty_target()
+    copy(plan(target, origin, files={"extra.dar": b"pkg-extra,dep,more"}), origin, target, NEW, NEW_SYNC, 0.01)
+    assert target.vettings(NEW_SYNC, NEW) == {Vetting("pkg-extra"), Vetting("more"), Vetting("dep", valid_from=5)}
+
+
+def test_vetting_that_another_changes_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, once = new_participant(dar_contents=CONTENTS, vetted={}), Fake.vet
+
+    def vet(self: Fake, *arguments: Any) -> None:
+        monkeypatch.setattr(Fake, "vet", once)
+        raise SerialMismatch("changed by another")
+
+    monkeypatch.setattr(Fake, "vet", vet)
+    copy(plan(target), source(), target, NEW, NEW_SYNC, 5)
     assert not plan(target).changes
 
 
 @pytest.mark.parametrize(
     ("method", "error_id", "message"),
-    [("upload_dar", "dar_not_listed", f"DARs pkg-lib, {PACKAGE}"), ("vet_dar", "packages_not_vetted", "as vetted")],
+    [("upload_dar", "dar_not_listed", f"DARs pkg-lib, {PACKAGE}"), ("vet", "packages_not_vetted", "as vetted")],
 )
 def test_copy_is_proven(monkeypatch: pytest.MonkeyPatch, method: str, error_id: str, message: str) -> None:
     monkeypatch.setattr(Fake, method, lambda *_arguments: None)

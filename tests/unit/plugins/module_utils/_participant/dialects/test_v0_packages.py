@@ -13,7 +13,11 @@ from unit.plugins.module_utils._participant.dialects.fake_api import DOMAIN, UID
 from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Dar
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+    AUTHORIZED,
+    Dar,
+    Vetting,
+)
 
 CONTENTS: dict[str, dict[str, Any]] = {
     "1220h1": {"main": "p1", "packages": ["p1", "lib"], "dependencies": ["std"]},
@@ -53,22 +57,15 @@ def test_dar_without_its_file() -> None:
 @pytest.mark.parametrize(("description", "filename"), [("app", "app.dar"), ("app.dar", "app.dar"), ("", "p1.dar")])
 def test_upload(description: str, filename: str) -> None:
     node = Node(UploadDar={"success": {"hash": "1220h1"}})
-    node.speaker.upload_dar(b"zip", "p1", description, DOMAIN)
-    node.speaker.upload_dar(b"zip", "p1", description, "")
-    vetted, stored = node.api.requests("UploadDar")
-    assert (vetted.filename, vetted.data, vetted.vet_all_packages, vetted.synchronize_vetting) == (
-        filename,
-        b"zip",
-        True,
-        True,
-    )
-    assert not stored.vet_all_packages and not stored.synchronize_vetting
+    node.speaker.upload_dar(b"zip", "p1", description)
+    (sent,) = node.api.requests("UploadDar")
+    assert (sent.filename, sent.data, sent.vet_all_packages) == (filename, b"zip", False)
 
 
 @pytest.mark.parametrize(("answer", "cause"), [({"failure": {"reason": "too old"}}, "too old"), ({}, "no reason")])
 def test_refusal_that_comes_as_an_answer(answer: Any, cause: str) -> None:
     with pytest.raises(CantonError, match=cause) as caught:
-        Node(UploadDar=answer).speaker.upload_dar(b"zip", "p1", "app", DOMAIN)
+        Node(UploadDar=answer).speaker.upload_dar(b"zip", "p1", "app")
     assert caught.value.error_id == "dar_refused"
 
 
@@ -81,7 +78,10 @@ def test_vetting() -> None:
         vetting(DOMAIN, UID + "0", "p3"),
         vetting("Authorized", UID, "p4"),
     )
-    assert node.speaker.vetted_packages(DOMAIN, UID) == {"p1", "lib", "p2"}
-    assert node.speaker.vetted_packages(AUTHORIZED, UID) == {"p4"}
-    node.speaker.vet_dar("p1", DOMAIN)
-    assert node.api.requests("VetDar")[0].dar_hash == "1220h1" and node.api.requests("VetDar")[0].synchronize
+    assert node.speaker.vettings(DOMAIN, UID) == {Vetting("p1"), Vetting("lib"), Vetting("p2")}
+    assert node.speaker.vettings(AUTHORIZED, UID) == {Vetting("p4")}
+    node.speaker.vet(DOMAIN, UID, {Vetting("p4"), Vetting("p2"), Vetting("p1")})
+    node.speaker.vet(DOMAIN, UID, {Vetting("p4")})
+    (sent,) = node.api.requests("AuthorizeVettedPackages")
+    assert (sent.participant, list(sent.package_ids)) == (UID, ["p1", "p2"])
+    assert sent.authorization.force_change

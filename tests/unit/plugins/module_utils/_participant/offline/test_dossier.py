@@ -61,13 +61,13 @@ def test_a_missing_file(path: str) -> None:
     assert error.error_id == "dossier_missing" and path in error.message
 
 
-@pytest.mark.parametrize("change", ['"version": 2', '"version": 1, "more": 1'])
+@pytest.mark.parametrize("change", ['"version": 1', '"version": 2, "more": 1'])
 def test_a_dossier_of_another_release(path: str, change: str) -> None:
     written(path, old_participant())
     with zipfile.ZipFile(path) as archive:
         text = archive.read(dossier.MAIN).decode()
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(dossier.MAIN, text.replace('"version": 1', change))
+        archive.writestr(dossier.MAIN, text.replace('"version": 2', change))
     assert refused(lambda: OfflineParticipant(path, "source participant")).error_id == "dossier_unreadable"
 
 

@@ -56,7 +56,7 @@ def test_answers_are_those_of_the_participant(path: str, major: int) -> None:
         assert found.written_for(item) == live.written_for(item)
     for store in (OLD_SYNC, *([AUTHORIZED] if major == 2 else [])):
         assert found.hostings(store, OLD) == live.hostings(store, OLD)
-        assert found.vetted_packages(store, OLD) == live.vetted_packages(store, OLD)
+        assert found.vettings(store, OLD) == live.vettings(store, OLD)
         assert found.decentralized_namespaces(store) == live.decentralized_namespaces(store)
     for store in (OLD_SYNC, AUTHORIZED):
         for removed in (False, True):
@@ -92,7 +92,7 @@ def test_what_needs_the_participant_is_refused(path: str) -> None:
         (lambda found: found.hostings(OLD_SYNC), "hostings of all participants"),
         (lambda found: found.hostings(OLD_SYNC, NEW), "hostings of new::"),
         (lambda found: found.hostings(NEW_SYNC, OLD), NEW_SYNC),
-        (lambda found: found.vetted_packages(OLD_SYNC, NEW), "vetted packages of new::"),
+        (lambda found: found.vettings(OLD_SYNC, NEW), "vetted packages of new::"),
         (lambda found: found.delegations(OLD_SYNC, "1220ee"), "1220ee"),
         (lambda found: found.signed_delegations(OLD_SYNC, OLD_NAMESPACE, written_for=5), "protocol version 5"),
         (lambda found: found.users("corp"), "corp"),

@@ -158,7 +158,7 @@ def test_clearing_that_takes_too_long(setting: Setting, monkeypatch: pytest.Monk
             "not_the_same_synchronizer",
         ),
         (lambda s: s.source.flying.__setitem__(0, 2), "in_flight"),
-        (lambda s: s.target.vetted.clear(), "packages_missing"),
+        (lambda s: s.target.dar_contents.clear(), "packages_missing"),
         (lambda s: s.target.delegated.clear(), "not_delegated"),
         (
             lambda s: (
@@ -190,6 +190,14 @@ def test_clearing_that_takes_too_long(setting: Setting, monkeypatch: pytest.Monk
 def test_refusals(setting: Setting, change: Any, error_id: str) -> None:
     change(setting)
     assert refused(setting.all).error_id == error_id
+
+
+def test_packages_that_are_only_stored(setting: Setting) -> None:
+    setting.target.vetted.clear()
+    for state in ("proposed", "activated", "exported"):
+        setting.run(state)
+    (warning,) = setting.run("imported").warnings
+    assert "has not vetted 1 packages" in warning
 
 
 def test_steps_that_come_too_early(setting: Setting) -> None:
