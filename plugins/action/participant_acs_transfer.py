@@ -103,8 +103,6 @@ class ActionModule(ActionBase):
         elsewhere = self._connection.has_native_async or self._connection.always_pipeline_modules
         return not (self._task.check_mode or self._task.async_val or elsewhere)
 
-    # -- where it is written ------------------------------------------------------------------------------------------
-
     def _arguments(self) -> dict[str, t.Any]:
         """The module's arguments, with a progress file that both sides find under one name."""
         given = dict(self._task.args)
@@ -120,8 +118,6 @@ class ActionModule(ActionBase):
             **given,
             "progress_file": self._connection._shell.join_path(folder, f"ledgerops-canton-{name}.progress.json"),
         }
-
-    # -- one transfer -------------------------------------------------------------------------------------------------
 
     def _transfer(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Start the module and wait for its result."""
@@ -191,8 +187,6 @@ class ActionModule(ActionBase):
         except AnsibleError as exc:
             display.vvv(f"{file} was left: {exc}", host=self._host)
 
-    # -- another run's transfer ---------------------------------------------------------------------------------------
-
     def _watch_other(self, progress_file: str, pid: int) -> None:
         """Show another transfer until its process has ended. Its file counts only while that process writes it."""
         progress = Progress(time.monotonic)
@@ -207,8 +201,6 @@ class ActionModule(ActionBase):
             if seen.sample is not None and seen.sample.pid == pid:
                 progress.add(seen.sample)
                 self._show(progress, "another run, ")
-
-    # -- looking ------------------------------------------------------------------------------------------------------
 
     def _look(self, progress_file: str, pid: int | None, file: str = "", folder: str = "") -> Seen:
         """One command: the progress file, the beginning of the job's file, and who is still there."""
@@ -252,8 +244,6 @@ class ActionModule(ActionBase):
         while True:
             yield pause
             pause = min(pause * 1.3, LONGEST_PAUSE_SECONDS)
-
-    # -- showing ------------------------------------------------------------------------------------------------------
 
     def _show(self, progress: Progress, whose: str = "") -> None:
         if time.monotonic() >= self._next_line:

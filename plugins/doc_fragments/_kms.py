@@ -81,8 +81,7 @@ options:
   alias_move:
     description:
       - Whether to move O(alias) to the key O(key_id) if it belongs to another key.
-      - Canton does not detect this. A node that registered a key by its alias keeps the old public key, and fails at
-        its next signature.
+      - Canton does not detect this. A node that registered a key by its alias keeps the old public key, and fails at its next signature.
     type: bool
     default: false
   key_id:
@@ -112,8 +111,7 @@ options:
   grants:
     description:
       - Grants of the key. Not changed when not set.
-      - A grant cannot be changed. If it differs from the existing grant of this name, a new grant is created and the
-        old one is revoked.
+      - A grant cannot be changed. If it differs from the existing grant of this name, a new grant is created and the old one is revoked.
     type: list
     elements: dict
     suboptions:
@@ -164,18 +162,16 @@ options:
   purge_replicas:
     description:
       - Whether to delete, after O(pending_window) days, replicas in regions that are not in O(replicas).
-      - With O(state=absent), whether to delete all replicas of the key as well. AWS deletes a primary key only when its
-        replicas are gone.
+      - With O(state=absent), whether to delete all replicas of the key as well. AWS deletes a primary key only when its replicas are gone.
     type: bool
     default: false
   replica_endpoint_urls:
     description: Address of AWS KMS per region, for the regions of replicas. Default is O(endpoint_url).
     type: dict
 notes:
-  - Requires the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases) and C(kms:ListResourceTags) to
-    read; depending on the change, C(kms:CreateKey), C(kms:CreateAlias), C(kms:TagResource), C(kms:UntagResource),
-    C(kms:UpdateKeyDescription), C(kms:EnableKey), C(kms:DisableKey), C(kms:ScheduleKeyDeletion) and
-    C(kms:CancelKeyDeletion).
+  - Requires the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases) and C(kms:ListResourceTags) to read; depending on the change,
+    C(kms:CreateKey), C(kms:CreateAlias), C(kms:TagResource), C(kms:UntagResource), C(kms:UpdateKeyDescription), C(kms:EnableKey), C(kms:DisableKey),
+    C(kms:ScheduleKeyDeletion) and C(kms:CancelKeyDeletion).
   - Further options require further permissions, C(kms:GetKeyPolicy) and C(kms:PutKeyPolicy) for a policy,
     C(kms:ListGrants), C(kms:CreateGrant) and C(kms:RevokeGrant) for grants, C(kms:GetKeyRotationStatus),
     C(kms:EnableKeyRotation) and C(kms:DisableKeyRotation) for rotation, C(kms:ReplicateKey) for replicas, with

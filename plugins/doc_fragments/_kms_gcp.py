@@ -71,11 +71,9 @@ options:
       - This is fixed at creation; an existing key with another value is an error.
     type: int
 notes:
-  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get),
-    C(cloudkms.cryptoKeyVersions.viewPublicKey) and, for symmetric keys, C(cloudkms.cryptoKeyVersions.list) to read;
-    depending on the change, C(cloudkms.keyRings.get), C(cloudkms.keyRings.create), C(cloudkms.cryptoKeys.create),
-    C(cloudkms.cryptoKeys.update), C(cloudkms.cryptoKeyVersions.update), C(cloudkms.cryptoKeyVersions.destroy),
+  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get), C(cloudkms.cryptoKeyVersions.viewPublicKey) and, for symmetric
+    keys, C(cloudkms.cryptoKeyVersions.list) to read; depending on the change, C(cloudkms.keyRings.get), C(cloudkms.keyRings.create),
+    C(cloudkms.cryptoKeys.create), C(cloudkms.cryptoKeys.update), C(cloudkms.cryptoKeyVersions.update), C(cloudkms.cryptoKeyVersions.destroy),
     C(cloudkms.cryptoKeyVersions.restore), C(cloudkms.cryptoKeys.getIamPolicy) and C(cloudkms.cryptoKeys.setIamPolicy).
-  - A key of GCP has versions. A node uses version 1 only, so the module manages this version; of a symmetric key, all
-    versions.
+  - A key of GCP has versions. A node uses version 1 only, so the module manages this version; of a symmetric key, all versions.
 """

@@ -93,8 +93,7 @@ options:
       dossier:
         description:
           - File written by M(ledgerops.canton.participant_dossier), on the host that runs the module.
-          - It replaces a participant that cannot be reached from this host. Changes of the participant are then
-            refused.
+          - It replaces a participant that cannot be reached from this host. Changes of the participant are then refused.
         type: path
       dossier_uid:
         description: Expected id of the participant in the dossier. The dossier of another participant is refused.

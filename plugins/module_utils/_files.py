@@ -27,9 +27,6 @@ def stamp(moment: datetime | None = None) -> str:
     return (moment or now()).isoformat(timespec="milliseconds")
 
 
-# -- one at a time ----------------------------------------------------------------------------------------------------
-
-
 @contextmanager
 def only_one(path: str, state: str) -> t.Iterator[None]:
     """Hold the lock ``path``, or raise ``transfer_running`` with the holder as the file names it: ``{pid, state, started}``.
@@ -105,9 +102,6 @@ def locked_folder(folder: str) -> t.Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-# -- atomic files -----------------------------------------------------------------------------------------------------
 
 
 def make_folder(folder: str) -> None:

@@ -41,10 +41,7 @@ def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], 
 
 
 def run_pair(
-    spec: Spec,
-    ensure: t.Callable[[Params, Reader, Reader, bool], Outcome],
-    any_release: bool = False,
-    **rules: t.Any,
+    spec: Spec, ensure: t.Callable[[Params, Reader, Reader, bool], Outcome], any_release: bool = False, **rules: t.Any
 ) -> None:
     """Run a module that connects to two participants, both of one major release unless ``any_release``."""
     module = _module({**pair_spec(), **spec}, **rules)
@@ -83,9 +80,7 @@ def run_transfer(
 
 
 def run_either(
-    spec: Spec,
-    ensure: t.Callable[[Params, Reader | None, Reader | None, bool], Outcome],
-    **rules: t.Any,
+    spec: Spec, ensure: t.Callable[[Params, Reader | None, Reader | None, bool], Outcome], **rules: t.Any
 ) -> None:
     """Run a module that connects to a source, a target or both, depending on its options; both of one major release."""
     ends = {name: {**values, "required": False} for name, values in pair_spec().items()}
@@ -104,10 +99,7 @@ def run_either(
 
 
 def run_source(
-    spec: Spec,
-    ensure: t.Callable[[Params, Reader, bool], Outcome],
-    check: t.Callable[[], None],
-    **rules: t.Any,
+    spec: Spec, ensure: t.Callable[[Params, Reader, bool], Outcome], check: t.Callable[[], None], **rules: t.Any
 ) -> None:
     """Run a module that connects to a ``source`` participant and to something else, whose libraries ``check`` checks."""
     module = _module({"source": pair_spec()["source"], **spec}, **rules)

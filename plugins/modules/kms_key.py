@@ -34,8 +34,7 @@ options:
       - V(present) creates the key if it does not exist, and applies the options to it.
       - V(absent) schedules its deletion. It does nothing if the key does not exist or its deletion is already
         scheduled. The alias remains until the key is deleted.
-      - In GCP, V(absent) schedules the destruction of the key's material. The key's name is permanent, and no node can
-        use it again.
+      - In GCP, V(absent) schedules the destruction of the key's material. The key's name is permanent, and no node can use it again.
     type: str
     choices: [present, absent]
     default: present
@@ -49,8 +48,7 @@ options:
     description:
       - Canton's purpose of the key. V(namespace), V(sequencer_authentication) and V(protocol) are signing keys,
         V(encryption) decrypts messages to the participant, and V(wrapper) encrypts a participant's own key store.
-      - An existing key is accepted if its spec is valid for this purpose. A new key gets Canton's default spec, unless
-        O(spec) is set.
+      - An existing key is accepted if its spec is valid for this purpose. A new key gets Canton's default spec, unless O(spec) is set.
     type: str
     choices: [namespace, sequencer_authentication, protocol, encryption, wrapper]
   spec:
@@ -95,15 +93,13 @@ options:
     description:
       - ARNs of the node's roles or users. The key gets a policy of least privilege for them, instead of O(policy). It
         allows only the calls that Canton makes. V([]) means that no node may use the key yet.
-      - A signing key may be used for C(kms:Sign), C(kms:GetPublicKey) and C(kms:DescribeKey), an encryption key for
-        C(kms:Decrypt), C(kms:GetPublicKey) and C(kms:DescribeKey), a wrapper key for C(kms:Encrypt), C(kms:Decrypt) and
-        C(kms:DescribeKey).
+      - A signing key may be used for C(kms:Sign), C(kms:GetPublicKey) and C(kms:DescribeKey), an encryption key for C(kms:Decrypt),
+        C(kms:GetPublicKey) and C(kms:DescribeKey), a wrapper key for C(kms:Encrypt), C(kms:Decrypt) and C(kms:DescribeKey).
       - All other rights follow the IAM policies of the account, as in AWS's default policy. Before a key exists, the
         account's id is read from AWS STS.
-      - In GCP these are members, such as V(serviceAccount:node@my-project.iam.gserviceaccount.com). They get the roles
-        C(roles/cloudkms.signer) for a signing key, C(roles/cloudkms.cryptoKeyDecrypter) for an encryption key or
-        C(roles/cloudkms.cryptoKeyEncrypterDecrypter) for a wrapper key, C(roles/cloudkms.publicKeyViewer) for keys with
-        a public key, and C(roles/cloudkms.viewer), all on this key only.
+      - In GCP these are members, such as V(serviceAccount:node@my-project.iam.gserviceaccount.com). They get the roles C(roles/cloudkms.signer) for a
+        signing key, C(roles/cloudkms.cryptoKeyDecrypter) for an encryption key or C(roles/cloudkms.cryptoKeyEncrypterDecrypter) for a wrapper key,
+        C(roles/cloudkms.publicKeyViewer) for keys with a public key, and C(roles/cloudkms.viewer), all on this key only.
     type: list
     elements: str
   rotation:
@@ -116,8 +112,7 @@ options:
       new one is V(365) in AWS and V(90) in GCP.
     type: int
   force:
-    description: Whether to delete a key, or to move or remove an alias, although a participant of O(in_use_by) uses it
-      or cannot be reached.
+    description: Whether to delete a key, or to move or remove an alias, although a participant of O(in_use_by) uses it or cannot be reached.
     type: bool
     default: false
   probe:
@@ -141,23 +136,18 @@ author: The ledgerops.canton authors (@ledgerops)
 """
 
 EXAMPLES = r"""
-- name: Create the four keys of a participant
+- name: Create the four keys of a participant, which only the node's role may use
   ledgerops.canton.kms_key:
     region: eu-central-1
     alias: "canton/{{ inventory_hostname }}/{{ item }}"
     purpose: "{{ item }}"
     tags:
       participant: "{{ inventory_hostname }}"
+    node_principals:
+      - "arn:aws:iam::111122223333:role/canton-{{ inventory_hostname }}"
     probe: true
   loop: [namespace, sequencer_authentication, protocol, encryption]
   register: canton_keys
-
-- name: Show the Canton fingerprints of the keys
-  ansible.builtin.debug:
-    msg: "{{ item.key.arn }} {{ item.key.fingerprint }}"
-  loop: "{{ canton_keys.results }}"
-  loop_control:
-    label: "{{ item.item }}"
 
 - name: Create a P-384 signing key
   ledgerops.canton.kms_key:
@@ -172,15 +162,6 @@ EXAMPLES = r"""
     region: eu-central-1
     purpose: namespace
     probe: true
-
-- name: Create keys that only the node's role may use
-  ledgerops.canton.kms_key:
-    region: eu-central-1
-    alias: "canton/p1/{{ item }}"
-    purpose: "{{ item }}"
-    node_principals:
-      - arn:aws:iam::111122223333:role/canton-p1
-  loop: [namespace, sequencer_authentication, protocol, encryption]
 
 - name: Create a wrapper key with rotation and a replica
   ledgerops.canton.kms_key:
@@ -245,11 +226,9 @@ EXAMPLES = r"""
 RETURN = r"""
 key:
   description:
-    - The key after the task, with the values of a member of RV(ledgerops.canton.kms_key_info#module:keys). V(null) when
-      it does not exist.
+    - The key after the task, with the values of a member of RV(ledgerops.canton.kms_key_info#module:keys). V(null) when it does not exist.
     - C(policy), C(grants) and C(rotation) of a key in AWS are V(null) unless the task sets these options.
-    - In check mode the predicted key. C(created), and the C(arn) of a replica and the C(grant_id) of a grant that would
-      be created, are V(null).
+    - In check mode the predicted key. C(created), and the C(arn) of a replica and the C(grant_id) of a grant that would be created, are V(null).
     - Register C(arn) at the node, not an alias; in GCP register C(key_id).
   returned: success
   type: dict
@@ -262,8 +241,7 @@ key:
     aliases: [alias/canton/p1/namespace]
     fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
 probe:
-  description: Operation that O(probe=true) tested. V(null) when nothing was tested, for example in check mode for a key
-    that would be created.
+  description: Operation that O(probe=true) tested. V(null) when nothing was tested, for example in check mode for a key that would be created.
   returned: success
   type: str
   sample: sign_verify

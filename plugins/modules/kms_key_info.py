@@ -24,22 +24,19 @@ options:
     type: list
     elements: str
   labels:
-    description: Read only keys that have all of these labels, with O(provider=gcp). Keys that a node created in GCP
-      have no labels.
+    description: Read only keys that have all of these labels, with O(provider=gcp). Keys that a node created in GCP have no labels.
     type: dict
   tags:
-    description: Read only keys that have all of these tags. A key that a node created has the tag C(CreatedBy) with the
-      value V(Canton).
+    description: Read only keys that have all of these tags. A key that a node created has the tag C(CreatedBy) with the value V(Canton).
     type: dict
 notes:
   - Requires the permissions C(kms:DescribeKey) and C(kms:GetPublicKey), and C(kms:ListKeys) when O(names) is not set.
     Keys that cannot be read are then omitted with a warning.
   - C(kms:ListAliases), C(kms:ListResourceTags), C(kms:GetKeyPolicy), C(kms:ListGrants) and C(kms:GetKeyRotationStatus)
     are recommended. Without one of them the value is V(null), with a warning.
-  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get),
-    C(cloudkms.cryptoKeyVersions.viewPublicKey), C(cloudkms.cryptoKeyVersions.list) for symmetric keys, and
-    C(cloudkms.cryptoKeys.list) when O(names) is not set. Without C(cloudkms.cryptoKeys.getIamPolicy) it warns, and the
-    policy is V(null).
+  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get), C(cloudkms.cryptoKeyVersions.viewPublicKey),
+    C(cloudkms.cryptoKeyVersions.list) for symmetric keys, and C(cloudkms.cryptoKeys.list) when O(names) is not set. Without
+    C(cloudkms.cryptoKeys.getIamPolicy) it warns, and the policy is V(null).
 seealso:
   - module: ledgerops.canton.kms_key
 author: The ledgerops.canton authors (@ledgerops)
@@ -95,8 +92,7 @@ keys:
       type: str
       sample: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
     state:
-      description: State of the key, such as V(enabled), V(disabled), V(pending_deletion) or V(pending_import); in GCP also
-        V(destroyed).
+      description: State of the key, such as V(enabled), V(disabled), V(pending_deletion) or V(pending_import); in GCP also V(destroyed).
       type: str
       sample: enabled
     spec:
@@ -110,7 +106,6 @@ keys:
     description:
       description: Description of the key. A node writes the key's name here.
       type: str
-      sample: ""
     aliases:
       description: All aliases of the key. V(null) when they cannot be read.
       type: list
@@ -127,73 +122,36 @@ keys:
     multi_region:
       description: Whether it is a multi-Region key.
       type: bool
-      sample: false
     primary_region:
       description: Region of the primary key of a multi-Region key. V(null) for a key of one region.
       type: str
-      sample: null
     replicas:
-      description: Replicas of a multi-Region key.
+      description: Replicas of a multi-Region key, with region and ARN.
       type: list
       elements: dict
-      sample: []
-      contains:
-        region:
-          description: Region of the replica.
-          type: str
-          sample: eu-west-1
-        arn:
-          description: ARN of the replica.
-          type: str
-          sample: arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000
+      sample:
+        - {region: eu-west-1, arn: "arn:aws:kms:eu-west-1:111122223333:key/mrk-00000000000040008000000000000000"}
     policy:
       description: Key policy as reported by the KMS. V(null) when it cannot be read.
       type: dict
-      sample: null
     grants:
-      description: Grants of the key. V(null) when they cannot be read.
+      description:
+        - Grants of the key. V(null) when they cannot be read.
+        - C(name) is empty for a grant without a name, C(retiring_principal) may retire the grant, and C(constraints) are
+          the encryption contexts for which it is valid.
       type: list
       elements: dict
-      sample: null
-      contains:
-        name:
-          description: Name of the grant. Empty when it has none.
-          type: str
-          sample: monitor
-        grantee_principal:
-          description: Principal that holds the rights.
-          type: str
-          sample: arn:aws:iam::111122223333:role/monitor
-        operations:
-          description: Allowed operations.
-          type: list
-          elements: str
-          sample: [DescribeKey, GetPublicKey]
-        retiring_principal:
-          description: Principal that may retire the grant.
-          type: str
-          sample: null
-        constraints:
-          description: Encryption contexts for which the grant is valid.
-          type: dict
-          sample: {}
-        grant_id:
-          description: Id of the grant.
-          type: str
-          sample: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
+      sample:
+        - name: monitor
+          grantee_principal: arn:aws:iam::111122223333:role/monitor
+          operations: [DescribeKey, GetPublicKey]
+          retiring_principal: null
+          constraints: {}
+          grant_id: 0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60
     rotation:
-      description: Automatic rotation of the key. V(null) for asymmetric keys, and when it cannot be read.
+      description: Automatic rotation of the key, with the days between two rotations. V(null) for asymmetric keys, and when it cannot be read.
       type: dict
-      sample: null
-      contains:
-        enabled:
-          description: Whether rotation is enabled.
-          type: bool
-          sample: true
-        period:
-          description: Days between two rotations.
-          type: int
-          sample: 365
+      sample: {enabled: true, period: 365}
     created:
       description: Time of creation, UTC.
       type: str
@@ -201,7 +159,6 @@ keys:
     deletion_date:
       description: Time of deletion of a key in state V(pending_deletion), UTC.
       type: str
-      sample: null
     public_key_pem:
       description: Public key in PEM. V(null) for symmetric keys.
       type: str
@@ -248,7 +205,6 @@ missing:
   returned: success
   type: list
   elements: str
-  sample: []
 error_id:
   description: Error code of the KMS, or of this collection in lower case.
   returned: failure

@@ -17,9 +17,8 @@ description:
     key gets its alias in AWS. A key with another public key is deleted.
   - An interrupted run resumes with its key, which is found by the tag C(canton-fingerprint), in GCP by its name. If the
     key already exists with its material, nothing is exported or changed.
-  - P-256, P-384 and secp256k1 signing keys and RSA-2048 encryption keys can be imported, into GCP KMS also Ed25519
-    keys, for Canton 3.4.4 and later. Canton cannot use Ed25519 keys of AWS KMS, and decrypts with RSA-2048 only. For
-    other keys the error names the alternative.
+  - P-256, P-384 and secp256k1 signing keys and RSA-2048 encryption keys can be imported, into GCP KMS also Ed25519 keys, for Canton 3.4.4 and later.
+    Canton cannot use Ed25519 keys of AWS KMS, and decrypts with RSA-2048 only. For other keys the error names the alternative.
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._attributes
@@ -71,15 +70,13 @@ notes:
   - Two nodes with the same keys must never run at the same time. Do not initialise a node with an empty database and
     the old identity on a real synchronizer. It replays its history and crashes on contracts that were imported before.
   - Keys of another account or of a custom key store are not supported.
-  - Requires the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases), C(kms:ListResourceTags) and
-    C(kms:ListKeys) to read; to import, C(kms:CreateKey), C(kms:TagResource), C(kms:GetParametersForImport),
-    C(kms:ImportKeyMaterial) and C(kms:CreateAlias), C(kms:UpdateKeyDescription) to change a description, and
-    C(kms:ScheduleKeyDeletion) for a wrong public key.
-  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get) and
-    C(cloudkms.cryptoKeyVersions.viewPublicKey) to read; to import, C(cloudkms.keyRings.get),
-    C(cloudkms.cryptoKeys.create), C(cloudkms.importJobs.create), C(cloudkms.importJobs.get),
-    C(cloudkms.importJobs.list), C(cloudkms.importJobs.useToImport) and C(cloudkms.cryptoKeyVersions.create),
-    C(cloudkms.cryptoKeys.update) to change labels, and C(cloudkms.cryptoKeyVersions.destroy) for a wrong public key.
+  - Requires the permissions C(kms:DescribeKey), C(kms:GetPublicKey), C(kms:ListAliases), C(kms:ListResourceTags) and C(kms:ListKeys) to read; to
+    import, C(kms:CreateKey), C(kms:TagResource), C(kms:GetParametersForImport), C(kms:ImportKeyMaterial) and C(kms:CreateAlias),
+    C(kms:UpdateKeyDescription) to change a description, and C(kms:ScheduleKeyDeletion) for a wrong public key.
+  - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get) and C(cloudkms.cryptoKeyVersions.viewPublicKey) to read; to
+    import, C(cloudkms.keyRings.get), C(cloudkms.cryptoKeys.create), C(cloudkms.importJobs.create), C(cloudkms.importJobs.get),
+    C(cloudkms.importJobs.list), C(cloudkms.importJobs.useToImport) and C(cloudkms.cryptoKeyVersions.create), C(cloudkms.cryptoKeys.update) to change
+    labels, and C(cloudkms.cryptoKeyVersions.destroy) for a wrong public key.
   - In GCP a node uses version 1 of a key only, so the material must become that version. If version 1 has other
     material, the module fails, and the name of the key cannot be used again.
 seealso:
@@ -139,36 +136,21 @@ key:
     aliases: [alias/canton/p1/namespace]
     fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
 source_key:
-  description: The participant's key. The new node must register the KMS key with exactly this name and usage.
+  description:
+    - The participant's key. The new node must register the KMS key with exactly this name and usage.
+    - C(purpose) is V(signing) or V(encryption). C(usage) is empty for encryption keys and in Canton 2.
   returned: success
   type: dict
-  contains:
-    fingerprint:
-      description: Fingerprint of the key.
-      type: str
-      sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
-    name:
-      description: Name of the key on the participant.
-      type: str
-      sample: p1-namespace
-    purpose:
-      description: V(signing) or V(encryption).
-      type: str
-      sample: signing
-    usage:
-      description: Usages of the key; empty for encryption keys and in Canton 2.
-      type: list
-      elements: str
-      sample: [namespace]
-    spec:
-      description: Spec of the key.
-      type: str
-      sample: ec_p256
+  sample:
+    fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+    name: p1-namespace
+    purpose: signing
+    usage: [namespace]
+    spec: ec_p256
 imported:
   description: Whether this task imported the private key; in check mode whether it would.
   returned: success
   type: bool
-  sample: true
 error_id:
   description: Error code of Canton or the KMS, or of this collection in lower case.
   returned: failure

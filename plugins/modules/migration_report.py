@@ -11,10 +11,8 @@ short_description: Write the reports of a migration
 version_added: 0.2.0
 author: The ledgerops.canton authors (@ledgerops)
 description:
-  - Writes the result of one migration, and of the whole fleet, as HTML, Markdown and JSON into a folder on the
-    controller.
-  - For the role P(ledgerops.canton.kms_migration#role); uses the role's templates. The JSON is described in
-    C(docs/pipelines.md) of the collection.
+  - Writes the result of one migration, and of the whole fleet, as HTML, Markdown and JSON into a folder on the controller.
+  - For the role P(ledgerops.canton.kms_migration#role); uses the role's templates. The JSON is described in C(docs/pipelines.md) of the collection.
   - It never connects to the inventory host. A report is no state of a node, so the task is never changed.
 extends_documentation_fragment:
   - ledgerops.canton._attributes

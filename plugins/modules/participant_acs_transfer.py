@@ -11,8 +11,7 @@ short_description: Export, import, verify and purge active contracts
 version_added: 0.1.0
 author: The ledgerops.canton authors (@ledgerops)
 description:
-  - Transfers the active contracts of parties between two participants, through a snapshot file with a manifest or
-    through a pipe.
+  - Transfers the active contracts of parties between two participants, through a snapshot file with a manifest or through a pipe.
   - Contracts are counted and hashed in the stream, so memory use does not depend on their number. The export is
     compared with the source's ledger API before the file gets its final name. The file is compared with its manifest
     before the first byte is sent, and the target's ledger API with the manifest afterwards.
@@ -47,11 +46,10 @@ options:
         and O(parties), if the source has other contracts or the selection is another than at the export.
       - V(verified) makes the same comparison and changes nothing. The target is compared at its ledger end, or, if it has
         served since, at the offset of the verified import. O(source) may be a dossier.
-      - V(purged) purges contracts from the target and verifies the result. With O(path), these are the contracts of the
-        snapshot. This is refused if the target has transacted with the moved parties (point of no return), or if
-        O(source) is set and does not show each contract as active. With O(contract_ids), these are the given contracts.
-        With O(source), O(source_synchronizer) and O(parties) only, these are the contracts of the parties that are
-        active on the target and not on the source. The target must be disconnected from all synchronizers.
+      - V(purged) purges contracts from the target and verifies the result. With O(path), these are the contracts of the snapshot. This is refused if
+        the target has transacted with the moved parties (point of no return), or if O(source) is set and does not show each contract as active. With
+        O(contract_ids), these are the given contracts. With O(source), O(source_synchronizer) and O(parties) only, these are the contracts of the
+        parties that are active on the target and not on the source. The target must be disconnected from all synchronizers.
       - Purged contracts can be imported again; archived ones cannot.
     type: str
     choices: [exported, imported, transferred, connected, verified, purged]
@@ -67,15 +65,12 @@ options:
     elements: str
   parties:
     description:
-      - Ids of the parties whose contracts are transferred. Required for O(state=exported), O(state=transferred) and
-        O(state=connected).
-      - For O(state=purged) with O(contract_ids), the parties whose contracts are searched for the ids. Default is all
-        parties that the target hosts.
+      - Ids of the parties whose contracts are transferred. Required for O(state=exported), O(state=transferred) and O(state=connected).
+      - For O(state=purged) with O(contract_ids), the parties whose contracts are searched for the ids. Default is all parties that the target hosts.
     type: list
     elements: str
   source_synchronizer:
-    description: Alias or id of the source's synchronizer. Required for O(state=exported), O(state=transferred) and
-      O(state=connected).
+    description: Alias or id of the source's synchronizer. Required for O(state=exported), O(state=transferred) and O(state=connected).
     type: str
   target_synchronizer:
     description: Alias or id of the target's synchronizer, to which the contracts are assigned.
@@ -100,16 +95,13 @@ options:
     type: float
     default: 5.0
   progress_patience:
-    description: Seconds for which the executing host may be unreachable during the transfer. Then the task fails, and the
-      transfer continues.
+    description: Seconds for which the executing host may be unreachable during the transfer. Then the task fails, and the transfer continues.
     type: float
     default: 300.0
   progress_file:
     description:
-      - File on the executing host with the progress of the transfer, as JSON. It is written once per second with mode
-        0600, and removed at the end.
-      - Default is O(path) with the ending C(.progress.json); without O(path), a file in the folder of Ansible's
-        background jobs.
+      - File on the executing host with the progress of the transfer, as JSON. It is written once per second with mode 0600, and removed at the end.
+      - Default is O(path) with the ending C(.progress.json); without O(path), a file in the folder of Ansible's background jobs.
     type: path
 """
 
@@ -215,22 +207,11 @@ counterparties:
   returned: when known
   type: dict
 transfer:
-  description: Statistics of this run; for O(state=transferred), over export and import.
+  description: Size of the compressed snapshot, number of contracts, duration with the comparison, and contracts per second of this run; for
+    O(state=transferred), over export and import.
   returned: when contracts were exported or imported by this run
   type: dict
-  contains:
-    bytes:
-      description: Size of the compressed snapshot.
-      type: int
-    contracts:
-      description: Number of contracts.
-      type: int
-    seconds:
-      description: Duration, including the comparison.
-      type: float
-    contracts_per_second:
-      description: Contracts per second.
-      type: float
+  sample: {bytes: 1000000, contracts: 4000, seconds: 21.5, contracts_per_second: 186.0}
 """
 
 import typing as t

@@ -78,8 +78,7 @@ read_at:
   returned: always
   type: str
 ledger_end:
-  description: The participant's ledger end at that time (a number; in Canton 2 a text). Null without
-    O(ledger_endpoint).
+  description: The participant's ledger end at that time (a number; in Canton 2 a text). Null without O(ledger_endpoint).
   returned: always
   type: raw
 connected:

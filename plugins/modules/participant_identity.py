@@ -20,8 +20,7 @@ description:
     any other initialised node is an error.
   - The module connects to no synchronizer. Two nodes with one identity must never be connected at the same time. A node
     with an empty database and the identity of another node crashes when it replays its history over imported contracts.
-  - For Canton 3. The node's configuration needs C(init.identity.type = manual) and
-    C(init.generate-topology-transactions-and-keys = false).
+  - For Canton 3. The node's configuration needs C(init.identity.type = manual) and C(init.generate-topology-transactions-and-keys = false).
 extends_documentation_fragment:
   - ledgerops.canton._participant
   - ledgerops.canton._participant.optional_source
@@ -29,8 +28,7 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant
 attributes:
   check_mode:
-    details: The id of a node is V(null) while its namespace key is not registered, because it contains the fingerprint
-      of that key.
+    details: The id of a node is V(null) while its namespace key is not registered, because it contains the fingerprint of that key.
 options:
   state:
     description:
@@ -44,8 +42,7 @@ options:
     description: Identifier of a new participant, the part of its id before the namespace.
     type: str
   source:
-    description: The old participant, initialised and running, whose identity is reused. A dossier does not contain it; use
-      O(identity_file).
+    description: The old participant, initialised and running, whose identity is reused. A dossier does not contain it; use O(identity_file).
   identity_file:
     description: File that O(state=recorded) writes, and that O(state=initialized) reads instead of O(source).
     type: path
@@ -60,8 +57,7 @@ options:
         type: str
         choices: [namespace, sequencer_authentication, protocol, encryption]
       fingerprint:
-        description: Fingerprint of the key in the existing identity, RV(ignore:key.fingerprint) of
-          M(ledgerops.canton.kms_key_material).
+        description: Fingerprint of the key in the existing identity, RV(ignore:key.fingerprint) of M(ledgerops.canton.kms_key_material).
         type: str
       kms_key_id:
         description: Id of the key for the node. In AWS use the ARN, which also works from other accounts and cannot be moved
@@ -125,37 +121,20 @@ keys:
   type: dict
   sample: {namespace: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098}
 needed:
-  description: The keys that a successor must have in its KMS.
+  description:
+    - The keys that a successor must have in its KMS.
+    - C(usage) is empty for an encryption key, and C(name) is that on the participant. C(providers) are those into whose KMS the key can be
+      imported for use by Canton.
   returned: O(state=recorded)
   type: list
   elements: dict
-  contains:
-    fingerprint:
-      description: Fingerprint of the key.
-      type: str
-      sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
-    purpose:
-      description: Purpose of the key.
-      type: str
-      sample: namespace
-    usage:
-      description: Usages of the key in Canton's terms; empty for an encryption key.
-      type: list
-      elements: str
-      sample: [namespace]
-    spec:
-      description: Spec of the key.
-      type: str
-      sample: ec_p256
-    name:
-      description: Name of the key on the participant.
-      type: str
-      sample: p1-namespace
-    providers:
-      description: Providers into whose KMS the key can be imported for use by Canton.
-      type: list
-      elements: str
-      sample: [aws, gcp]
+  sample:
+    - fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+      purpose: namespace
+      usage: [namespace]
+      spec: ec_p256
+      name: p1-namespace
+      providers: [aws, gcp]
 """
 
 from dataclasses import asdict, replace
@@ -186,10 +165,7 @@ SPEC: Spec = {
         "elements": "dict",
         "no_log": False,
         "options": {
-            "purpose": {
-                "type": "str",
-                "choices": ["namespace", "sequencer_authentication", "protocol", "encryption"],
-            },
+            "purpose": {"type": "str", "choices": ["namespace", "sequencer_authentication", "protocol", "encryption"]},
             "fingerprint": {"type": "str"},
             "kms_key_id": {"type": "str", "required": True},
             "name": {"type": "str"},

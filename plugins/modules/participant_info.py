@@ -10,8 +10,7 @@ module: participant_info
 short_description: Read the state of a participant
 version_added: 0.1.0
 author: The ledgerops.canton authors (@ledgerops)
-description: Returns identity, release, synchronizers, keys, hosted parties, packages, users and the number of contracts of
-  a participant.
+description: Returns identity, release, synchronizers, keys, hosted parties, packages, users and the number of contracts of a participant.
 extends_documentation_fragment:
   - ledgerops.canton._participant
   - ledgerops.canton._attributes.info_module
@@ -47,30 +46,20 @@ synchronizers:
   type: list
   elements: dict
 keys:
-  description: The participant's own keys, public values only.
+  description:
+    - The participant's own keys, public values only.
+    - C(purpose) is V(signing) or V(encryption), C(usage) is that of a signing key, and C(name) that in the vault. C(kms_key_id) is empty for
+      a key in the participant's own store.
   returned: when gathered
   type: list
   elements: dict
-  contains:
-    fingerprint:
-      description: Canton's fingerprint of the key.
-      type: str
-    name:
-      description: Name of the key in the vault.
-      type: str
-    purpose:
-      description: V(signing) or V(encryption).
-      type: str
-    usage:
-      description: Usages of a signing key.
-      type: list
-      elements: str
-    spec:
-      description: Spec of the key, for example V(ec_p256).
-      type: str
-    kms_key_id:
-      description: Id of the key in the KMS; empty for a key in the participant's own store.
-      type: str
+  sample:
+    - fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
+      name: p1-namespace
+      purpose: signing
+      usage: [namespace]
+      spec: ec_p256
+      kms_key_id: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
 delegations:
   description: Effective delegations per synchronizer alias, of the participant's own namespace and of those of its hosted
     parties. C(target_key) is the fingerprint of the key that may sign, C(root) is true for a root certificate.
@@ -84,8 +73,7 @@ parties:
   returned: when gathered
   type: dict
 namespaces:
-  description: Namespaces for which this participant may sign, its own and those delegated to its key, per synchronizer
-    alias.
+  description: Namespaces for which this participant may sign, its own and those delegated to its key, per synchronizer alias.
   returned: when gathered
   type: dict
 packages:

@@ -37,8 +37,7 @@ options:
     type: str
   generate:
     description:
-      - Spec of the new key, on a participant with its own keys. V(rsa_2048) is for O(purpose=encryption), the others
-        are for the other purposes.
+      - Spec of the new key, on a participant with its own keys. V(rsa_2048) is for O(purpose=encryption), the others are for the other purposes.
       - If the current key has this spec, it is kept.
     type: str
     choices: [ec_p256, ec_p384, ec_secp256k1, ec_curve25519, rsa_2048]
@@ -147,10 +146,7 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
 
 def main() -> None:
     run_participant(
-        SPEC,
-        ensure,
-        mutually_exclusive=[("kms_key_id", "generate")],
-        required_one_of=[("kms_key_id", "generate")],
+        SPEC, ensure, mutually_exclusive=[("kms_key_id", "generate")], required_one_of=[("kms_key_id", "generate")]
     )
 
 

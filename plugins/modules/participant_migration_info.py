@@ -45,8 +45,7 @@ options:
     elements: str
     default: []
   namespaces:
-    description: Fingerprints of further namespaces that will be delegated to the target. Existing delegations to the target are
-      detected.
+    description: Fingerprints of further namespaces that will be delegated to the target. Existing delegations to the target are detected.
     type: list
     elements: str
     default: []
@@ -65,21 +64,16 @@ options:
     default: true
   path:
     description:
-      - Folder for the snapshot on the host that runs the module. Its free space is compared with the number of
-        contracts.
+      - Folder for the snapshot on the host that runs the module. Its free space is compared with the number of contracts.
       - Estimates use the speed of earlier transfers, recorded there in C(throughput.json).
     type: path
   method:
     description:
-      - Method of the migration. V(other_synchronizer), also called V(delegation), moves parties and contracts to
-        another synchronizer.
-      - V(same_synchronizer) moves them on the same synchronizer. It requires Canton 3.5 on both sides, and
-        O(accept_unsupported).
-      - V(key_import) imports the keys into the KMS, for a new node with the same identity. It is refused without
-        O(accept_key_import_crash), because on real nodes the target crashes at every start. Use V(other_synchronizer)
-        or V(same_synchronizer).
-      - V(envelope) is always refused, because encrypting the key store with a KMS key needs no migration. The finding
-        describes the alternative.
+      - Method of the migration. V(other_synchronizer), also called V(delegation), moves parties and contracts to another synchronizer.
+      - V(same_synchronizer) moves them on the same synchronizer. It requires Canton 3.5 on both sides, and O(accept_unsupported).
+      - V(key_import) imports the keys into the KMS, for a new node with the same identity. It is refused without O(accept_key_import_crash), because
+        on real nodes the target crashes at every start. Use V(other_synchronizer) or V(same_synchronizer).
+      - V(envelope) is always refused, because encrypting the key store with a KMS key needs no migration. The finding describes the alternative.
     type: str
     choices: [other_synchronizer, delegation, same_synchronizer, key_import, envelope]
     default: other_synchronizer
@@ -95,8 +89,7 @@ options:
     default: false
     version_added: 0.3.0
   accept_unsupported:
-    description: Whether the operator accepts the risk of O(method=same_synchronizer), which the vendor's manual calls
-      unsupported.
+    description: Whether the operator accepts the risk of O(method=same_synchronizer), which the vendor's manual calls unsupported.
     type: bool
     default: false
   accept_key_import_crash:
@@ -131,23 +124,16 @@ can_migrate:
   returned: always
   type: bool
 findings:
-  description: Findings that block the migration (severity C(error)), and warnings (severity C(warning)).
+  description: Findings that block the migration (severity C(error)), and warnings (severity C(warning)), each with a stable id, its description
+    and how to fix it.
   returned: always
   type: list
   elements: dict
-  contains:
-    id:
-      description: Stable id of the finding.
-      type: str
-    severity:
-      description: V(error) or V(warning).
-      type: str
-    message:
-      description: Description of the finding.
-      type: str
-    remedy:
-      description: How to fix it.
-      type: str
+  sample:
+    - id: storage_in_memory
+      severity: error
+      message: The target participant keeps its data in memory, but Canton exports and imports contracts only with a database
+      remedy: Run it with persistent storage (PostgreSQL).
 plan:
   description:
     - Numbers of the migration. A number that could not be read is missing.
@@ -174,6 +160,8 @@ plan:
     estimated_downtime_seconds: 21
     estimate_basis: an estimate from the vendor's own figures
 """
+
+import dataclasses
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
@@ -208,26 +196,10 @@ SPEC = {
 
 
 def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
-    request = MigrationRequest(
-        source_synchronizer=params["source_synchronizer"],
-        target_synchronizer=params["target_synchronizer"],
-        parties=params["parties"],
-        excluded=params["exclude"],
-        require_kms=params["require_kms"],
-        folder=params["path"],
-        protocol_version=params["target_protocol_version"],
-        skipped_users=params["skip_users"],
-        excluded_dars=params["exclude_dars"],
-        namespaces=params["namespaces"],
-        replaceable=params["replace_hosts"],
-        purge_stale=params["purge_stale"],
-        method="other_synchronizer" if params["method"] == "delegation" else params["method"],
-        accept_unsupported=params["accept_unsupported"],
-        accept_key_import_crash=params["accept_key_import_crash"],
-        backup_confirmed=params["backup_confirmed"],
-        kms_provider=params["kms_provider"],
-        rotate_keys=params["rotate_keys"],
-    )
+    options = {item.name: params[item.name] for item in dataclasses.fields(MigrationRequest)}
+    if options["method"] == "delegation":
+        options["method"] = "other_synchronizer"
+    request = MigrationRequest(**options)
     findings, plan = examine.examine(source, target, request)
     return Outcome(
         result={

@@ -16,8 +16,7 @@ description:
   - O(state=present) succeeds only if the synchronizer's own store lists the delegation.
   - The participant with the root key needs no synchronizer connection. If no host reaches both participants, transfer
     the target's public key in one file and the signed delegation in another. Neither contains a secret.
-  - The delegation allows everything except further delegations. On Canton 3 a removed delegation cannot be created
-    again for the same key.
+  - The delegation allows everything except further delegations. On Canton 3 a removed delegation cannot be created again for the same key.
 extends_documentation_fragment:
   - ledgerops.canton._participant.optional_source
   - ledgerops.canton._participant.target
@@ -243,9 +242,7 @@ def ensure_key_exported(params: Params, target: Reader, check: bool) -> Outcome:
     if not current and not check:
         write_json(path, values)
     return Outcome(
-        {"target_key_file": current},
-        {"target_key_file": True},
-        {"target_key": key.key.fingerprint, "content": values},
+        {"target_key_file": current}, {"target_key_file": True}, {"target_key": key.key.fingerprint, "content": values}
     )
 
 

@@ -74,8 +74,7 @@ vetted:
   type: list
   elements: str
 unreachable_packages:
-  description: Packages that the source vets but that are in no DAR of the source. Upload them manually if contracts use
-    them.
+  description: Packages that the source vets but that are in no DAR of the source. Upload them manually if contracts use them.
   returned: always
   type: list
   elements: str

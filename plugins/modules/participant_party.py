@@ -12,12 +12,9 @@ version_added: 0.1.0
 author: The ledgerops.canton authors (@ledgerops)
 description:
   - Hosts many parties in one task with parallel calls, and waits until the synchronizer's store shows all of them.
-  - The parties are those that the source hosts on its synchronizer, without O(exclude), or exactly O(parties). The
-    source's admin party never moves.
-  - A Canton 2 target hosts parties while it is disconnected. Until it is connected, the result is verified in its own
-    store.
-  - Movable are parties of the source's namespace, of the target's namespace, and of namespaces that are delegated to
-    the target on its synchronizer.
+  - The parties are those that the source hosts on its synchronizer, without O(exclude), or exactly O(parties). The source's admin party never moves.
+  - A Canton 2 target hosts parties while it is disconnected. Until it is connected, the result is verified in its own store.
+  - Movable are parties of the source's namespace, of the target's namespace, and of namespaces that are delegated to the target on its synchronizer.
   - Parties that these namespaces cannot authorise alone (of another namespace, decentralised, external, on several
     participants) are refused. The error lists all of them with the reason.
   - With O(state=absent), the hosting on the target is removed. Parties that the source does not host are refused,
@@ -32,15 +29,13 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(present) hosts the parties on the target, V(absent) removes the target as their host. Other hosts are not
-        changed.
+      - V(present) hosts the parties on the target, V(absent) removes the target as their host. Other hosts are not changed.
       - To remove a hosting that the synchronizer lists, the target must be connected to it.
     type: str
     choices: [present, absent]
     default: present
   parties:
-    description: Ids of the parties. Default is all movable parties of the source; for O(state=absent), all parties that the
-      source hosts.
+    description: Ids of the parties. Default is all movable parties of the source; for O(state=absent), all parties that the source hosts.
     type: list
     elements: str
   exclude:

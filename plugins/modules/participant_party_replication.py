@@ -28,8 +28,7 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(proposed) proposes with the source that both participants host the parties, and waits until the target lists
-        the proposals.
+      - V(proposed) proposes with the source that both participants host the parties, and waits until the target lists the proposals.
       - V(activated) waits until nothing is in flight on the source, disconnects the target from all synchronizers,
         signs with the target, and makes the hosting effective, one party after the other.
       - V(exported) writes a snapshot of every party at its activation on the target.
@@ -38,8 +37,7 @@ options:
       - V(moved) makes the target the only host of the parties. There is no rollback afterwards.
       - V(verified) compares the target with the verified import, at its offset.
       - V(purged) purges the remaining copies on the source, which is disconnected briefly.
-      - V(withdrawn) rolls back a move before V(moved). The source becomes the only host of the parties, and the
-        target's copies are purged.
+      - V(withdrawn) rolls back a move before V(moved). The source becomes the only host of the parties, and the target's copies are purged.
     type: str
     choices: [proposed, activated, exported, imported, onboarded, moved, verified, purged, withdrawn]
     required: true
@@ -51,8 +49,7 @@ options:
     type: path
     required: true
   parties:
-    description: Ids of the parties to move. Default is all movable parties of the source. Parties whose move has started are
-      always included.
+    description: Ids of the parties to move. Default is all movable parties of the source. Parties whose move has started are always included.
     type: list
     elements: str
   exclude:

@@ -11,8 +11,7 @@ short_description: Ping a participant
 version_added: 0.1.0
 author: The ledgerops.canton authors (@ledgerops)
 description:
-  - Sends a ping transaction from the participant to itself, or to another participant, on a synchronizer. Fails when
-    there is no response.
+  - Sends a ping transaction from the participant to itself, or to another participant, on a synchronizer. Fails when there is no response.
   - A ping requires the same as any transaction, namely connection, signing keys, topology and vetted packages.
 extends_documentation_fragment:
   - ledgerops.canton._participant

@@ -26,8 +26,7 @@ options:
   state:
     description:
       - V(connected) connects and V(disconnected) disconnects a registered synchronizer.
-      - V(registered) registers a synchronizer with the addresses in O(sequencers) and does a handshake, without staying
-        connected.
+      - V(registered) registers a synchronizer with the addresses in O(sequencers) and does a handshake, without staying connected.
     type: str
     choices: [connected, disconnected, registered]
     default: connected
@@ -36,8 +35,7 @@ options:
     type: bool
   quiet_timeout:
     description:
-      - With O(state=disconnected), seconds to wait until no submission and no transaction is in flight. V(0) disables
-        the check.
+      - With O(state=disconnected), seconds to wait until no submission and no transaction is in flight. V(0) disables the check.
       - If something is still in flight after that time, the task fails and disconnects nothing.
       - Canton 2.8 cannot report what is in flight. The task waits the whole time and returns a warning.
     type: float

@@ -11,8 +11,7 @@ short_description: Copy users, rights, identity providers and party annotations 
 version_added: 0.1.0
 author: The ledgerops.canton authors (@ledgerops)
 description:
-  - The users of a ledger API are not part of topology or contracts. Without them, applications cannot act on the new
-    participant.
+  - The users of a ledger API are not part of topology or contracts. Without them, applications cannot act on the new participant.
   - Missing objects are added to the target, and differences are updated. Nothing is removed from users of the target.
   - Annotations are copied for the parties that both participants host.
 extends_documentation_fragment:

@@ -17,13 +17,7 @@ Owner = dict[str, t.Any]
 def this_run() -> Owner:
     """The owner of the locks that this run takes: ansible-playbook itself, whose workers run the plugins."""
     pid = os.getppid()
-    return {
-        "controller": socket.gethostname(),
-        "boot": _boot(),
-        "pid": pid,
-        "started": _started(pid),
-        "user": _user(),
-    }
+    return {"controller": socket.gethostname(), "boot": _boot(), "pid": pid, "started": _started(pid), "user": _user()}
 
 
 def is_gone(owner: Owner) -> bool:

@@ -163,9 +163,6 @@ def _users(facts: Facts, inventory: Facts) -> list[Document]:
     return [{"id": user["id"], "rights": len(user.get("rights") or [])} for user in shown]
 
 
-# -- time -------------------------------------------------------------------------------------------------------------
-
-
 def _moment(at: str) -> float:
     return datetime.datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
 
@@ -205,9 +202,6 @@ def _downtime(events: t.Sequence[Facts]) -> float | None:
         elif event["event"] == "connected" and begun is not None and seconds is None:
             seconds = round(_moment(event["at"]) - begun, 1)
     return seconds
-
-
-# -- proof ------------------------------------------------------------------------------------------------------------
 
 
 def _proof(facts: Facts) -> list[Document]:
@@ -276,9 +270,6 @@ def _lacking(text: str, missing: t.Sequence[str]) -> str:
 def _count(number: int, noun: str) -> str:
     many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number} {noun if number == 1 else many}"
-
-
-# -- words ------------------------------------------------------------------------------------------------------------
 
 
 def _sentences(findings: t.Sequence[Facts], severity: str) -> list[str]:

@@ -88,8 +88,6 @@ class Api:
     def close(self) -> None:
         self._channel.close()
 
-    # -- what the node offers -------------------------------------------------------------------------------------
-
     @property
     def descriptors(self) -> Descriptors:
         if self._descriptors is None:
@@ -112,8 +110,6 @@ class Api:
 
     def message(self, name: str) -> type[Message]:
         return self.descriptors.message(name)
-
-    # -- calls ----------------------------------------------------------------------------------------------------
 
     def read(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
         """A unary call that changes nothing, or that is known to be safe to repeat: what passes is waited out.
@@ -204,8 +200,6 @@ class Api:
             if failure:
                 raise failure[0] from None
             raise self._translate(exc, rpc) from exc
-
-    # -- inside ---------------------------------------------------------------------------------------------------
 
     def _patiently(self, attempt: t.Callable[[], t.Any], passing: type[CantonError] = CantonError) -> t.Any:
         return _retrying(attempt, self.endpoint.timeout, passing)

@@ -180,10 +180,7 @@ def _where_to_look(text: str, trace: str) -> str:
 def _unreachable(text: str, endpoint: Endpoint, details: dict[str, object]) -> CantonError:
     found, remedy, passing = _diagnose(endpoint)
     return Unreachable(
-        f"Cannot connect to {endpoint.where()}: {found or text}",
-        hint=remedy,
-        retryable=passing,
-        details=details,
+        f"Cannot connect to {endpoint.where()}: {found or text}", hint=remedy, retryable=passing, details=details
     )
 
 

@@ -19,10 +19,7 @@ _T = TypeVar("_T")
 
 def invalid_argument(text: str, correlation: str | None = None, metadata: dict[str, str] | None = None) -> CantonError:
     return CantonError(
-        "INVALID_ARGUMENT",
-        f"The submitted request has invalid arguments: {text}",
-        metadata,
-        correlation=correlation,
+        "INVALID_ARGUMENT", f"The submitted request has invalid arguments: {text}", metadata, correlation=correlation
     )
 
 

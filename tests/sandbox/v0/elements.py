@@ -38,11 +38,7 @@ _ONE_UID = {
     CHECK_ONLY: "participant",
     PARAMETERS: "domain",
 }
-_TWO_UIDS = {
-    PTP: ("party", "participant"),
-    STATE: ("domain", "participant"),
-    MEDIATOR: ("domain", "mediator"),
-}
+_TWO_UIDS = {PTP: ("party", "participant"), STATE: ("domain", "participant"), MEDIATOR: ("domain", "mediator")}
 
 
 class Element(NamedTuple):

@@ -57,9 +57,6 @@ class DesiredAttributes:
         return tuple(name for name, is_set in set_here.items() if is_set)
 
 
-# -- options ----------------------------------------------------------------------------------------------------------
-
-
 def desired_attributes(params: Params) -> DesiredAttributes:
     """The attributes that the options describe. Raises CantonError for what no key can have, before anything is read."""
     window = params["pending_window"]
@@ -109,9 +106,6 @@ def complete(
     grants.check_fit(desired.grants or (), spec, usage)
     lifecycle.require_rotatable(spec, rotation=desired.rotation)
     return replace(desired, policy=document, partition=keys.partition), [warning] if warning else []
-
-
-# -- planning --------------------------------------------------------------------------------------------------------
 
 
 def view(keys: AwsKeys, key: AwsKey, desired: DesiredAttributes) -> View:
@@ -241,9 +235,6 @@ def predict(base: AwsKey, after: View, desired: DesiredAttributes) -> AwsKey:
         arns = {each.region: each.arn for each in base.replicas}
         changes["replicas"] = tuple(Replica(region, arns.get(region)) for region in sorted(after["replicas"]))
     return replace(base, **changes)
-
-
-# -- applying --------------------------------------------------------------------------------------------------------
 
 
 def needs_enabled(before: View, after: View) -> list[str]:

@@ -44,8 +44,6 @@ class AwsCalls:
 class AwsAttributes(AwsCalls):
     """The part of ``AwsKeys`` for policies, grants, rotation and replicas."""
 
-    # -- policy ---------------------------------------------------------------------------------------------------
-
     def policy(self, arn: str) -> dict[str, t.Any]:
         answer = self._call("get_key_policy", KeyId=arn, PolicyName="default")
         return t.cast("dict[str, t.Any]", json.loads(answer["Policy"] or "{}"))
@@ -53,8 +51,6 @@ class AwsAttributes(AwsCalls):
     def put_policy(self, arn: str, text: str, *, lockout: bool) -> None:
         """``lockout``: without AWS's own check that the caller can change the policy again."""
         self._call("put_key_policy", KeyId=arn, PolicyName="default", Policy=text, **(_BYPASS if lockout else {}))
-
-    # -- grants ---------------------------------------------------------------------------------------------------
 
     def grants(self, arn: str) -> tuple[Grant, ...]:
         return tuple(_grant(each) for each in self._pages("list_grants", "Grants", KeyId=arn))
@@ -78,8 +74,6 @@ class AwsAttributes(AwsCalls):
     def revoke(self, arn: str, grant: Grant) -> None:
         self._call("revoke_grant", KeyId=arn, GrantId=grant.grant_id)
 
-    # -- rotation -------------------------------------------------------------------------------------------------
-
     def rotation(self, arn: str) -> Rotation:
         answer = self._call("get_key_rotation_status", KeyId=arn)
         if not answer["KeyRotationEnabled"]:
@@ -91,8 +85,6 @@ class AwsAttributes(AwsCalls):
             self._call("enable_key_rotation", KeyId=own_id(arn), RotationPeriodInDays=rotation.period)
         else:
             self._call("disable_key_rotation", KeyId=own_id(arn))
-
-    # -- replicas -------------------------------------------------------------------------------------------------
 
     def in_region(self, region: str) -> AwsCalls:
         """The same account's KMS in another region."""

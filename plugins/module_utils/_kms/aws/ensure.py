@@ -33,9 +33,7 @@ def check_values(params: Params) -> None:
     check_probe(params)
     if (params["alias_move"] or params["alias_state"] == "absent") and not (params["alias"] and params["key_id"]):
         raise CantonError(
-            "An alias is moved to, or removed from, a key that key_id names",
-            "value_invalid",
-            "Set key_id and alias.",
+            "An alias is moved to, or removed from, a key that key_id names", "value_invalid", "Set key_id and alias."
         )
 
 

@@ -120,8 +120,6 @@ class AwsKeys(AwsAttributes):
             raise AssertionError("only keys of connect() have clients of other regions and services")
         return self._clients
 
-    # -- reading --------------------------------------------------------------------------------------------------
-
     def identify(self, name: str) -> str | None:
         """The ARN of the key with this id, ARN, alias or alias ARN; None when there is none."""
         metadata = self._metadata(name)
@@ -230,8 +228,6 @@ class AwsKeys(AwsAttributes):
             notes.append(_unreadable(part, arn, exc))
             return None
 
-    # -- changing -------------------------------------------------------------------------------------------------
-
     def create(
         self,
         spec: str,
@@ -293,8 +289,6 @@ class AwsKeys(AwsAttributes):
     def cancel_deletion(self, arn: str) -> None:
         """Afterwards the key is disabled."""
         self._call("cancel_key_deletion", KeyId=own_id(arn))
-
-    # -- probing --------------------------------------------------------------------------------------------------
 
     def probe(self, key: AwsKey) -> str:
         """Use the key as Canton would, check the result, and return its usage. CantonError when it does not work."""

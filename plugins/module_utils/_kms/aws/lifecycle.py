@@ -41,9 +41,6 @@ _STATE_HINTS = {
 }
 
 
-# -- finding ----------------------------------------------------------------------------------------------------------
-
-
 def locate(
     keys: AwsKeys, key_id: str | None, alias: str | None, *, must_exist: bool, parts: t.Collection[str] = ()
 ) -> AwsKey | None:
@@ -114,9 +111,6 @@ def view(keys: AwsKeys, key: AwsKey | None, alias: str | None, desired: DesiredA
         "tags": key.tags,
         **attributes.view(keys, key, desired),
     }
-
-
-# -- planning ---------------------------------------------------------------------------------------------------------
 
 
 def plan(
@@ -206,9 +200,6 @@ def predict(
         aliases=aliases,
         deletion_date=date,
     )
-
-
-# -- applying --------------------------------------------------------------------------------------------------------
 
 
 def apply(

@@ -63,9 +63,6 @@ _ADMIN_ACTIONS = [
 ]
 
 
-# -- reading ----------------------------------------------------------------------------------------------------------
-
-
 def parse(text: str) -> Document:
     """The document in JSON text. Raises CantonError for one that AWS would refuse, before anything is created."""
     try:
@@ -121,9 +118,6 @@ def _malformed(reason: str) -> CantonError:
 def as_text(document: Document) -> str:
     """What is sent to AWS."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-
-
-# -- comparing --------------------------------------------------------------------------------------------------------
 
 
 def meaning(document: Document, partition: str = "aws") -> Document:
@@ -189,9 +183,6 @@ def _text(value: t.Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-# -- making -----------------------------------------------------------------------------------------------------------
-
-
 def check_principals(option: str, names: t.Iterable[str]) -> None:
     """Raise CantonError for what is no principal of IAM, and for everybody."""
     for name in names:
@@ -233,9 +224,6 @@ def for_node(
             }
         )
     return {"Version": _LANGUAGE, "Id": "ledgerops-canton-node", "Statement": statements}
-
-
-# -- lockout ----------------------------------------------------------------------------------------------------------
 
 
 def check_changeable(document: Document) -> str | None:

@@ -75,8 +75,6 @@ class GcpKeys:
         self._client = client
         self.ring = where
 
-    # -- reading --------------------------------------------------------------------------------------------------
-
     def ring_exists(self) -> bool:
         return self._found("get_key_ring", {"name": self.ring.path}) is not None
 
@@ -159,8 +157,6 @@ class GcpKeys:
     def version_state(self, resource: str, number: int) -> str:
         return state_of(_word(self._call("get_crypto_key_version", {"name": _version(resource, number)}).state))
 
-    # -- changing -------------------------------------------------------------------------------------------------
-
     def create_ring(self) -> None:
         # another task of the same run may create it first
         with suppress(AlreadyExists):
@@ -227,8 +223,6 @@ class GcpKeys:
         """Afterwards the version is disabled."""
         self._change("restore_crypto_key_version", {"name": _version(resource, number)})
 
-    # -- importing ------------------------------------------------------------------------------------------------
-
     def import_jobs(self) -> list[t.Any]:
         return self._pages("list_import_jobs", {"parent": self.ring.path})
 
@@ -245,8 +239,6 @@ class GcpKeys:
         if number is not None:
             request["crypto_key_version"] = _version(resource, number)
         return self._change("import_crypto_key_version", request)
-
-    # -- probing --------------------------------------------------------------------------------------------------
 
     def probe(self, key: GcpKey) -> str:
         """Use the key as Canton would, check the result, and return its usage. CantonError when it does not work."""
@@ -307,8 +299,6 @@ class GcpKeys:
         if not _intact(opened.plaintext, opened.plaintext_crc32c):
             raise _corrupted("Decrypt")
         return bool(opened.plaintext == _PROBE)
-
-    # -- calls ----------------------------------------------------------------------------------------------------
 
     def _found(self, method: str, request: dict[str, t.Any]) -> t.Any:
         """What is there, or None."""

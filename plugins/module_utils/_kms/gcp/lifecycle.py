@@ -94,9 +94,6 @@ def complete(desired: DesiredAttributes, key: GcpKey | None, required: Requireme
     return replace(desired, policy=gcp_policy.for_node(spec, usage, desired.nodes))
 
 
-# -- finding ----------------------------------------------------------------------------------------------------------
-
-
 def locate(keys: GcpKeys, name: str, timeout: float) -> GcpKey | None:
     """The key of this name; one that is still being generated is waited for."""
     key = keys.find(name)
@@ -145,9 +142,6 @@ def view(keys: GcpKeys, key: GcpKey | None, desired: DesiredAttributes) -> View:
     if desired.reads_policy:
         facts["policy"] = gcp_policy.meaning(keys.policy(str(key.full_name))[0])
     return facts
-
-
-# -- planning ---------------------------------------------------------------------------------------------------------
 
 
 def plan(
@@ -245,9 +239,6 @@ def notes(key: GcpKey | None, before: View, after: View) -> list[str]:
             "another key of a node."
         )
     return found
-
-
-# -- applying --------------------------------------------------------------------------------------------------------
 
 
 def apply(

@@ -30,7 +30,4 @@ KEY_SPEC: Spec = {
     "labels": {"type": "dict"},
 }
 # What else is kept of a key; documented in the fragment ``_kms_gcp.keeping``
-KEEPING_SPEC: Spec = {
-    "purge_labels": {"type": "bool", "default": True},
-    "destroy_scheduled_duration": {"type": "int"},
-}
+KEEPING_SPEC: Spec = {"purge_labels": {"type": "bool", "default": True}, "destroy_scheduled_duration": {"type": "int"}}

@@ -49,9 +49,6 @@ class TransferSpec:
     protocol_version: int | None = None
 
 
-# -- export -----------------------------------------------------------------------------------------------------------
-
-
 def reference(source: Reader, spec: TransferSpec, offset: Offset, report: Report = silent) -> Tally:
     """The contracts of the parties as the source's ledger API shows them: what an export has to contain
     (docs/canton/contracts.md#only-the-ledger-api-counts-contracts)."""

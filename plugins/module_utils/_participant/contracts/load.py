@@ -49,9 +49,6 @@ REFUSED_CONTRACTS = {
 AT_WORK = "all is sent, the target is processing it"
 
 
-# -- import -----------------------------------------------------------------------------------------------------------
-
-
 def refuse_unready_target(target: Reader, manifest: Manifest, store: str) -> list[str]:
     """What the node itself does not check, or checks too late (docs/canton/contracts.md#what-an-import-does-not-check).
 
@@ -177,9 +174,6 @@ def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], sto
 def workflow_prefix(manifest: Manifest) -> str:
     """The same in every run of one migration, so that its transactions can be recognised."""
     return "kms-migration-" + manifest.digest[:12]
-
-
-# -- pipe -------------------------------------------------------------------------------------------------------------
 
 
 def pipe(

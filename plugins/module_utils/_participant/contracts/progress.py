@@ -40,9 +40,6 @@ def counted(items: t.Iterable[_Item], report: Report, phase: str, total: int | N
             report(phase, number, 0, total)
 
 
-# -- how far it is ----------------------------------------------------------------------------------------------------
-
-
 class ProgressFile:
     """A small JSON file, mode 0600, that is written at most once a second and removed at the end.
 

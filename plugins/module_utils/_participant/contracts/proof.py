@@ -96,9 +96,6 @@ def prove(target: Participant, manifest: Manifest, files: SnapshotFiles | None, 
     return receipt
 
 
-# -- what differs, by its ids -----------------------------------------------------------------------------------------
-
-
 def difference(target: Participant, manifest: Manifest, offset: Offset, files: SnapshotFiles | None) -> CantonError:
     """Name the first contract ids that differ, overall and per party; the ids are held in memory only for this error."""
     shown = list(target.active_contracts(manifest.parties, offset))

@@ -86,9 +86,6 @@ def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None
     )
 
 
-# -- what is to be purged ---------------------------------------------------------------------------------------------
-
-
 def _of_snapshot(request: TransferRequest, store: str) -> Plan:
     """The contracts of a snapshot; refuses once the target has transacted, and when the source lacks some of them."""
     manifest, files, target = request.manifest(), request.files(), request.live_target()
@@ -170,9 +167,6 @@ def _stale(request: TransferRequest, store: str) -> Plan:
     for item in source.active_contracts(spec.parties, source.ledger_end()):
         stale.discard(item.contract_id)
     return Plan(spec.parties, sorted(stale), here - stale)
-
-
-# -- doing it ---------------------------------------------------------------------------------------------------------
 
 
 def _carry_out(target: Participant, alias: str, store: str, plan: Plan) -> None:

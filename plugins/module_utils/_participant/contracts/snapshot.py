@@ -214,8 +214,7 @@ class SnapshotFiles:
                     yield chunk
         except FileNotFoundError as exc:
             raise SnapshotMissing(
-                f"There is no snapshot {self.data}",
-                hint="Export first, or set path to the path of the export.",
+                f"There is no snapshot {self.data}", hint="Export first, or set path to the path of the export."
             ) from exc
         except OSError as exc:
             raise file_error(self.data, "read", exc) from exc

@@ -97,9 +97,6 @@ def estimate(contracts: int, speeds: t.Sequence[Speed]) -> Estimate:
     )
 
 
-# -- how fast it was --------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class TransferStats:
     """Size and time of one transfer. ``bytes`` are those of the compressed snapshot, ``seconds`` include the proof."""

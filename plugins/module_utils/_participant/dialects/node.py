@@ -58,8 +58,6 @@ class LedgerAdmin:
             )
         return self._ledger
 
-    # -- a node that is starting ----------------------------------------------------------------------------------
-
     def _is_late(self, rpc: str) -> bool:
         """Whether an initialised node does not list the service yet: it may still be starting services."""
         return rpc.partition("/")[0] not in self.admin.services
@@ -79,8 +77,6 @@ class LedgerAdmin:
             hint=f"Initialise it first ({what}), then run again.",
         )
 
-    # -- identity providers ---------------------------------------------------------------------------------------
-
     def identity_providers(self) -> list[IdentityProvider]:
         answer = self.ledger.read(self._rpc("IdentityProviderConfigService/ListIdentityProviderConfigs"))
         return [
@@ -99,8 +95,6 @@ class LedgerAdmin:
                 "audience": provider.audience,
             },
         )
-
-    # -- users ----------------------------------------------------------------------------------------------------
 
     def users(self, identity_provider: str) -> list[User]:
         """Users of one identity provider with their rights; the empty id is the default provider (docs/canton/ledger-api.md#users)."""
@@ -139,9 +133,7 @@ class LedgerAdmin:
         if self.knows_authentication():
             paths.append("primary_party_authentication")
         self.ledger.repeatable(
-            self._rpc("UserManagementService/UpdateUser"),
-            user=self._user_fields(user),
-            update_mask={"paths": paths},
+            self._rpc("UserManagementService/UpdateUser"), user=self._user_fields(user), update_mask={"paths": paths}
         )
 
     def knows_authentication(self) -> bool:
@@ -167,8 +159,6 @@ class LedgerAdmin:
             rights=[_right_fields(item) for item in rights],
             identity_provider_id=user.identity_provider,
         )
-
-    # -- parties --------------------------------------------------------------------------------------------------
 
     def local_parties(self, identity_provider: str = "") -> list[LocalParty]:
         """Every party that the ledger API knows, local ones marked."""
@@ -201,8 +191,6 @@ class LedgerAdmin:
             party=party,
             target_identity_provider_id=identity_provider,
         )
-
-    # -- inside ---------------------------------------------------------------------------------------------------
 
     def _rpc(self, name: str) -> str:
         return self.LEDGER + "admin." + name

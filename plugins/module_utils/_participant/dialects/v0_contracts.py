@@ -24,8 +24,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 
 
 class Contracts(Node):
-    """A part of ``v0.V0``."""
-
     def ledger_end(self) -> Offset:
         """An opaque text: what the last answer of a list of contracts carries. The admin party's is the shortest list."""
         end = ""

@@ -94,8 +94,6 @@ def _der(form: int, data: bytes) -> bytes:
 
 
 class Node(LedgerAdmin):
-    """The base of the parts of ``v0.V0``."""
-
     LEDGER = LEDGER
 
     def __init__(self, admin: Api, ledger: Api | None) -> None:

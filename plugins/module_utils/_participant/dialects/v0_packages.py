@@ -32,8 +32,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 
 
 class Packages(Node):
-    """A part of ``v0.V0``."""
-
     def __init__(self, admin: Api, ledger: Api | None) -> None:
         super().__init__(admin, ledger)
         self._dar_hashes: dict[str, str] = {}

@@ -27,8 +27,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 
 
 class Parties(Node):
-    """A part of ``v0.V0``."""
-
     def hostings(self, store: str, participant: str = "") -> list[Hosting]:
         """Every pair of a party and a participant is a mapping of its own: all have to be read to see a party's other hosts."""
         sides: dict[str, dict[str, list[tuple[int, int]]]] = {}

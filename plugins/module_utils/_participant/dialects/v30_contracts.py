@@ -23,8 +23,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 
 
 class Contracts(Node):
-    """A part of ``v30.V30``."""
-
     def ledger_end(self) -> Offset:
         return int(self.ledger.read(LEDGER + "StateService/GetLedgerEnd").offset)
 
@@ -76,10 +74,7 @@ class Contracts(Node):
         """A synchronizer that stays what it is needs no rename (docs/canton/contracts.md#export)."""
         renamed = {old: {"target_synchronizer_id": new} for old, new in renames.items() if old != new}
         chunks = self.admin.stream(
-            REPAIR + "ExportAcs",
-            party_ids=list(parties),
-            ledger_offset=offset,
-            contract_synchronizer_renames=renamed,
+            REPAIR + "ExportAcs", party_ids=list(parties), ledger_offset=offset, contract_synchronizer_renames=renamed
         )
         for answer in chunks:
             yield answer.chunk

@@ -52,10 +52,6 @@ def _maps(transaction: Message, uid: str) -> bool:
 
 
 class OwnIdentity(Node):
-    """A part of ``v30.V30``."""
-
-    # -- vault ----------------------------------------------------------------------------------------------------
-
     def register_kms_signing_key(self, kms_key_id: str, name: str, usage: t.Sequence[str]) -> Key:
         answer = self.admin.write(
             VAULT + "RegisterKmsSigningKey", kms_key_id=kms_key_id, name=name, usage=_usages(usage)
@@ -85,8 +81,6 @@ class OwnIdentity(Node):
 
     def _public(self, kind: str, public: t.Any, name: str, kms_key_id: str) -> Key:
         return key_of(self.admin.message(CRYPTO + "PublicKey")(**{kind: public}), name, kms_key_id)
-
-    # -- identity -------------------------------------------------------------------------------------------------
 
     def init_id(self, identifier: str, namespace: str) -> None:
         self.admin.write(TOPOLOGY + "IdentityInitializationService/InitId", identifier=identifier, namespace=namespace)

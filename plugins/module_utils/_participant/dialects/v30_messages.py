@@ -98,8 +98,6 @@ def snapshot_requests(
 
 
 class Node(LedgerAdmin):
-    """The base of the parts of ``v30.V30``."""
-
     LEDGER = LEDGER
 
     def _authorize(self, mapping: dict[str, t.Any], change: str = ADD) -> None:

@@ -27,8 +27,6 @@ BOUNDS = ("valid_from_inclusive", "valid_until_exclusive")
 
 
 class Packages(Node):
-    """A part of ``v30.V30``."""
-
     def dars(self) -> list[Dar]:
         answer = self.admin.read(PACKAGES + "ListDars")
         return [Dar(item.main, item.name, item.version, item.description) for item in answer.dars]

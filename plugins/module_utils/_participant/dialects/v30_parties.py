@@ -37,13 +37,9 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 
 
 class Parties(Node):
-    """A part of ``v30.V30``."""
-
     def hostings(self, store: str, participant: str = "", proposals: bool = False) -> list[Hosting]:
         answer = self.admin.read(
-            READ + "ListPartyToParticipant",
-            base_query=query(store, proposals),
-            filter_participant=participant,
+            READ + "ListPartyToParticipant", base_query=query(store, proposals), filter_participant=participant
         )
         found = [_hosting(result.item) for result in answer.results]
         return [item for item in found if not participant or item.host(participant)]
@@ -93,8 +89,6 @@ class Parties(Node):
                 item.signing_keys
             )
         return fields
-
-    # -- parties that move on one synchronizer --------------------------------------------------------------------
 
     def lacks_for_replication(self) -> list[str]:
         rpcs = [PARTIES + name for name in ("ExportPartyAcs", "ImportPartyAcs", "ClearPartyOnboardingFlag")]

@@ -100,9 +100,6 @@ def require_canton_3(participant: Participant) -> Canton3:
     return node
 
 
-# -- present state ----------------------------------------------------------------------------------------------------
-
-
 def read_old(participant: Canton3) -> OldIdentity:
     """The identity of an initialised node, with the keys that its successor needs."""
     uid = participant.identity().uid
@@ -158,9 +155,6 @@ def _to_map(wanted: t.Sequence[Wanted], found: t.Mapping[str, Key | None]) -> se
 def _label(item: Wanted) -> str:
     """The name of a key in results: its purpose; for an old identity, which may have several of one, with the fingerprint."""
     return f"{item.purpose} {item.fingerprint}" if item.fingerprint else item.purpose
-
-
-# -- requested keys ------------------------------------------------------------------------------------------------
 
 
 def wanted_new(keys: t.Sequence[t.Mapping[str, t.Any]], identifier: str) -> list[Wanted]:
@@ -255,9 +249,6 @@ def require_same_identity(
             error_id="not_waiting",
             hint=f"Set {MANUAL_LINES} in its configuration, and begin with an empty database.",
         )
-
-
-# -- the steps --------------------------------------------------------------------------------------------------------
 
 
 def initialize_new(participant: Canton3, wanted: t.Sequence[Wanted], identifier: str, seconds: float) -> None:

@@ -46,9 +46,6 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+ -]{0,199}")
 _ASIDE = re.compile(r"\.[a-z-]+-\d{8}T\d{6}Z")
 
 
-# -- events -----------------------------------------------------------------------------------------------------------
-
-
 @dataclasses.dataclass(frozen=True)
 class Event:
     """An event ``at`` a time (UTC, ISO 8601), with data that no node keeps."""
@@ -179,9 +176,6 @@ def _journal(values: dict[str, t.Any]) -> Journal:
         )
     events = tuple(Event(str(item["event"]), str(item["at"]), dict(item["data"])) for item in values["events"])
     return Journal(str(values["source"]), str(values["target"]), events)
-
-
-# -- the states of the module -----------------------------------------------------------------------------------------
 
 
 def archive(files: JournalFiles, found: Journal, label: str, keep_snapshot: bool) -> list[str]:

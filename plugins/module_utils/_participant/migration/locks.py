@@ -24,8 +24,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
 
-# -- locks ------------------------------------------------------------------------------------------------------------
-
 
 @dataclasses.dataclass(frozen=True)
 class Owner:

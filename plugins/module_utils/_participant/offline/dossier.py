@@ -56,9 +56,6 @@ class Dossier:
         return str(self.content["identity"]["uid"])
 
 
-# -- values as JSON ---------------------------------------------------------------------------------------------------
-
-
 def plain(value: t.Any) -> t.Any:
     """An entity as JSON values; sets get an order."""
     if dataclasses.is_dataclass(value):
@@ -92,9 +89,6 @@ def _unordered(value: t.Any) -> t.Any:
     if isinstance(value, dict):
         return {name: _unordered(item) for name, item in value.items()}
     return sorted((_unordered(item) for item in value), key=_text) if isinstance(value, list) else value
-
-
-# -- reading a participant --------------------------------------------------------------------------------------------
 
 
 def read(participant: Reader, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:
@@ -216,9 +210,6 @@ def contract_of(line: bytes) -> ActiveContract:
     if len(values) != len(CONTRACT_FIELDS):
         raise ValueError(f"a contract has {len(values)} values")
     return ActiveContract(*values)
-
-
-# -- the file ---------------------------------------------------------------------------------------------------------
 
 
 def look(participant: Reader, sections: t.Collection[str], namespaces: t.Collection[str]) -> Dossier:

@@ -79,8 +79,6 @@ class OfflineParticipant:
         if participant != self._of("identity", "uid"):
             raise self._lacks(f"{what} of {participant or 'all participants'}", "")
 
-    # -- who and where ------------------------------------------------------------------------------------------------
-
     @property
     def major(self) -> int:
         return int(self._of("node", "flags", "MAJOR"))
@@ -157,8 +155,6 @@ class OfflineParticipant:
     def own_keys(self) -> list[Key]:
         return t.cast("list[Key]", self._built(list[Key], self._of("keys", "own")))
 
-    # -- topology -----------------------------------------------------------------------------------------------------
-
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
         if not namespace:
             raise self._lacks("delegations of all namespaces", "")
@@ -181,8 +177,6 @@ class OfflineParticipant:
 
     def decentralized_namespaces(self, store: str) -> set[str]:
         return set(self._of("topology", "decentralized", store))
-
-    # -- packages -----------------------------------------------------------------------------------------------------
 
     def dars(self) -> list[Dar]:
         return [self._built(Dar, item["dar"]) for item in self._of("packages", "dars")]
@@ -209,8 +203,6 @@ class OfflineParticipant:
         self._own(participant, "vetted packages")
         return t.cast("set[Vetting]", self._built(set[Vetting], self._of("packages", "vetted", store)))
 
-    # -- users --------------------------------------------------------------------------------------------------------
-
     def identity_providers(self) -> list[IdentityProvider]:
         return t.cast("list[IdentityProvider]", self._built(list[IdentityProvider], self._of("users", "providers")))
 
@@ -223,8 +215,6 @@ class OfflineParticipant:
 
     def knows_authentication(self) -> bool:
         return bool(self._of("users", "knows_authentication"))
-
-    # -- contracts ----------------------------------------------------------------------------------------------------
 
     def ledger_end(self) -> Offset:
         if "ledger_end" not in self._observed:

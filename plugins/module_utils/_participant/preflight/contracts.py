@@ -34,11 +34,7 @@ SHOWN_CONTRACTS = 3
 
 
 def check_contracts(
-    findings: Findings,
-    identities: tuple[Identity, Identity],
-    old: Synchronizer,
-    new: Synchronizer,
-    parties: Parties,
+    findings: Findings, identities: tuple[Identity, Identity], old: Synchronizer, new: Synchronizer, parties: Parties
 ) -> None:
     """Read all contracts of the source once, and compare them with those that the target has of the same parties."""
     local = {item.party for item in findings.source.local_parties() if item.is_local} - parties.arrived
@@ -130,7 +126,7 @@ def _contract_ids(participant: Reader, parties: t.Collection[str]) -> set[str]:
 
 
 def _put_into_plan(findings: Findings, found: Tally, counterparties: t.Mapping[str, int]) -> None:
-    expected = throughput.estimate(found.contracts, throughput.read_speeds(findings.request.folder))
+    expected = throughput.estimate(found.contracts, throughput.read_speeds(findings.request.path))
     plan = findings.plan
     plan.contracts = found.contracts
     plan.packages = len([package for package in found.packages if package])
@@ -224,7 +220,7 @@ def _check_packages(findings: Findings, found: Tally, available: set[str]) -> No
     findings.plan.dars = sum(1 for dar in dars if not dar.builtin)
     excluded: set[str] = set()
     for dar in dars:
-        if {dar.name, dar.main} & set(findings.request.excluded_dars):
+        if {dar.name, dar.main} & set(findings.request.exclude_dars):
             excluded |= findings.source.dar_packages(dar.main)
         else:
             available |= findings.source.dar_packages(dar.main)
@@ -259,7 +255,7 @@ def _check_other_builds(findings: Findings, dars: t.Sequence[Dar]) -> None:
         f"{dar.name} {dar.version}"
         for dar in dars
         if not dar.builtin
-        and not {dar.name, dar.main} & set(findings.request.excluded_dars)
+        and not {dar.name, dar.main} & set(findings.request.exclude_dars)
         and there.get((dar.name, dar.version), dar.main) != dar.main
     ]
     if other:
@@ -271,7 +267,7 @@ def _check_other_builds(findings: Findings, dars: t.Sequence[Dar]) -> None:
 
 
 def _check_disk(findings: Findings, contracts: int) -> None:
-    folder = findings.request.folder
+    folder = findings.request.path
     if not folder:
         return
     while not os.path.isdir(folder) and os.path.dirname(folder) != folder:

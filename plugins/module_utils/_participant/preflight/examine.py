@@ -219,7 +219,7 @@ def _check_clocks(findings: Findings, old: Synchronizer, new: Synchronizer) -> N
 
 def _check_protocol_versions(findings: Findings, source: Identity, old: Synchronizer, new: Synchronizer) -> None:
     ours = findings.source.protocol_version(old)
-    theirs = findings.request.protocol_version or findings.target.protocol_version(new)
+    theirs = findings.request.target_protocol_version or findings.target.protocol_version(new)
     if ours and theirs and theirs < ours:
         findings.error(
             "protocol_version",
@@ -272,7 +272,7 @@ def _check_parties(
         source.uid,
         old.id,
         findings.request.parties,
-        findings.request.excluded,
+        findings.request.exclude,
         {*delegated, *findings.request.namespaces},
     )
     on_their_way, arrived = (
@@ -294,7 +294,7 @@ def _check_parties(
     }
     if not findings.request.stays_on_synchronizer:
         wanted = {party: hosting.hosted_on(mapping, target.uid) for party, mapping in selection.movable.items()}
-        findings.as_finding(hosting.missing_hostings, findings.target, new.id, wanted, findings.request.replaceable)
+        findings.as_finding(hosting.missing_hostings, findings.target, new.id, wanted, findings.request.replace_hosts)
     return Parties(moving, moving - on_their_way, arrived)
 
 
@@ -361,5 +361,5 @@ def _check_super_validator(findings: Findings, source: Identity, old: Synchroniz
 def _check_users(findings: Findings) -> None:
     """Planning the copy refuses what the copy itself would refuse later."""
     findings.plan.users = len(
-        plan_copy(findings.source, findings.target, findings.request.skipped_users, admin_rights=False).users
+        plan_copy(findings.source, findings.target, findings.request.skip_users, admin_rights=False).users
     )

@@ -21,9 +21,9 @@ METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
 
 @dataclass(frozen=True)
 class MigrationRequest:
-    """What to migrate. ``folder`` is where the snapshot will be written, if that is known here.
+    """The options of ``participant_migration_info``. ``path`` is where the snapshot will be written, if that is known here.
 
-    ``namespaces`` will be delegated to the target besides the source's own, ``replaceable`` are hosts that the target may
+    ``namespaces`` will be delegated to the target besides the source's own, ``replace_hosts`` are hosts that the target may
     replace, and with ``purge_stale`` contracts that the source no longer has will be purged from the target.
     ``backup_confirmed``, ``accept_unsupported`` and ``accept_key_import_crash`` are statements of the operator.
     """
@@ -31,18 +31,18 @@ class MigrationRequest:
     source_synchronizer: str
     target_synchronizer: str
     parties: t.Sequence[str] | None
-    excluded: t.Collection[str]
+    exclude: t.Collection[str]
     require_kms: bool
-    folder: str | None
-    protocol_version: int | None = None
-    skipped_users: t.Collection[str] = ()
-    excluded_dars: t.Collection[str] = ()
+    path: str | None
+    target_protocol_version: int | None = None
+    skip_users: t.Collection[str] = ()
+    exclude_dars: t.Collection[str] = ()
     method: str = OTHER_SYNCHRONIZER
     accept_unsupported: bool = False
     accept_key_import_crash: bool = False
     backup_confirmed: bool = False
     namespaces: t.Collection[str] = ()
-    replaceable: t.Collection[str] = ()
+    replace_hosts: t.Collection[str] = ()
     purge_stale: bool = False
     kms_provider: str = "aws"
     rotate_keys: bool = False

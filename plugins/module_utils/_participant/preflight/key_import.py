@@ -88,7 +88,7 @@ def examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     findings.as_finding(preflight_contracts.check_all_contracts, findings, old, parties)
     users = findings.as_finding(read_users, findings.source, [item.id for item in findings.source.identity_providers()])
     findings.plan.users = len(
-        [user for user in users or () if user[1] not in (ADMIN_USER, *findings.request.skipped_users)]
+        [user for user in users or () if user[1] not in (ADMIN_USER, *findings.request.skip_users)]
     )
 
 

@@ -93,8 +93,6 @@ class Replication:
         self.source_uid, self.target_uid = source.identity().uid, target.identity().uid
         self.journal: Journal = open_journal(options.base, self.source_uid, self.target_uid, self.store)
 
-    # -- where the parties stand ----------------------------------------------------------------------------------
-
     def connected(self, participant: Reader) -> bool:
         return synchronizers.find(participant, self.store).connected
 
@@ -214,8 +212,6 @@ class Replication:
             else ""
         )
 
-    # -- what must not happen -------------------------------------------------------------------------------------
-
     def unproven(self, stages: PartyStages) -> list[str]:
         """Parties that the target hosts already, and whose contracts are not proven to be there."""
         return [party for party in stages.at(ONBOARDING) if self.journal.proven(party) is None]
@@ -229,8 +225,6 @@ class Replication:
                 error_id="connected_too_early",
                 hint="Roll the move back (state withdrawn), then start again. The source still hosts them and has all contracts.",
             )
-
-    # -- comparing ------------------------------------------------------------------------------------------------
 
     def compare(self, parties: t.Sequence[str]) -> Comparison:
         """Refuse unless the target has exactly the contracts of these parties that the source has, all on this synchronizer.
@@ -293,8 +287,6 @@ class Replication:
             },
         )
 
-    # -- off the synchronizers and back ---------------------------------------------------------------------------
-
     def keep_away(self, participant: Canton3, noted: dict[str, Away]) -> None:
         """Disconnect a participant from all its synchronizers, also over a restart; ``noted`` keeps the former connections."""
         connected = [item for item in participant.synchronizers() if item.connected]
@@ -319,8 +311,6 @@ class Replication:
         if noted:
             noted.clear()
             self.journal.write()
-
-    # -- results --------------------------------------------------------------------------------------------------
 
     def outcome(
         self,

@@ -23,9 +23,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import w
 SIGNED_SECONDS = 30.0  # a node's own store lists what it has signed at once, unless a read lags behind
 
 
-# -- delegation -------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class DelegationState:
     """Where a delegation is found: the source's own store, the target's own store, the synchronizer's store."""
@@ -122,11 +119,7 @@ def sign(source: Reader, namespace: str, target_key: Key, written_for: int | Non
 
 
 def load(
-    source: Reader | None,
-    target: Participant,
-    chain: t.Sequence[SignedDelegation],
-    synchronizer: str,
-    seconds: float,
+    source: Reader | None, target: Participant, chain: t.Sequence[SignedDelegation], synchronizer: str, seconds: float
 ) -> None:
     """Load root certificate and delegation, in this order, on the target whose key the delegation is for.
 

@@ -96,9 +96,6 @@ class SignedChain:
         }
 
 
-# -- at the target and at the root key --------------------------------------------------------------------------------
-
-
 def target_key(target: Reader, synchronizer: str | None) -> TargetKey:
     """The key that the holder of a root key has to delegate to. In Canton 2 the signature has the form of one domain."""
     uid = target.identity().uid
@@ -134,9 +131,6 @@ def refuse_unfit(chain: SignedChain, target: Reader, key: str, written_for: int 
             error_id="signed_for_another_domain",
             hint="Export the target's key again with synchronizer set to the right domain, and sign again.",
         )
-
-
-# -- reading what somebody else wrote ---------------------------------------------------------------------------------
 
 
 def read_target_key(values: t.Any, reader: Participant, where: str) -> TargetKey:
@@ -219,9 +213,6 @@ def decoded(text: str) -> bytes:
 
 def digest(*raws: bytes) -> str:
     return hashlib.sha256(b"".join(len(raw).to_bytes(4, "big") + raw for raw in raws)).hexdigest()
-
-
-# -- files ------------------------------------------------------------------------------------------------------------
 
 
 def read_file(path: str) -> t.Any:

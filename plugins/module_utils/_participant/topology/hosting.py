@@ -81,9 +81,6 @@ UNSIGNED = (Redacted, SigningRefused)
 LOST_AFTER_SECONDS = 10.0  # an accepted mapping that is not listed by then is taken for lost and sent again
 
 
-# -- parties ----------------------------------------------------------------------------------------------------------
-
-
 def why_not_movable(
     item: Hosting, source: str, namespaces: t.Collection[str], decentralized: t.Collection[str]
 ) -> str | None:

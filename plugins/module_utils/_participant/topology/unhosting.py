@@ -139,9 +139,6 @@ def _cannot_unhost(target: Participant, error: CantonError, failed: int, total: 
     )
 
 
-# -- the states of the module -----------------------------------------------------------------------------------------
-
-
 def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
     uid = target.identity().uid
     source_store = synchronizers.known_id(source, params["source_synchronizer"])

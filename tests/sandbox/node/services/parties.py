@@ -156,9 +156,7 @@ def _in_provider(details: Any, provider: str) -> bool:
 
 def _not_found(party: str) -> CantonError:
     return CantonError(
-        "PARTY_NOT_FOUND",
-        f"Party: '{party}' was not found when updating a party record",
-        resource=("PARTY", party),
+        "PARTY_NOT_FOUND", f"Party: '{party}' was not found when updating a party record", resource=("PARTY", party)
     )
 
 

@@ -73,10 +73,7 @@ class SynchronizerConnectivityService(Service[Node]):
         response = self._cls("ListConnectedSynchronizersResponse")()
         for alias, psid in self._node.connected().items():
             response.connected_synchronizers.add(
-                synchronizer_alias=alias,
-                synchronizer_id=ids.logical(psid),
-                physical_synchronizer_id=psid,
-                healthy=True,
+                synchronizer_alias=alias, synchronizer_id=ids.logical(psid), physical_synchronizer_id=psid, healthy=True
             )
         return response
 

@@ -13,12 +13,7 @@ import grpc
 from sandbox.node.services.service import Service
 from sandbox.v30.node import Node
 
-_NEEDS_CONNECTION = (
-    "connected-synchronizer",
-    "sync-ephemeral-state",
-    "sequencer-client",
-    "acs-commitment-processor",
-)
+_NEEDS_CONNECTION = ("connected-synchronizer", "sync-ephemeral-state", "sequencer-client", "acs-commitment-processor")
 _WHILE_CONNECTED = (
     "sequencer-connection-pool",
     "sequencer-subscription-pool",

@@ -50,11 +50,11 @@ def test_contracts_that_only_the_target_has() -> None:
 def test_excluded_dars_that_contracts_use(excluded: str) -> None:
     """The import asks for each package; what the target has already need not be copied."""
     source = {"contracts": [contract("1", ALICE)]}
-    findings, _plan = look(source, {"dar_contents": {}}, excluded_dars=[excluded])
+    findings, _plan = look(source, {"dar_contents": {}}, exclude_dars=[excluded])
     assert severities(findings) == [("excluded_dars_used", "error")]
-    assert look(source, excluded_dars=[excluded])[0] == []
+    assert look(source, exclude_dars=[excluded])[0] == []
     unused = {"contracts": [contract("1", ALICE, package="other")], "dar_contents": {Dar("other", "b", "1"): set()}}
-    assert look(unused, {"dar_contents": {}}, excluded_dars=[excluded])[0] == []
+    assert look(unused, {"dar_contents": {}}, exclude_dars=[excluded])[0] == []
 
 
 def test_contracts_that_will_be_purged() -> None:
@@ -104,9 +104,9 @@ def test_splice() -> None:
     assert "splice-amulet, splice-wallet" in findings[0].message
     dso = "DSO::1220" + "d" * 64
     hosted = {OLD_SYNC: [*(hosting(item, OLD) for item in (ALICE, BOB, CAROL)), hosting(dso, OLD, "sv::1220")]}
-    findings, _plan = look({"hosted": hosted, "decentralized": {"1220" + "d" * 64}}, excluded=(dso,))
+    findings, _plan = look({"hosted": hosted, "decentralized": {"1220" + "d" * 64}}, exclude=(dso,))
     assert severities(findings) == [("splice_super_validator", "error")]
-    assert look({"hosted": hosted}, excluded=(dso,))[0] == []
+    assert look({"hosted": hosted}, exclude=(dso,))[0] == []
 
 
 def test_package_that_only_the_target_has() -> None:
@@ -115,7 +115,7 @@ def test_package_that_only_the_target_has() -> None:
 
 
 def test_contracts_with_those_who_stay_are_warnings() -> None:
-    findings, plan = look(excluded=(BOB, CAROL))
+    findings, plan = look(exclude=(BOB, CAROL))
     assert severities(findings) == [("shared_contracts", "warning"), ("contracts_left_behind", "warning")]
     assert "1 parties that do not move: Bob::1220aaaaaaaa… (1)" in findings[0].message
     assert "Bob::1220aaaaaaaa… (1), Carol::1220aaaaaaaa… (1)" in findings[1].message
@@ -136,7 +136,7 @@ def test_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, short:
         return SimpleNamespace(free=free)
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
-    findings, _plan = look(folder=str(tmp_path / "not" / "yet"))
+    findings, _plan = look(path=str(tmp_path / "not" / "yet"))
     assert [item.id for item in findings] == (["disk_space"] if short else [])
     assert asked == [str(tmp_path)]
 

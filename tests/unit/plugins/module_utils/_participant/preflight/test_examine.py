@@ -90,7 +90,7 @@ def test_parties_of_a_namespace_that_is_delegated_or_going_to_be() -> None:
 
 
 def test_a_host_that_was_given_up() -> None:
-    findings, _plan = look({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, replaceable={"x::1220"})
+    findings, _plan = look({}, {"hosted": {NEW_SYNC: [hosting(BOB, "x::1220")]}}, replace_hosts={"x::1220"})
     assert findings == []
 
 
@@ -98,7 +98,7 @@ def test_users_that_could_not_be_copied_are_found_before() -> None:
     special = User("app", ALICE, primary_party_authentication=True)
     findings, plan = look({"people": [special, User("other")]}, {"authenticates": False})
     assert [item.id for item in findings] == ["user_setting_unknown"] and "users" not in plan
-    findings, plan = look({"people": [special, User("other")]}, {"authenticates": False}, skipped_users=["app"])
+    findings, plan = look({"people": [special, User("other")]}, {"authenticates": False}, skip_users=["app"])
     assert findings == [] and plan["users"] == 1
 
 
@@ -220,7 +220,7 @@ def test_clocks(ahead: float, found: list[str]) -> None:
 def test_several_at_once() -> None:
     findings, plan = look({"schedule": "* * *", "keys": []}, {"known": []})
     assert [item.id for item in findings] == ["pruning_scheduled", "unknown_synchronizer"]
-    findings, plan = look({"schedule": "* * *", "keys": []}, {"keys": [key(NEW_NAMESPACE)]}, excluded=(ALICE,))
+    findings, plan = look({"schedule": "* * *", "keys": []}, {"keys": [key(NEW_NAMESPACE)]}, exclude=(ALICE,))
     assert [item.id for item in findings] == [
         "target_not_on_kms",
         "pruning_scheduled",
@@ -236,7 +236,7 @@ def test_kms_may_be_left_out_of_it() -> None:
 
 
 def test_no_party_to_move() -> None:
-    assert "no_parties" in [item.id for item in look(excluded=(ALICE, BOB, CAROL))[0]]
+    assert "no_parties" in [item.id for item in look(exclude=(ALICE, BOB, CAROL))[0]]
     findings, _plan = look(parties=["Nobody::1220"])
     assert [item.id for item in findings] == ["party_not_movable", "no_parties", "contracts_left_behind"]
 
@@ -278,7 +278,7 @@ def test_kms_is_not_asked_about_when_it_is_not_wanted() -> None:
             "protocol_version",
             "version 5, the source's 7",
         ),
-        ({}, {}, {"protocol_version": 4}, "protocol_version", "version 4, the source's 5"),
+        ({}, {}, {"target_protocol_version": 4}, "protocol_version", "version 4, the source's 5"),
     ],
 )
 def test_protocol_versions(
@@ -293,7 +293,7 @@ def test_protocol_versions(
 
 
 def test_a_protocol_version_that_is_given_is_enough() -> None:
-    found = look_at(old_of_canton_2(), new_of_canton_2(hosted={}, versions={}), protocol_version=7)
+    found = look_at(old_of_canton_2(), new_of_canton_2(hosted={}, versions={}), target_protocol_version=7)
     assert [item.id for item in found] == ALWAYS
 
 

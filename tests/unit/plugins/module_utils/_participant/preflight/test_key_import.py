@@ -45,7 +45,7 @@ def test_nothing_stands_against_it() -> None:
     source.hosted = {source.known[0].id: [hosting(ALICE, source.uid)]}
     source.contracts = [contract("00a1", ALICE, on=source.known[0].id)]
     source.dar_contents = old_participant().dar_contents
-    found, plan = look(source, skipped_users=["left"])
+    found, plan = look(source, skip_users=["left"])
     assert found == ALWAYS
     assert (plan["parties"], plan["contracts"], plan["users"]) == (2, 1, 1), "the admin party moves as well"
     assert plan["keys"]["1220namespace"] == "namespace ec_p256" and len(plan["keys"]) == 4
