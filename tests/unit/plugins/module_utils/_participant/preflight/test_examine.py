@@ -48,6 +48,7 @@ def test_nothing_stands_against_it() -> None:
     assert "estimate" in basis and "vendor's figures" in basis and "nothing was measured" in basis
     assert plan == {
         "method": "other_synchronizer",
+        "stage": "source_down",
         "source": OLD,
         "target": NEW,
         "delegation": {"source": False, "target": False, "synchronizer": False},
