@@ -99,9 +99,10 @@ class ActionModule(ActionBase):
         return result
 
     def _in_background(self) -> bool:
-        """Not in check mode, which is quick and must leave no files; not when the user manages the job."""
+        """Not what is quick: check mode, which must leave no files, and a connection; not when the user manages the job."""
         elsewhere = self._connection.has_native_async or self._connection.always_pipeline_modules
-        return not (self._task.check_mode or self._task.async_val or elsewhere)
+        quick = self._task.check_mode or self._task.args.get("state") == "connected"
+        return not (quick or self._task.async_val or elsewhere)
 
     def _arguments(self) -> dict[str, t.Any]:
         """The module's arguments, with a progress file that both sides find under one name."""

@@ -23,6 +23,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     prove,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.serving import (
+    Transacted,
     refuse_served,
     since_import,
 )
@@ -97,7 +98,8 @@ def already_imported(
 ) -> Receipt | None:
     """The receipt of this very snapshot, as far as it is still true; or a new one when the contracts are all there without it.
 
-    A target that has served keeps the receipt of its import. One that lost contracts otherwise gets them again.
+    A target that is connected and has served keeps the receipt of its import. One that lost contracts without an archival gets them
+    again. Of one that is disconnected it cannot be told whether contracts were archived or purged: that is refused.
     """
     receipt = files.read_receipt()
     is_its_own = receipt is not None and (receipt.sha256, receipt.target) == (manifest.sha256, manifest.target)
@@ -111,11 +113,18 @@ def already_imported(
     since = since_import(target, manifest, files, receipt)
     if since is not None and since.has_served is False:
         return None
-    if since is not None and since.has_served:
+    if since is not None and since.has_served and any(item.connected for item in target.synchronizers()):
         if holds_all(target, manifest, receipt.offset, report):
             return receipt
         raise difference(target, manifest, receipt.offset, files)
-    refuse_served(target, since)
+    try:
+        refuse_served(target, since)
+    except Transacted as exc:
+        raise exc.restated(
+            hint="Nothing was changed. If the target has served, connect it with ledgerops.canton.participant_synchronizer: the migration is "
+            f"finished. If contracts were purged by hand, or its database was restored, remove {files.receipt} and run again: the "
+            "import brings what is missing."
+        ) from exc
     return None
 
 

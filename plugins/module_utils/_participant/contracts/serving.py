@@ -150,7 +150,7 @@ def refuse_served(target: Participant, since: Since | None) -> None:
         )
     raise Transacted(
         f"The {target.label} has transacted with the moved parties since their contracts were imported: {len(gone)} of the "
-        f"{len(since.imported)} contracts are archived and {len(born)} are new, first {(gone or born)[0]}",
+        f"{len(since.imported)} contracts are archived (or purged by hand) and {len(born)} are new, first {(gone or born)[0]}",
         hint=NO_ROLLBACK,
         details=details,
     )

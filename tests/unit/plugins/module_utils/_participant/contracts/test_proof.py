@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from unit.plugins.module_utils._participant.support import MOVED, Setting
 from unit.plugins.refusals import refused
-from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, contract
+from unit.plugins.samples import ALICE, BOB, CAROL, NEW_SYNC, contract, synchronizer
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import proof
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
@@ -51,6 +51,7 @@ def test_differences_are_named_per_party(at: Setting) -> None:
         contract("00zz", ALICE, BOB, on=NEW_SYNC),
     ]
     at.target.end += 1
+    at.target.known = [synchronizer("newsync")]
     lost = there[-1].contract_id
     error = refused(at.verify)
     assert error.error_id == "contracts_differ"
