@@ -74,10 +74,11 @@ users:
   type: list
   elements: str
 left_out:
-  description: Administrative rights that were not copied, as user and right.
+  description: Rights that were not copied and that the target lacks, by user. These are administrative rights without
+    O(admin_rights), and all rights of O(skip_users).
   returned: always
-  type: list
-  elements: str
+  type: dict
+  sample: {operator: [participant_admin]}
 """
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
@@ -104,10 +105,12 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
         "annotated": [party.party for party in plan.annotate],
     }
     nothing = {name: type(value)() for name, value in result.items()}
+    left_out = "; ".join(f"{user} ({', '.join(rights)})" for user, rights in sorted(plan.left_out.items()))
     return Outcome(
         before={"missing": result},
         after={"missing": nothing},
         result={**result, "left_out": plan.left_out, "users": plan.users},
+        warnings=[f"Rights of {len(plan.left_out)} users are not copied: {left_out}"] if left_out else [],
     )
 
 

@@ -90,6 +90,7 @@ def document(facts: Facts) -> Document:
         "digest": contracts.get("digest") or "",
         "packages": _packages(inventory),
         "users": _users(facts, inventory),
+        "rights_left_out": dict((facts.get("users") or {}).get("left_out") or {}),
         "counterparties": list(
             contracts.get("counterparties") or (check.get("plan") or {}).get("counterparties") or []
         ),

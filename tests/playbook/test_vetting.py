@@ -1,10 +1,12 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A migration of a source that vets some packages only for a time, and others not at all: the target vets as it does."""
+"""A migration of a source that vets some packages only for a time, and others not at all: the target vets as it does. And
+what else is left out is named."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +64,29 @@ def test_bounds_and_unvetted_dependencies(pair: Pair, network: StartNetwork, ans
 
 @pytest.mark.pairs(DIALECTS)
 @pytest.mark.capability("Copy packages and vetting")
-def test_dar_that_the_source_only_stores(pair: Pair, network: StartNetwork, ansible: Ansible, tmp_path: Path) -> None:
+@pytest.mark.capability("Copy users, rights and identity providers")
+def test_what_is_not_copied(pair: Pair, network: StartNetwork, ansible: Ansible, tmp_path: Path) -> None:
+    """The vetting of a DAR that the source only stores, and administrative rights; what is left out of the rights is named."""
     migration = begin(pair, network, ansible, tmp_path)
     payload = dars.make_dar("shelf", "1.0.0", 2)
+    reports = tmp_path / "reports"
+    migration.variables["kms_migration_report"] = str(reports)
     with both(migration) as (source, target):
         source.upload_dar(payload, "shelf", vet=False)
-        migration.run()
+        rights: list[dict[str, Any]] = [{"participant_admin": {}}]
+        source.ledger(
+            f"{source.LEDGER}.admin.UserManagementService/CreateUser", {"user": {"id": "ops"}, "rights": rights}
+        )
+        run = migration.run()
         assert set(source.dars()) <= set(target.dars())
         stored = {item.package_id for item in dars.read_dar(payload).packages}
         assert stored.isdisjoint(target.vetted(migration.net.synchronizer("west")))
-        assert_migrated(migration)
+        assert target.users().keys() == source.users().keys() and target.users()["ops"] != source.users()["ops"]
+    facts = next(
+        each["result"]["ansible_facts"] for each in run.entries if each["task"].endswith("Verify | Set result facts")
+    )
+    assert facts["kms_migration_result"]["rights_left_out"] == {"ops": ["participant_admin"]}
+    assert "4 with their rights, left out: ops (participant_admin)" in run.output
+    assert "Rights of 1 users are not copied: ops (participant_admin)" in run.output
+    report = json.loads((reports / f"{migration.name}.json").read_text())
+    assert report["rights_left_out"] == {"ops": ["participant_admin"]}

@@ -25,14 +25,17 @@ ADMIN_RIGHTS = ("participant_admin", "identity_provider_admin")
 
 @dataclass
 class UserPlan:
-    """What the target lacks. Nothing is removed there: its own users keep what they have."""
+    """What the target lacks. Nothing is removed there: its own users keep what they have.
+
+    ``left_out`` are rights that are not copied, by user.
+    """
 
     providers: list[IdentityProvider] = field(default_factory=list)
     create: list[User] = field(default_factory=list)
     update: list[User] = field(default_factory=list)
     grant: list[tuple[User, frozenset[Right]]] = field(default_factory=list)
     annotate: list[LocalParty] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
     users: list[str] = field(default_factory=list)
 
     @property
@@ -67,7 +70,11 @@ def plan_copy(source: Reader, target: Reader, skip: t.Collection[str], admin_rig
     have = read_users(target, theirs)
     authenticates = target.knows_authentication()
     for key, user in sorted(read_users(source, [item.id for item in wanted_providers]).items()):
-        if user.id == ADMIN_USER or user.id in skip:
+        if user.id == ADMIN_USER:
+            continue
+        on_target = have.get(key)
+        if user.id in skip:
+            _leave_out(plan, user, user.rights, on_target)
             continue
         if user.primary_party_authentication and not authenticates:
             raise CantonError(
@@ -79,10 +86,16 @@ def plan_copy(source: Reader, target: Reader, skip: t.Collection[str], admin_rig
         rights = (
             user.rights if admin_rights else frozenset(item for item in user.rights if item.kind not in ADMIN_RIGHTS)
         )
-        plan.left_out += [f"{user.id}: {right}" for right in sorted(map(str, user.rights - rights))]
-        _plan_user(plan, dataclasses.replace(user, rights=rights), have.get(key))
+        _leave_out(plan, user, user.rights - rights, on_target)
+        _plan_user(plan, dataclasses.replace(user, rights=rights), on_target)
     _plan_annotations(plan, source, target, [item.id for item in wanted_providers])
     return plan
+
+
+def _leave_out(plan: UserPlan, user: User, rights: frozenset[Right], existing: User | None) -> None:
+    lacking = rights - (existing.rights if existing else frozenset())
+    if lacking:
+        plan.left_out[user.id] = sorted({*plan.left_out.get(user.id, []), *map(str, lacking)})
 
 
 def _plan_user(plan: UserPlan, wanted: User, existing: User | None) -> None:

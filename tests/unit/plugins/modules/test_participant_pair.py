@@ -147,14 +147,20 @@ def test_topology_needs_a_connection(participants: Participants, module: Any, op
 
 def test_users(participants: Participants) -> None:
     rights = frozenset({Right("can_act_as", ALICE), Right("participant_admin")})
-    participants.source.people = [User("app", ALICE, rights=rights), User("other"), User("skipped")]
+    participants.source.people = [
+        User("app", ALICE, rights=rights),
+        User("other"),
+        User("skipped", rights=frozenset({Right("can_act_as", BOB)})),
+    ]
     participants.target.people = [User("other", deactivated=True)]
     values = participants.thrice(participant_user, skip_users=["skipped"])
     assert (values["created"], values["updated"], values["left_out"]) == (
         ["app"],
         ["other"],
-        ["app: participant_admin"],
+        {"app": ["participant_admin"], "skipped": [f"can_act_as({BOB})"]},
     )
+    warning = f"Rights of 2 users are not copied: app (participant_admin); skipped (can_act_as({BOB}))"
+    assert warning in str(values["warnings"])
     assert [user.id for user in participants.target.people] == ["other", "app"]
 
 

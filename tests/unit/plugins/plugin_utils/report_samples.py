@@ -76,7 +76,14 @@ def migrated(**others: Any) -> dict[str, Any]:
         },
         "hosted": {"parties": [ADA, BEN], "hosted": [], "changed": False},
         "packages": {"uploaded": [], "vetted": [], "changed": False},
-        "users": {"users": ["ada-app"], "created": [], "updated": [], "granted": {}, "changed": False},
+        "users": {
+            "users": ["ada-app"],
+            "created": [],
+            "updated": [],
+            "granted": {},
+            "changed": False,
+            "left_out": {"ops": ["participant_admin"]},
+        },
         "pong": {"millis": 205},
         "inventory": {
             "keys": [

@@ -79,6 +79,7 @@ def test_what_moved() -> None:
     ]
     # a user of the target that was not copied is nothing to report
     assert found["users"] == [{"id": "ada-app", "rights": 2}]
+    assert found["rights_left_out"] == {"ops": ["participant_admin"]}
     assert found["packages"] == {
         "dars": [{"name": "bonds", "version": "2.1.0", "main": "e5" * 32}],
         "stored": 31,
@@ -312,6 +313,18 @@ def test_fleet_pages_link_what_is_there(tmp_path: Path) -> None:
     assert "1 of 3 migrated" in page.text
     assert "No result: not started, unreachable or killed." in page.text
     assert "(bank%20%26%20co.md)" in render(samples.TEMPLATES, "fleet.md.j2", fleet=found)
+
+
+def test_rights_that_were_left_out_are_named() -> None:
+    users = {**samples.migrated()["users"], "left_out": {"o|p": ["participant_admin", "identity_provider_admin"]}}
+    found = document(samples.migrated(users=users))
+    text = Page(page_of(found)).text
+    assert (
+        "Rights that were left out" in text and "o|p" in text and "participant_admin, identity_provider_admin" in text
+    )
+    short = render(samples.TEMPLATES, "report.md.j2", report=found, file="bank-1")
+    assert "| o\\|p | participant_admin, identity_provider_admin |" in short
+    assert "left out" not in page_of(document(samples.migrated(users={**users, "left_out": {}})))
 
 
 def test_files_are_private_and_a_host_that_begins_keeps_its_pages(tmp_path: Path) -> None:

@@ -50,12 +50,12 @@ def test_everything_is_missing() -> None:
     found = plan(new_participant(people=[ROOT]))
     assert found.providers == [IDP] and found.create == [plain(APP), GUEST]
     assert not found.update and not found.grant and not found.annotate
-    assert found.left_out == ["app: participant_admin"]
+    assert found.left_out == {"app": ["participant_admin"]}
 
 
 def test_admin_rights_only_when_asked_for() -> None:
     found = plan(new_participant(), admin_rights=True)
-    assert found.create == [APP, GUEST] and found.left_out == []
+    assert found.create == [APP, GUEST] and found.left_out == {}
 
 
 def test_a_target_that_does_not_know_a_setting_of_a_user_is_refused() -> None:
@@ -68,7 +68,16 @@ def test_a_target_that_does_not_know_a_setting_of_a_user_is_refused() -> None:
 
 
 def test_skipped_users() -> None:
-    assert plan(new_participant(), skip=("app",)).create == [GUEST]
+    found = plan(new_participant(), skip=("app",))
+    assert found.create == [GUEST] and found.left_out == {"app": sorted(map(str, APP.rights))}
+
+
+def test_rights_that_the_target_has_are_not_left_out() -> None:
+    assert (
+        plan(new_participant(people=[APP])).left_out
+        == plan(new_participant(people=[APP]), skip=("app",)).left_out
+        == {}
+    )
 
 
 @pytest.mark.parametrize(
