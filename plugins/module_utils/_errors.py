@@ -110,6 +110,12 @@ class Busy(CantonError):
     retry_after: float = 0.0
 
 
+class MessageTooLarge(CantonError):
+    """The node does not accept messages of this size."""
+
+    ID = "message_too_large"
+
+
 # -- what a node answers ----------------------------------------------------------------------------------------------
 
 

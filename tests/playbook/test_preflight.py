@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playbook.conftest import StartNetwork
-from playbook.harness import Ansible
+from playbook.harness import Ansible, task
 from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET
-from playbook.releases import LINES, Pair
+from playbook.releases import DIALECTS, LINES, Pair
+
+from sandbox.daml.dars import make_dar
 
 PLAIN = "plain-c"
 TOPOLOGY: dict[str, Any] = {
@@ -106,4 +111,39 @@ def test_each_host_gets_its_answer(network: StartNetwork, ansible: Ansible, pair
 
     run = ansible.playbook(["-i", str(inventory), "--limit", "good", playbook])
     assert "1 of 1 hosts can be migrated" in run.output and net.contents() == before
+    net.stop()
+
+
+@pytest.mark.capability("Refusals with cause and remedy")
+@pytest.mark.pairs(DIALECTS)
+def test_dar_above_the_message_limit(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
+    """The node refuses it before it reads it, so that only the target itself can be asked."""
+    file = tmp_path / "large.dar"
+    file.write_bytes(make_dar("large", "1.0.0"))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("data/noise", random.Random(1).randbytes(11 * 2**20))
+    seeded = {"name": "large", "version": "1.0.0", "file": str(file)}
+    source = {**TOPOLOGY["participants"][SOURCE], "dars": [*TOPOLOGY["participants"][SOURCE]["dars"], seeded]}
+    topology = {**TOPOLOGY, "participants": {**TOPOLOGY["participants"], SOURCE: source}}
+    net = network(pair.topology(topology, targets=(TARGET, PLAIN)))
+    both = {
+        "source": net.connection(SOURCE),
+        "target": net.connection(TARGET),
+        **pair.options,
+        "backup_confirmed": True,
+    }
+    aliases = {"source_synchronizer": OLD_ALIAS, "target_synchronizer": NEW_ALIAS}
+    before = net.contents()
+    (found,) = ansible.tasks([task("participant_migration_info", **both, **aliases)]).results
+    (reason,) = [each for each in found["findings"] if each["severity"] == "error"]
+    assert reason["id"] == "dar_too_large" and "max-inbound-message-size" in reason["remedy"]
+    assert re.search(r"DAR large( 1\.0\.0)? has 11\.0 MiB", reason["message"]), reason["message"]
+    assert net.contents() == before
+
+    # the module by itself refuses it too, with the same remedy
+    run = ansible.tasks(
+        [task("participant_package", source=both["source"], target=both["target"], **aliases)], succeeds=False
+    )
+    (failure,) = run.failures
+    assert failure["error_id"] == "message_too_large" and "max-inbound-message-size" in failure["msg"]
     net.stop()

@@ -19,6 +19,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     EventsUnknown,
     MappingExists,
     MappingGone,
+    MessageTooLarge,
     NotAuthenticated,
     NotPermitted,
     OnboardingUnknown,
@@ -36,6 +37,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
 PASSING_CATEGORIES = ("1", "2")
 BUSY_CODES = ("ABORTED", "RESOURCE_EXHAUSTED")
 BUSY_HINT = "It was waited for within timeout. Reduce the load of the node, or raise timeout, and run again."
+TOO_LARGE_HINT = "If the message is above its limit, raise max-inbound-message-size of this API in the node's configuration, and restart it."
 REDACTED = "An error occurred. Please contact the operator"
 
 # The error ids of nodes that code distinguishes; Canton 2 has other ids for some (docs/canton/canton-2.md#answers-that-mean-done).
@@ -130,6 +132,9 @@ def translate(code: t.Any, text: str, trailers: dict[str, t.Any], rpc: str, endp
         busy = Busy(message, error_id or name, BUSY_HINT, retryable=True, details=details)
         busy.retry_after = status.retry_after or 0.0
         return busy
+    if name == "RESOURCE_EXHAUSTED" and not error_id:
+        # docs/canton/errors.md#messages-above-the-limit
+        return MessageTooLarge(message, hint=TOO_LARGE_HINT, details=details)
     return answer_error(message, error_id or name, retryable=passing or name == "UNAVAILABLE", details=details)
 
 

@@ -97,6 +97,8 @@ class Fake:
     past: dict[int, list[ActiveContract]] = field(default_factory=dict)
     purge_breaks: int | None = None
     archived: set[str] = field(default_factory=set)
+    validated: list[tuple[bytes, str, str]] = field(default_factory=list)
+    dar_error: CantonError | None = None
 
     # -- what the dialects differ in --------------------------------------------------------------------------------
 
@@ -335,6 +337,11 @@ class Fake:
     def download_dar(self, main: str) -> bytes:
         """The ids of its packages stand for the bytes of a DAR."""
         return ",".join(sorted(self.dar_packages(main))).encode()
+
+    def validate_dar(self, payload: bytes, name: str, synchronizer: str) -> None:
+        self.validated.append((payload, name, synchronizer))
+        if self.dar_error is not None:
+            raise self.dar_error
 
     def upload_dar(self, payload: bytes, main: str, description: str) -> None:
         self.changes.append(("upload", main))

@@ -84,6 +84,10 @@ class Packages(Node):
         """The main package id of a DAR, read from the file: the node returns it only for DARs that it stores."""
         return main_package(payload, name)
 
+    def validate_dar(self, payload: bytes, name: str, synchronizer: str) -> None:
+        """2.10 only. A release without it raises NotOffered."""
+        self.admin.read(PACKAGES + "ValidateDar", deadline=SLOW_SECONDS, data=payload, filename=name)
+
     def upload_dar(self, payload: bytes, main: str, description: str) -> None:
         """A refusal can come as a normal answer."""
         name = (description or main).removesuffix(".dar") + ".dar"

@@ -45,6 +45,15 @@ class Packages(Node):
     def dar_main(self, payload: bytes, name: str) -> str:
         return str(self.admin.read(PACKAGES + "ValidateDar", data=payload, filename=name).main_package_id)
 
+    def validate_dar(self, payload: bytes, name: str, synchronizer: str) -> None:
+        self.admin.read(
+            PACKAGES + "ValidateDar",
+            deadline=SLOW_SECONDS,
+            data=payload,
+            filename=name,
+            synchronizer_id=synchronizer,
+        )
+
     def upload_dar(self, payload: bytes, main: str, description: str) -> None:
         """See docs/canton/packages.md#stored-and-vetted."""
         self.admin.repeatable(

@@ -243,6 +243,9 @@ class Participant(Reader, t.Protocol):
     def dar_main(self, payload: bytes, name: str) -> str:
         """The main package id of a DAR file. Nothing is stored."""
 
+    def validate_dar(self, payload: bytes, name: str, synchronizer: str) -> None:
+        """Have the node check a DAR as at an upload and vetting; nothing is stored. MessageTooLarge when it is above its limit."""
+
     def upload_dar(self, payload: bytes, main: str, description: str) -> None:
         """Store a DAR. None of its packages is vetted."""
 

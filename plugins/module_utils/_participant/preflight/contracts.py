@@ -16,7 +16,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     ActiveContract,
-    Dar,
     Identity,
     Synchronizer,
 )
@@ -58,7 +57,6 @@ def check_contracts(
         _report_surplus(findings, surplus, finished=new.connected and not old.connected)
     known_bugs.check_keyed(findings, *identities, pass_through.keyed)
     _check_packages(findings, found, set(findings.target.packages()))
-    _check_other_builds(findings, findings.source.dars())
     _check_disk(findings, found.contracts)
 
 
@@ -245,24 +243,6 @@ def _check_packages(findings: Findings, found: Tally, available: set[str]) -> No
             "splice_packages",
             f"The source runs Splice ({', '.join(splice[:3])}): the vendor does not support moving an existing validator to a KMS",
             "Ask the vendor first. The supported way is a fresh validator on a KMS and a transfer of the assets.",
-        )
-
-
-def _check_other_builds(findings: Findings, dars: t.Sequence[Dar]) -> None:
-    """A node vets one build of a name and version only (docs/canton/packages.md#one-build-of-a-name-and-version)."""
-    there = {(dar.name, dar.version): dar.main for dar in findings.target.dars() if dar.version}
-    other = [
-        f"{dar.name} {dar.version}"
-        for dar in dars
-        if not dar.builtin
-        and not {dar.name, dar.main} & set(findings.request.exclude_dars)
-        and there.get((dar.name, dar.version), dar.main) != dar.main
-    ]
-    if other:
-        findings.error(
-            "other_build_on_target",
-            f"The target has another build of {len(other)} DARs of the source with the same name and version: {', '.join(sorted(other)[:3])}",
-            "Remove that build from the target, or exclude these DARs if no contract uses them. A node refuses both (KNOWN_PACKAGE_VERSION).",
         )
 
 

@@ -33,10 +33,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
     contracts as preflight_contracts,
 )
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import dars, known_bugs
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
     key_import as preflight_key_import,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
     ENVELOPE,
     KEY_IMPORT,
@@ -104,6 +104,7 @@ def _examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     findings.as_finding(_check_delegation, findings, ours, theirs, new)
     parties = findings.as_finding(_check_parties, findings, ours, theirs, old, new) or Parties()
     findings.as_finding(preflight_contracts.check_contracts, findings, (ours, theirs), old, new, parties)
+    findings.as_finding(dars.check_dars, findings, new)
     findings.as_finding(_check_users, findings)
 
 

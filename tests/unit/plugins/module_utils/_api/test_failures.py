@@ -23,6 +23,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint imp
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import ANSWERS
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     CantonError,
+    MessageTooLarge,
     NotAuthenticated,
     NotOffered,
     NotPermitted,
@@ -133,6 +134,12 @@ def test_unimplemented_by_a_node_that_describes_it(node: Node) -> None:
 def slow(word: Any, _context: grpc.ServicerContext) -> Any:
     time.sleep(0.3)
     return word
+
+
+def test_message_above_the_limit(node: Node) -> None:
+    error = answer(node, Code.RESOURCE_EXHAUSTED, "gRPC message exceeds maximum size 10485760: 12582912")
+    assert isinstance(error, MessageTooLarge) and "12582912" in error.message
+    assert "max-inbound-message-size" in error.hint and not error.retryable
 
 
 def test_deadline(node: Node) -> None:

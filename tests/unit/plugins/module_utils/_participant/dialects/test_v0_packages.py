@@ -62,6 +62,13 @@ def test_upload(description: str, filename: str) -> None:
     assert (sent.filename, sent.data, sent.vet_all_packages) == (filename, b"zip", False)
 
 
+def test_validation() -> None:
+    node = Node()
+    node.speaker.validate_dar(b"zip", "app", DOMAIN)
+    (sent,) = node.api.requests("ValidateDar")
+    assert (sent.data, sent.filename) == (b"zip", "app")
+
+
 @pytest.mark.parametrize(("answer", "cause"), [({"failure": {"reason": "too old"}}, "too old"), ({}, "no reason")])
 def test_refusal_that_comes_as_an_answer(answer: Any, cause: str) -> None:
     with pytest.raises(CantonError, match=cause) as caught:

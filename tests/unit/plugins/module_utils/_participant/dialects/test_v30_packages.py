@@ -34,6 +34,15 @@ def test_what_is_stored(line: str) -> None:
 
 
 @LINES
+def test_a_dar_is_validated_for_a_synchronizer(line: str) -> None:
+    speaker, api = canton_3(line)
+    speaker.validate_dar(b"zip", "app", DOMAIN)
+    (sent,) = api.requests("ValidateDar")
+    assert (sent.data, sent.filename, sent.synchronizer_id) == (b"zip", "app", DOMAIN)
+    assert api.requests("UploadDar") == []
+
+
+@LINES
 def test_a_dar_is_only_stored(line: str) -> None:
     speaker, api = canton_3(line)
     speaker.upload_dar(b"zip", "p1", "mine")

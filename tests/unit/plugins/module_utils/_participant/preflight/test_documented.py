@@ -14,7 +14,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
 
 CODE = Path(examine.__file__).parents[1]
 DOCUMENT = CODE.parents[2] / "docs" / "preflight.md"
-EXAMINED = ("examine", "node", "contracts", "key_import", "known_bugs")
+EXAMINED = ("examine", "node", "contracts", "dars", "key_import", "known_bugs")
 SEVERITIES = {"error": "error", "warn": "warning", "report": "error or warning"}
 # Refusals inside of checks, which become findings.
 REFUSING = {
