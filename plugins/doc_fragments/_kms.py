@@ -11,24 +11,21 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   region:
-    description:
-      - AWS region that holds the keys, for example V(eu-central-1).
-      - Default is the environment variable E(AWS_REGION), then E(AWS_DEFAULT_REGION), then the profile.
+    description: AWS region that holds the keys, for example V(eu-central-1). Default is the environment variable E(AWS_REGION), then
+      E(AWS_DEFAULT_REGION), then the profile.
     type: str
   endpoint_url:
-    description:
-      - Address of the KMS, if it is not the provider's default, for example a VPC endpoint.
-      - Default for AWS is E(AWS_ENDPOINT_URL_KMS), then E(AWS_ENDPOINT_URL), then the profile.
-      - For GCP it is V(https://HOST) or V(https://HOST:PORT). Plain V(http) is for a test server on the same host only.
+    description: Address of the KMS, if it is not the provider's default, for example a VPC endpoint. Default for AWS is E(AWS_ENDPOINT_URL_KMS), then
+      E(AWS_ENDPOINT_URL), then the profile. For GCP it is V(https://HOST) or V(https://HOST:PORT). Plain V(http) is for a test server on the same
+      host only.
     type: str
   sts_endpoint_url:
     description: Address of AWS STS, if it is not AWS's default. STS is used only for O(assume_role), and for the account's id
       when a policy needs it before the key exists.
     type: str
   assume_role:
-    description:
-      - A role to assume first, with the credentials of the other options.
-      - A role of a web identity (E(AWS_ROLE_ARN) and E(AWS_WEB_IDENTITY_TOKEN_FILE)) or of a profile needs no option.
+    description: A role to assume first, with the credentials of the other options. A role of a web identity (E(AWS_ROLE_ARN) and
+      E(AWS_WEB_IDENTITY_TOKEN_FILE)) or of a profile needs no option.
     type: dict
     suboptions:
       role_arn:
@@ -47,10 +44,8 @@ options:
         type: int
         default: 3600
   profile:
-    description:
-      - Name of a profile in AWS's shared files, of the user that runs the module.
-      - When neither this nor O(access_key) is set, AWS's default sources are used in their usual order, from
-        E(AWS_ACCESS_KEY_ID) and E(AWS_PROFILE) to the role of the instance.
+    description: Name of a profile in AWS's shared files, of the user that runs the module. When neither this nor O(access_key) is set, AWS's default
+      sources are used in their usual order, from E(AWS_ACCESS_KEY_ID) and E(AWS_PROFILE) to the role of the instance.
     type: str
   access_key:
     description: Access key id. Requires O(secret_key).
@@ -79,9 +74,8 @@ options:
     choices: [present, absent]
     default: present
   alias_move:
-    description:
-      - Whether to move O(alias) to the key O(key_id) if it belongs to another key.
-      - Canton does not detect this. A node that registered a key by its alias keeps the old public key, and fails at its next signature.
+    description: Whether to move O(alias) to the key O(key_id) if it belongs to another key. Canton does not detect this. A node that registered a key
+      by its alias keeps the old public key, and fails at its next signature.
     type: bool
     default: false
   key_id:
@@ -96,22 +90,18 @@ options:
     type: int
     default: 30
   admin_principals:
-    description:
-      - ARNs of roles or users that may administer the key but not use it. Requires O(node_principals).
-      - IAM policies of the account can then allow administration only. Only O(node_principals) can use the key.
-        O(probe) then fails for other callers, and nobody can create grants.
+    description: ARNs of roles or users that may administer the key but not use it. Requires O(node_principals). IAM policies of the account can then
+      allow administration only. Only O(node_principals) can use the key. O(probe) then fails for other callers, and nobody can create grants.
     type: list
     elements: str
   policy_lockout:
-    description:
-      - Whether to accept a policy that the caller cannot change afterwards, or that nobody can change.
-      - Without this, a policy that allows C(kms:PutKeyPolicy) to nobody is an error before any change.
+    description: Whether to accept a policy that the caller cannot change afterwards, or that nobody can change. Without this, a policy that allows
+      C(kms:PutKeyPolicy) to nobody is an error before any change.
     type: bool
     default: false
   grants:
-    description:
-      - Grants of the key. Not changed when not set.
-      - A grant cannot be changed. If it differs from the existing grant of this name, a new grant is created and the old one is revoked.
+    description: Grants of the key. Not changed when not set. A grant cannot be changed. If it differs from the existing grant of this name, a new
+      grant is created and the old one is revoked.
     type: list
     elements: dict
     suboptions:
@@ -148,9 +138,8 @@ options:
     type: bool
     default: false
   multi_region:
-    description:
-      - Whether the key is a multi-Region key. This is fixed at creation; an existing key that differs is an error.
-      - When not set, a new key is a multi-Region key only with O(replicas), and an existing key may be either.
+    description: Whether the key is a multi-Region key. This is fixed at creation; an existing key that differs is an error. When not set, a new key
+      is a multi-Region key only with O(replicas), and an existing key may be either.
     type: bool
   replicas:
     description:
@@ -160,9 +149,8 @@ options:
     type: list
     elements: str
   purge_replicas:
-    description:
-      - Whether to delete, after O(pending_window) days, replicas in regions that are not in O(replicas).
-      - With O(state=absent), whether to delete all replicas of the key as well. AWS deletes a primary key only when its replicas are gone.
+    description: Whether to delete, after O(pending_window) days, replicas in regions that are not in O(replicas). With O(state=absent), whether to
+      delete all replicas of the key as well. AWS deletes a primary key only when its replicas are gone.
     type: bool
     default: false
   replica_endpoint_urls:

@@ -25,10 +25,8 @@ options:
     description: Name of the key ring. A node's keys are all in one ring. Required with O(provider=gcp).
     type: str
   credentials_file:
-    description:
-      - File with credentials of GCP, such as the key of a service account, on the host that runs the module.
-      - When not set, Google's default sources are used in their usual order, from E(GOOGLE_APPLICATION_CREDENTIALS) to
-        the service account of the instance.
+    description: File with credentials of GCP, such as the key of a service account, on the host that runs the module. When not set, Google's default
+      sources are used in their usual order, from E(GOOGLE_APPLICATION_CREDENTIALS) to the service account of the instance.
     type: path
   impersonate_service_account:
     description: E-mail address of a service account to act as. The credentials must be allowed to get tokens for it.
@@ -40,18 +38,16 @@ requirements:
     KEY = r"""
 options:
   name:
-    description:
-      - Short name of the key in its ring. Required with O(provider=gcp).
-      - A name in GCP is permanent. After its key is destroyed, no node can use the name again.
+    description: Short name of the key in its ring. Required with O(provider=gcp). A name in GCP is permanent. After its key is destroyed, no node can
+      use the name again.
     type: str
   create_key_ring:
     description: Whether to create the key ring if it does not exist, with O(provider=gcp). A key ring is permanent.
     type: bool
     default: false
   protection_level:
-    description:
-      - Protection level of the key in GCP. It never changes; an existing key with another one is an error.
-      - When not set, a new key gets V(hsm), as a key that a node creates, and an existing key may have either.
+    description: Protection level of the key in GCP. It never changes; an existing key with another one is an error. When not set, a new key gets
+      V(hsm), as a key that a node creates, and an existing key may have either.
     type: str
     choices: [hsm, software]
   labels:
@@ -66,9 +62,8 @@ options:
     type: bool
     default: true
   destroy_scheduled_duration:
-    description:
-      - Days between O(state=absent) and the destruction of a key in GCP, from V(1) to V(120). GCP's default is V(30).
-      - This is fixed at creation; an existing key with another value is an error.
+    description: Days between O(state=absent) and the destruction of a key in GCP, from V(1) to V(120). GCP's default is V(30). This is fixed at
+      creation; an existing key with another value is an error.
     type: int
 notes:
   - In GCP it requires C(cloudkms.cryptoKeys.get), C(cloudkms.cryptoKeyVersions.get), C(cloudkms.cryptoKeyVersions.viewPublicKey) and, for symmetric

@@ -10,14 +10,10 @@ import textwrap
 
 _OPTIONS = """\
 ledger_endpoint:
-  description:
-    - Address of the ledger API, as V(host:port).
-    - Required to read or write contracts, users or parties of the ledger API.
+  description: Address of the ledger API, as V(host:port). Required to read or write contracts, users or parties of the ledger API.
   type: str
 tls:
-  description:
-    - Whether to use TLS.
-    - When not set, TLS is used if a CA or client certificate is set.
+  description: Whether to use TLS. When not set, TLS is used if a CA or client certificate is set.
   type: bool
 ledger_tls:
   description: Whether to use TLS for the ledger API, if it differs from the admin API.
@@ -91,9 +87,8 @@ options:
           - Either this or O({name}{member}.dossier) is required.
         type: str
       dossier:
-        description:
-          - File written by M(ledgerops.canton.participant_dossier), on the host that runs the module.
-          - It replaces a participant that cannot be reached from this host. Changes of the participant are then refused.
+        description: File written by M(ledgerops.canton.participant_dossier), on the host that runs the module. It replaces a participant that cannot
+          be reached from this host. Changes of the participant are then refused.
         type: path
       dossier_uid:
         description: Expected id of the participant in the dossier. The dossier of another participant is refused.

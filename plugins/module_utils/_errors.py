@@ -72,9 +72,6 @@ class DependencyMissing(CantonError):
         self.library = library
 
 
-# -- the connection to a node -----------------------------------------------------------------------------------------
-
-
 class ConnectionFailed(CantonError):
     """The node cannot be used at all: no other call to it will succeed either."""
 
@@ -114,9 +111,6 @@ class MessageTooLarge(CantonError):
     """The node does not accept messages of this size."""
 
     ID = "message_too_large"
-
-
-# -- what a node answers ----------------------------------------------------------------------------------------------
 
 
 class Redacted(CantonError):

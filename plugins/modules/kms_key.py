@@ -39,10 +39,8 @@ options:
     choices: [present, absent]
     default: present
   alias:
-    description:
-      - Alias of the key, with or without the prefix C(alias/). A key is always created with an alias.
-      - With O(key_id), the alias is added to that key. An alias of another key is an error unless O(alias_move=true).
-      - One of O(alias) and O(key_id) is required with O(provider=aws).
+    description: Alias of the key, with or without the prefix C(alias/). A key is always created with an alias. With O(key_id), the alias is added to
+      that key. An alias of another key is an error unless O(alias_move=true). One of O(alias) and O(key_id) is required with O(provider=aws).
     type: str
   purpose:
     description:
@@ -52,9 +50,8 @@ options:
     type: str
     choices: [namespace, sequencer_authentication, protocol, encryption, wrapper]
   spec:
-    description:
-      - Spec of the key in Canton's terms. Not needed with O(purpose).
-      - V(ec_curve25519) is for GCP only, with Canton 3.4.4 and later. Canton cannot use Ed25519 keys of AWS KMS.
+    description: Spec of the key in Canton's terms. Not needed with O(purpose). V(ec_curve25519) is for GCP only, with Canton 3.4.4 and later. Canton
+      cannot use Ed25519 keys of AWS KMS.
     type: str
     choices: [ec_p256, ec_p384, ec_secp256k1, ec_curve25519, rsa_2048, symmetric]
   usage:
@@ -68,14 +65,11 @@ options:
     description: Tags of the key. Not changed when not set; V({}) with O(purge_tags) removes all.
     type: dict
   enabled:
-    description:
-      - Whether the key is enabled.
-      - When not set, a new key is enabled, and an existing disabled key is an error.
+    description: Whether the key is enabled. When not set, a new key is enabled, and an existing disabled key is an error.
     type: bool
   cancel_deletion:
-    description:
-      - Whether to cancel the scheduled deletion of the key, and to enable it unless O(enabled=false).
-      - Without this, O(state=present) for a key with a scheduled deletion is an error.
+    description: Whether to cancel the scheduled deletion of the key, and to enable it unless O(enabled=false). Without this, O(state=present) for a
+      key with a scheduled deletion is an error.
     type: bool
     default: false
   policy:
@@ -103,9 +97,8 @@ options:
     type: list
     elements: str
   rotation:
-    description:
-      - Whether the KMS rotates the key's material automatically. Not changed when not set.
-      - Only for symmetric keys; V(true) for another key is an error.
+    description: Whether the KMS rotates the key's material automatically. Not changed when not set. Only for symmetric keys; V(true) for another key
+      is an error.
     type: bool
   rotation_period:
     description: Days between two rotations, in AWS from V(90) to V(2560). When not set, an existing period is kept; a

@@ -17,10 +17,8 @@ extends_documentation_fragment:
   - ledgerops.canton._kms_gcp
 options:
   names:
-    description:
-      - Ids, ARNs or aliases of the keys. An alias needs the prefix C(alias/).
-      - When not set, all keys of the account in this region are read, except those that AWS manages.
-      - In GCP they are names of keys in O(key_ring). When not set, all keys of the ring are read.
+    description: Ids, ARNs or aliases of the keys. An alias needs the prefix C(alias/). When not set, all keys of the account in this region are read,
+      except those that AWS manages. In GCP they are names of keys in O(key_ring). When not set, all keys of the ring are read.
     type: list
     elements: str
   labels:
@@ -76,9 +74,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 keys:
-  description:
-    - The existing keys, in the order of O(names).
-    - In templates write C(result['keys']), because C(result.keys) is a method of every dictionary.
+  description: The existing keys, in the order of O(names). In templates write C(result['keys']), because C(result.keys) is a method of every
+    dictionary.
   returned: success
   type: list
   elements: dict
@@ -135,10 +132,8 @@ keys:
       description: Key policy as reported by the KMS. V(null) when it cannot be read.
       type: dict
     grants:
-      description:
-        - Grants of the key. V(null) when they cannot be read.
-        - C(name) is empty for a grant without a name, C(retiring_principal) may retire the grant, and C(constraints) are
-          the encryption contexts for which it is valid.
+      description: Grants of the key. V(null) when they cannot be read. C(name) is empty for a grant without a name, C(retiring_principal) may retire
+        the grant, and C(constraints) are the encryption contexts for which it is valid.
       type: list
       elements: dict
       sample:

@@ -31,27 +31,19 @@ attributes:
     details: Nothing is exported. For a key that would be created, its id and ARN are V(null) in AWS.
 options:
   source:
-    description:
-      - Connection to the participant that has the key. Its configuration must contain
-        C(canton.features.enable-preview-commands = true) during the import. Remove it afterwards.
-      - With a dossier, the module succeeds only if the key is already imported.
+    description: Connection to the participant that has the key. Its configuration must contain C(canton.features.enable-preview-commands = true)
+      during the import. Remove it afterwards. With a dossier, the module succeeds only if the key is already imported.
   fingerprint:
-    description:
-      - Complete fingerprint of the key.
-      - One of O(fingerprint) and O(purpose) is required.
+    description: Complete fingerprint of the key. One of O(fingerprint) and O(purpose) is required.
     type: str
   purpose:
-    description:
-      - Selects the participant's only key for this purpose. V(namespace) is the root key of its id.
-      - Fails if the participant has several, for example after a rotation, and for most keys of Canton 2, which have no
-        purpose. Set O(fingerprint) in this case.
+    description: Selects the participant's only key for this purpose. V(namespace) is the root key of its id. Fails if the participant has several,
+      for example after a rotation, and for most keys of Canton 2, which have no purpose. Set O(fingerprint) in this case.
     type: str
     choices: [namespace, sequencer_authentication, protocol, encryption]
   alias:
-    description:
-      - Alias of the key in AWS KMS, with or without the prefix C(alias/). It is created last, after the verification.
-      - An alias of a key with another public key is an error, and is never moved.
-      - Required with O(provider=aws).
+    description: Alias of the key in AWS KMS, with or without the prefix C(alias/). It is created last, after the verification. An alias of a key with
+      another public key is an error, and is never moved. Required with O(provider=aws).
     type: str
   description:
     description: Description of the key in AWS KMS. Not changed when not set.
@@ -136,9 +128,8 @@ key:
     aliases: [alias/canton/p1/namespace]
     fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
 source_key:
-  description:
-    - The participant's key. The new node must register the KMS key with exactly this name and usage.
-    - C(purpose) is V(signing) or V(encryption). C(usage) is empty for encryption keys and in Canton 2.
+  description: The participant's key. The new node must register the KMS key with exactly this name and usage. C(purpose) is V(signing) or
+    V(encryption). C(usage) is empty for encryption keys and in Canton 2.
   returned: success
   type: dict
   sample:

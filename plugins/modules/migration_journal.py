@@ -26,12 +26,9 @@ attributes:
     details: Recording an event with O(again=true) records it once more.
 options:
   state:
-    description:
-      - V(read) returns the contents of the journal.
-      - V(noted) records O(event) with the time.
-      - V(locked) acquires the locks on both participants, or renews them if this run has them.
-      - V(unlocked) releases them.
-      - V(archived) renames all files of the migration, so that it can start again.
+    description: V(read) returns the contents of the journal. V(noted) records O(event) with the time. V(locked) acquires the locks on both
+      participants, or renews them if this run has them. V(unlocked) releases them. V(archived) renames all files of the migration, so that it can
+      start again.
     type: str
     choices: [read, noted, locked, unlocked, archived]
     default: read
@@ -161,9 +158,8 @@ imported:
   returned: success, unless O(state=unlocked)
   type: bool
 files:
-  description:
-    - Names of the migration's files, without archived ones.
-    - With O(state=archived), the new names of the archived files; in check mode their current names.
+  description: Names of the migration's files, without archived ones. With O(state=archived), the new names of the archived files; in check mode their
+    current names.
   returned: success, unless O(state=unlocked)
   type: list
   elements: str

@@ -55,18 +55,16 @@ options:
     choices: [exported, imported, transferred, connected, verified, purged]
     required: true
   path:
-    description:
-      - Base name of the snapshot's files, without ending. The folder must exist.
-      - Required for every state except V(transferred) and V(purged).
+    description: Base name of the snapshot's files, without ending. The folder must exist. Required for every state except V(transferred) and
+      V(purged).
     type: path
   contract_ids:
     description: Ids of the contracts to purge (O(state=purged)). Inactive ones are skipped with a warning.
     type: list
     elements: str
   parties:
-    description:
-      - Ids of the parties whose contracts are transferred. Required for O(state=exported), O(state=transferred) and O(state=connected).
-      - For O(state=purged) with O(contract_ids), the parties whose contracts are searched for the ids. Default is all parties that the target hosts.
+    description: Ids of the parties whose contracts are transferred. Required for O(state=exported), O(state=transferred) and O(state=connected). For
+      O(state=purged) with O(contract_ids), the parties whose contracts are searched for the ids. Default is all parties that the target hosts.
     type: list
     elements: str
   source_synchronizer:
@@ -77,9 +75,8 @@ options:
     type: str
     required: true
   target_protocol_version:
-    description:
-      - Protocol version of the target's synchronizer. Canton 2 writes it into the snapshot.
-      - Default is the version reported by the target. Canton 2.8 does not always report it.
+    description: Protocol version of the target's synchronizer. Canton 2 writes it into the snapshot. Default is the version reported by the target.
+      Canton 2.8 does not always report it.
     type: int
   wait_timeout:
     description: Seconds to wait until the target is connected (O(state=connected)).
@@ -99,9 +96,8 @@ options:
     type: float
     default: 300.0
   progress_file:
-    description:
-      - File on the executing host with the progress of the transfer, as JSON. It is written once per second with mode 0600, and removed at the end.
-      - Default is O(path) with the ending C(.progress.json); without O(path), a file in the folder of Ansible's background jobs.
+    description: File on the executing host with the progress of the transfer, as JSON. It is written once per second with mode 0600, and removed at
+      the end. Default is O(path) with the ending C(.progress.json); without O(path), a file in the folder of Ansible's background jobs.
     type: path
 """
 

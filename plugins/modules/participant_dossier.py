@@ -30,10 +30,8 @@ options:
     type: path
     required: true
   gather:
-    description:
-      - What to read in addition to identity and synchronizers. V(users) and V(contracts) require O(ledger_endpoint).
-      - A module that needs an omitted part fails with an error that names it.
-      - Contracts and DAR files take most of the size, about a hundred bytes per contract.
+    description: What to read in addition to identity and synchronizers. V(users) and V(contracts) require O(ledger_endpoint). A module that needs an
+      omitted part fails with an error that names it. Contracts and DAR files take most of the size, about a hundred bytes per contract.
     type: list
     elements: str
     choices: [keys, topology, packages, dar_files, users, contracts]

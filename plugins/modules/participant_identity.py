@@ -31,10 +31,8 @@ attributes:
     details: The id of a node is V(null) while its namespace key is not registered, because it contains the fingerprint of that key.
 options:
   state:
-    description:
-      - V(initialized) registers the keys and initialises the participant.
-      - V(recorded) writes the identity of an initialised participant to O(identity_file), for a successor that is
-        initialised when this one is off. The file has signed public topology and no private key.
+    description: V(initialized) registers the keys and initialises the participant. V(recorded) writes the identity of an initialised participant to
+      O(identity_file), for a successor that is initialised when this one is off. The file has signed public topology and no private key.
     type: str
     choices: [initialized, recorded]
     default: initialized
@@ -121,10 +119,8 @@ keys:
   type: dict
   sample: {namespace: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098}
 needed:
-  description:
-    - The keys that a successor must have in its KMS.
-    - C(usage) is empty for an encryption key, and C(name) is that on the participant. C(providers) are those into whose KMS the key can be
-      imported for use by Canton.
+  description: The keys that a successor must have in its KMS. C(usage) is empty for an encryption key, and C(name) is that on the participant.
+    C(providers) are those into whose KMS the key can be imported for use by Canton.
   returned: O(state=recorded)
   type: list
   elements: dict

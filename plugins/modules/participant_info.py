@@ -33,10 +33,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 identity:
-  description:
-    - Id, namespace, release and state of the participant.
-    - C(kms_backed) is null for Canton 2, whose API does not report where a key is stored.
-    - C(hosts_offline) is true for Canton 2, which hosts parties and vets packages while it is disconnected.
+  description: Id, namespace, release and state of the participant. C(kms_backed) is null for Canton 2, whose API does not report where a key is
+    stored. C(hosts_offline) is true for Canton 2, which hosts parties and vets packages while it is disconnected.
   returned: when gathered
   type: dict
   sample: {uid: "participant1::1220c0ffee", namespace: "1220c0ffee", version: 3.5.10, initialized: true, active: true, kms_backed: true, hosts_offline: false}
@@ -46,10 +44,8 @@ synchronizers:
   type: list
   elements: dict
 keys:
-  description:
-    - The participant's own keys, public values only.
-    - C(purpose) is V(signing) or V(encryption), C(usage) is that of a signing key, and C(name) that in the vault. C(kms_key_id) is empty for
-      a key in the participant's own store.
+  description: The participant's own keys, public values only. C(purpose) is V(signing) or V(encryption), C(usage) is that of a signing key, and
+    C(name) that in the vault. C(kms_key_id) is empty for a key in the participant's own store.
   returned: when gathered
   type: list
   elements: dict

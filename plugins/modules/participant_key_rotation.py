@@ -36,9 +36,8 @@ options:
     description: Id of the new KMS key, on a participant whose keys are in a KMS. In AWS use the ARN.
     type: str
   generate:
-    description:
-      - Spec of the new key, on a participant with its own keys. V(rsa_2048) is for O(purpose=encryption), the others are for the other purposes.
-      - If the current key has this spec, it is kept.
+    description: Spec of the new key, on a participant with its own keys. V(rsa_2048) is for O(purpose=encryption), the others are for the other
+      purposes. If the current key has this spec, it is kept.
     type: str
     choices: [ec_p256, ec_p384, ec_secp256k1, ec_curve25519, rsa_2048]
   name:

@@ -63,9 +63,8 @@ options:
     type: bool
     default: true
   path:
-    description:
-      - Folder for the snapshot on the host that runs the module. Its free space is compared with the number of contracts.
-      - Estimates use the speed of earlier transfers, recorded there in C(throughput.json).
+    description: Folder for the snapshot on the host that runs the module. Its free space is compared with the number of contracts. Estimates use the
+      speed of earlier transfers, recorded there in C(throughput.json).
     type: path
   method:
     description:

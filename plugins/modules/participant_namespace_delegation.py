@@ -24,23 +24,19 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant_pair
 options:
   source:
-    description:
-      - Connection options of the participant that holds the root key of the namespace.
-      - Required for O(state=signed), and for O(state=present) unless O(signed_file) is set.
+    description: Connection options of the participant that holds the root key of the namespace. Required for O(state=signed), and for
+      O(state=present) unless O(signed_file) is set.
   target:
-    description:
-      - Connection options of the participant that receives the delegation.
-      - Required for every state except O(state=signed), which also accepts O(target_key_file).
+    description: Connection options of the participant that receives the delegation. Required for every state except O(state=signed), which also
+      accepts O(target_key_file).
     required: false
   namespace:
-    description:
-      - Fingerprint of the namespace. Default is that of the source, or that of O(signed_file).
-      - Set it if the source's vault holds the root key of another participant.
+    description: Fingerprint of the namespace. Default is that of the source, or that of O(signed_file). Set it if the source's vault holds the root
+      key of another participant.
     type: str
   synchronizer:
-    description:
-      - Alias or id of the target's synchronizer on which the delegation must be effective.
-      - Required for O(state=present) and O(state=key_exported), and for O(state=signed) with a O(target) of Canton 2.
+    description: Alias or id of the target's synchronizer on which the delegation must be effective. Required for O(state=present) and
+      O(state=key_exported), and for O(state=signed) with a O(target) of Canton 2.
     type: str
   state:
     description:
@@ -61,9 +57,8 @@ options:
     description: File with the target's public namespace key, on the host that runs the module. Written with mode 0600.
     type: path
   signed_file:
-    description:
-      - File with root certificate and delegation, on the host that runs the module. Written with mode 0600.
-      - The module checks it before use. The node that loads it verifies the signatures.
+    description: File with root certificate and delegation, on the host that runs the module. Written with mode 0600. The module checks it before use.
+      The node that loads it verifies the signatures.
     type: path
   wait_timeout:
     description: Seconds to wait until the change is visible on the synchronizer.

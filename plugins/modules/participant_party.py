@@ -28,9 +28,8 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant_pair
 options:
   state:
-    description:
-      - V(present) hosts the parties on the target, V(absent) removes the target as their host. Other hosts are not changed.
-      - To remove a hosting that the synchronizer lists, the target must be connected to it.
+    description: V(present) hosts the parties on the target, V(absent) removes the target as their host. Other hosts are not changed. To remove a
+      hosting that the synchronizer lists, the target must be connected to it.
     type: str
     choices: [present, absent]
     default: present

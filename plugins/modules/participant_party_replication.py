@@ -42,10 +42,8 @@ options:
     choices: [proposed, activated, exported, imported, onboarded, moved, verified, purged, withdrawn]
     required: true
   path:
-    description:
-      - Base name of the move's files, without ending. The folder must exist.
-      - The journal is O(path) with the ending C(.parties.json), the snapshots are in the folder C(.parties). They hold
-        contract payloads. Use an encrypted disk, and delete them when the migration is accepted.
+    description: Base name of the move's files, without ending. The folder must exist. The journal is O(path) with the ending C(.parties.json), the
+      snapshots are in the folder C(.parties). They hold contract payloads. Use an encrypted disk, and delete them when the migration is accepted.
     type: path
     required: true
   parties:
@@ -94,9 +92,8 @@ parties:
   type: list
   elements: str
 stages:
-  description:
-    - Stage of each party before this step, read from its mapping on the synchronizer.
-    - V(source), V(proposed), V(onboarding), V(both) or V(target).
+  description: Stage of each party before this step, read from its mapping on the synchronizer. V(source), V(proposed), V(onboarding), V(both) or
+    V(target).
   returned: always
   type: dict
 held:

@@ -19,14 +19,12 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes.actiongroup_participant
 options:
   synchronizer:
-    description:
-      - Alias of the synchronizer on this participant, or its logical or physical id.
-      - When not set with O(state=disconnected), all synchronizers are disconnected.
+    description: Alias of the synchronizer on this participant, or its logical or physical id. When not set with O(state=disconnected), all
+      synchronizers are disconnected.
     type: str
   state:
-    description:
-      - V(connected) connects and V(disconnected) disconnects a registered synchronizer.
-      - V(registered) registers a synchronizer with the addresses in O(sequencers) and does a handshake, without staying connected.
+    description: V(connected) connects and V(disconnected) disconnects a registered synchronizer. V(registered) registers a synchronizer with the
+      addresses in O(sequencers) and does a handshake, without staying connected.
     type: str
     choices: [connected, disconnected, registered]
     default: connected

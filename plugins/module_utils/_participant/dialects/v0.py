@@ -100,8 +100,6 @@ class V0(Parties, Packages, Contracts):
         versions = {name.split(".")[-2] for name in services if name.startswith(CANTON)}
         return "v0" in versions and "v30" not in versions
 
-    # -- status and identity --------------------------------------------------------------------------------------
-
     def identity(self) -> Identity:
         """A node that makes its own identity looks like one that waits for it, so both are waited for.
 
@@ -167,8 +165,6 @@ class V0(Parties, Packages, Contracts):
         if not ready:
             raise self._waits_for_identity("identity and keys")
         return self._is_late(rpc)
-
-    # -- domains --------------------------------------------------------------------------------------------------
 
     def synchronizers(self) -> list[Synchronizer]:
         connected = {
@@ -356,8 +352,6 @@ class V0(Parties, Packages, Contracts):
         if not manual_connect:
             self.set_manual_connect(alias, manual=False)
 
-    # -- vault ----------------------------------------------------------------------------------------------------
-
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
         return [
@@ -373,8 +367,6 @@ class V0(Parties, Packages, Contracts):
         """There are no usages (docs/canton/canton-2.md#vault)."""
         answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
         return read_pair(answer, self.admin.message(CANTON + "crypto.v0.CryptoKeyPair"), WRAPPED_V0, spec_name)
-
-    # -- topology: namespace delegations --------------------------------------------------------------------------
 
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
         return [item.delegation for item in self.signed_delegations(store, namespace)]
@@ -443,8 +435,6 @@ class V0(Parties, Packages, Contracts):
     def decentralized_namespaces(self, store: str) -> set[str]:
         """Canton 2 has none."""
         return set()
-
-    # -- parties of the ledger API, and ping ----------------------------------------------------------------------
 
     def set_display_name(self, party: str, name: str) -> None:
         self.admin.repeatable(

@@ -81,8 +81,6 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
     def as_canton_3(self) -> Canton3 | None:
         return self
 
-    # -- status and identity --------------------------------------------------------------------------------------
-
     def identity(self) -> Identity:
         """One that waits for an operator is returned as it is (docs/canton/identity-and-start.md#status-of-a-node)."""
         _settled, found = wait_for(self._settled_status, self.admin.endpoint.ready_timeout)
@@ -151,8 +149,6 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         if WAITING_FOR.get(status.not_initialized.waiting_for_external_input) in OPERATORS_TURN:
             raise self._waits_for_identity("identity and node topology")
         return True
-
-    # -- synchronizers --------------------------------------------------------------------------------------------
 
     def synchronizers(self) -> list[Synchronizer]:
         healthy = self._connected()
@@ -269,8 +265,6 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
             sequencer_connection_validation=validate_all,
         )
 
-    # -- vault ----------------------------------------------------------------------------------------------------
-
     def own_keys(self) -> list[Key]:
         answer = self.admin.read(VAULT + "ListMyKeys")
         return [
@@ -292,8 +286,6 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         """Without a password (docs/canton/keys.md#exporting-a-key-pair)."""
         answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
         return read_pair(answer, self.admin.message(CRYPTO + "CryptoKeyPair"), (PROTO_VERSION,), spec_name)
-
-    # -- topology: namespace delegations --------------------------------------------------------------------------
 
     def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
         answer = self.admin.read(READ + "ListNamespaceDelegation", base_query=query(store), filter_namespace=namespace)
@@ -358,8 +350,6 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
 
     def set_display_name(self, party: str, name: str) -> None:
         """Only Canton 2 has display names: there is nothing to set, as no party of Canton 3 comes with one."""
-
-    # -- ping -----------------------------------------------------------------------------------------------------
 
     def ping(self, target: str, synchronizer: str, timeout_seconds: int) -> Pong:
         answer = self.admin.write(

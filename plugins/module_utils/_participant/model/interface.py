@@ -87,8 +87,6 @@ class Reader(t.Protocol):
     def pruning_schedule(self) -> str | None:
         """The cron expression of its pruning schedule, empty without one; None where the API does not report it (Canton 2)."""
 
-    # -- synchronizers --------------------------------------------------------------------------------------------
-
     def synchronizers(self) -> list[Synchronizer]:
         """The registered synchronizers, connected or not."""
 
@@ -111,8 +109,6 @@ class Reader(t.Protocol):
     def last_time(self, synchronizer: str) -> float | None:
         """The latest time seen on a connected synchronizer, in seconds since 1970; None where the API does not report it (Canton 2)."""
 
-    # -- keys and topology ----------------------------------------------------------------------------------------
-
     def own_keys(self) -> list[Key]:
         """The keys of which the node has the private key, in its own store or in a KMS."""
 
@@ -133,8 +129,6 @@ class Reader(t.Protocol):
     def decentralized_namespaces(self, store: str) -> set[str]:
         """The namespaces that are owned by several others together."""
 
-    # -- packages -------------------------------------------------------------------------------------------------
-
     def dars(self) -> list[Dar]:
         """The DARs in the node's store, built-in ones too."""
 
@@ -150,8 +144,6 @@ class Reader(t.Protocol):
     def vettings(self, store: str, participant: str) -> set[Vetting]:
         """The packages that ``participant`` vets, with their bounds (Canton 3). A dossier has only its own."""
 
-    # -- users ----------------------------------------------------------------------------------------------------
-
     def identity_providers(self) -> list[IdentityProvider]:
         """The configured identity providers, without the default one."""
 
@@ -163,8 +155,6 @@ class Reader(t.Protocol):
 
     def knows_authentication(self) -> bool:
         """Whether users can have ``primary_party_authentication`` (Canton 3.5)."""
-
-    # -- contracts ------------------------------------------------------------------------------------------------
 
     def ledger_end(self) -> Offset:
         """The current end of the ledger; falsy when it is empty."""
@@ -182,8 +172,6 @@ class Participant(Reader, t.Protocol):
 
     def as_canton_3(self) -> Canton3 | None:
         """The same node with what only Canton 3 offers; None for Canton 2."""
-
-    # -- synchronizers --------------------------------------------------------------------------------------------
 
     def register(self, alias: str, connections: t.Sequence[str], ca_cert: bytes, manual_connect: bool) -> None:
         """Register a synchronizer by the addresses of its sequencers, without connecting it."""
@@ -203,8 +191,6 @@ class Participant(Reader, t.Protocol):
     def ping(self, target: str, synchronizer: str, timeout_seconds: int) -> Pong:
         """Send a ping to a participant. Canton 2 chooses the domain itself. A failed ping is an answer, not an error."""
 
-    # -- keys -----------------------------------------------------------------------------------------------------
-
     def read_key(self, raw: bytes, name: str) -> Key:
         """A serialized public key of another node. ``wrapper_unreadable`` when it cannot be read."""
 
@@ -214,8 +200,6 @@ class Participant(Reader, t.Protocol):
 
         Raises KeyUnknown, or ExportRefused with the reason.
         """
-
-    # -- topology -------------------------------------------------------------------------------------------------
 
     def read_delegation(self, raw: bytes) -> SignedDelegation | None:
         """The delegation in a signed transaction; None for any other transaction. Its signatures are not checked."""
@@ -238,8 +222,6 @@ class Participant(Reader, t.Protocol):
     def unhost_parties(self, store: str, hostings: t.Sequence[Hosting], parallel: int) -> list[CantonError | None]:
         """Authorize the removal of these mappings, in Canton 2 of this node's share in them; an error or None for each."""
 
-    # -- packages -------------------------------------------------------------------------------------------------
-
     def dar_main(self, payload: bytes, name: str) -> str:
         """The main package id of a DAR file. Nothing is stored."""
 
@@ -254,8 +236,6 @@ class Participant(Reader, t.Protocol):
 
         SerialMismatch when the vetting is changed by another at the same time: try again. Its OK proves nothing: read ``vettings``.
         """
-
-    # -- users ----------------------------------------------------------------------------------------------------
 
     def create_identity_provider(self, provider: IdentityProvider) -> None:
         """Create an identity provider."""
@@ -277,8 +257,6 @@ class Participant(Reader, t.Protocol):
 
     def set_display_name(self, party: str, name: str) -> None:
         """Set the display name of a party. Canton 3 has none and does nothing."""
-
-    # -- contracts ------------------------------------------------------------------------------------------------
 
     def was_archived(self, contract_id: str, parties: t.Iterable[str]) -> bool | None:
         """Whether this node has an archival of the contract that one of ``parties`` sees; None: its release cannot say.
@@ -308,8 +286,6 @@ class Participant(Reader, t.Protocol):
 
 class Canton3(Participant, t.Protocol):
     """A node of Canton 3: its own identity and keys, and moves of parties on one synchronizer."""
-
-    # -- keys and identity ----------------------------------------------------------------------------------------
 
     def register_kms_signing_key(self, kms_key_id: str, name: str, usage: t.Sequence[str]) -> Key:
         """Register a signing key of the KMS as the node's own. Not repeatable with another name or usage."""
@@ -342,15 +318,11 @@ class Canton3(Participant, t.Protocol):
         """The signed transactions of the participant's identity in the order in which they can be loaded: delegations of its
         namespace, root certificate first, then its key mapping with its history."""
 
-    # -- topology -------------------------------------------------------------------------------------------------
-
     def hostings(self, store: str, participant: str = "", proposals: bool = False) -> list[Hosting]:
         """As in ``Reader``, or the proposals that lack signatures."""
 
     def add_transactions(self, store: str, signed: t.Sequence[bytes], wait_seconds: int = 0) -> None:
         """As in ``Participant``. With ``wait_seconds`` it fails unless they are effective by then."""
-
-    # -- moving parties on one synchronizer -----------------------------------------------------------------------
 
     def lacks_for_replication(self) -> list[str]:
         """The calls and fields of that this release lacks (3.4); empty when it has all."""
