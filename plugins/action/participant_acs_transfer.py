@@ -14,6 +14,7 @@ import hashlib
 import shlex
 import time
 import typing as t
+from dataclasses import dataclass
 
 import ansible.constants as C
 from ansible.errors import AnsibleError
@@ -257,14 +258,14 @@ class ActionModule(ActionBase):
             display.display(f"  [{self._host}] {text}")
 
 
+@dataclass(frozen=True)
 class Seen:
     """The result of one read."""
 
-    def __init__(self, sample: Sample | None, finished: bool, alive: bool, folder: bool) -> None:
-        self.sample = sample
-        self.finished = finished
-        self.alive = alive
-        self.folder = folder
+    sample: Sample | None
+    finished: bool
+    alive: bool
+    folder: bool
 
     @classmethod
     def parse(cls, text: str) -> Seen:

@@ -62,7 +62,8 @@ requirements:
 notes:
   - The module usually runs on the controller. Set C(ansible_python_interpreter) to C({{ ansible_playbook_python }})
     there, so that the Python libraries are found.
-  - If the KMS denies a call, the error names the missing permission. RV(ignore:error_id) is the provider's error code.
+  - If the KMS denies a call, the error names the missing permission. RV(ignore:error_id) of a failed task is the error code of the KMS or of Canton,
+    or of this collection in lower case; RV(ignore:hint) says how to fix the error.
 """
 
     # What only keys of AWS have, for a module that keeps them.

@@ -15,10 +15,9 @@ import typing as t
 class CantonError(Exception):
     """A failure that an operator can act on.
 
-    ``message`` says what failed and why, in one sentence; ``error_id`` is the id of the side that refused (Canton's
-    ``ErrorInfo.reason``, an AWS error code, or an id of our own in lower case); ``hint`` says what to do;
-    ``retryable`` is true only when the very same call may succeed later without any change;
-    ``details`` are further values for machines (never payloads, tokens or keys).
+    ``message`` says what failed and why, in one sentence; ``error_id`` is the id of the side that refused (Canton's ``ErrorInfo.reason``, an AWS
+    error code, or an id of our own in lower case); ``hint`` says what to do; ``retryable`` is true only when the very same call may succeed later
+    without any change; ``details`` are further values for machines (never payloads, tokens or keys).
     """
 
     # The error id of a class that has one of its own

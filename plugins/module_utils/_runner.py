@@ -47,8 +47,7 @@ def run_pair(
     module = _module({**pair_spec(), **spec}, **rules)
 
     def act() -> Outcome:
-        source = reader_of(module.params["source"], "source participant")
-        target = reader_of(module.params["target"], "target participant")
+        source, target = _side(module, "source"), _side(module, "target")
         if not any_release:
             require_same_major(source, target)
         return ensure(module.params, source, target, module.check_mode)
@@ -70,8 +69,7 @@ def run_transfer(
 
     def act() -> Outcome:
         with during(module.params, module.check_mode) as report:
-            source = reader_of(module.params["source"], "source participant") if module.params["source"] else None
-            target = reader_of(module.params["target"], "target participant")
+            source, target = _given(module, "source"), _side(module, "target")
             if source is not None:
                 require_same_major(source, target)
             return ensure(module.params, source, target, module.check_mode, report)
@@ -87,10 +85,7 @@ def run_either(
     module = _module({**ends, **spec}, **rules)
 
     def act() -> Outcome:
-        source, target = (
-            reader_of(module.params[name], f"{name} participant") if module.params[name] else None
-            for name in ("source", "target")
-        )
+        source, target = _given(module, "source"), _given(module, "target")
         if source is not None and target is not None:
             require_same_major(source, target)
         return ensure(module.params, source, target, module.check_mode)
@@ -108,11 +103,7 @@ def run_source(
         check_dependencies()
         check()
 
-    _run(
-        module,
-        lambda: ensure(module.params, reader_of(module.params["source"], "source participant"), module.check_mode),
-        check_both,
-    )
+    _run(module, lambda: ensure(module.params, _side(module, "source"), module.check_mode), check_both)
 
 
 def run_plain(
@@ -134,6 +125,14 @@ def read_file(path: str) -> bytes:
             error_id="file_unreadable",
             hint="Name a file on the host that runs the module, readable for the user who runs it.",
         ) from exc
+
+
+def _side(module: AnsibleModule, name: str) -> Reader:
+    return reader_of(module.params[name], f"{name} participant")
+
+
+def _given(module: AnsibleModule, name: str) -> Reader | None:
+    return _side(module, name) if module.params[name] else None
 
 
 def _module(spec: Spec, **rules: t.Any) -> AnsibleModule:

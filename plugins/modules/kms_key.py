@@ -238,16 +238,6 @@ probe:
   returned: success
   type: str
   sample: sign_verify
-error_id:
-  description: Error code of the KMS, or of this collection in lower case.
-  returned: failure
-  type: str
-  sample: key_spec_mismatch
-hint:
-  description: How to fix the error.
-  returned: failure
-  type: str
-  sample: Set enabled to true to enable it, or to false if it should stay disabled.
 """
 
 import typing as t

@@ -57,10 +57,7 @@ EXAMPLES = r"""
 
 - name: Show the fingerprints
   ansible.builtin.debug:
-    msg: "{{ item.arn }} {{ item.fingerprint }}"
-  loop: "{{ made_by_nodes['keys'] }}"
-  loop_control:
-    label: "{{ item.key_id }}"
+    msg: "{{ made_by_nodes['keys'] | items2dict(key_name='arn', value_name='fingerprint') }}"
 
 - name: Read all keys of a key ring in GCP
   ledgerops.canton.kms_key_info:
@@ -200,16 +197,6 @@ missing:
   returned: success
   type: list
   elements: str
-error_id:
-  description: Error code of the KMS, or of this collection in lower case.
-  returned: failure
-  type: str
-  sample: AccessDeniedException
-hint:
-  description: How to fix the error.
-  returned: failure
-  type: str
-  sample: Check region, for example eu-central-1.
 """
 
 import typing as t

@@ -142,16 +142,6 @@ imported:
   description: Whether this task imported the private key; in check mode whether it would.
   returned: success
   type: bool
-error_id:
-  description: Error code of Canton or the KMS, or of this collection in lower case.
-  returned: failure
-  type: str
-  sample: preview_commands_off
-hint:
-  description: How to fix the error.
-  returned: failure
-  type: str
-  sample: Set canton.features.enable-preview-commands = true in its configuration and restart it, then run again.
 """
 
 import typing as t

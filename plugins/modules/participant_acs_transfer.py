@@ -105,12 +105,8 @@ EXAMPLES = r"""
 - name: Export the contracts of the moving parties
   ledgerops.canton.participant_acs_transfer:
     state: exported
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     source_synchronizer: old
     target_synchronizer: new
     parties: "{{ moved.parties }}"
@@ -119,30 +115,22 @@ EXAMPLES = r"""
 - name: Import the contracts
   ledgerops.canton.participant_acs_transfer:
     state: imported
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     target_synchronizer: new
     path: /var/lib/canton-migration/node1
 
 - name: Purge the imported contracts
   ledgerops.canton.participant_acs_transfer:
     state: purged
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     target_synchronizer: new
     path: /var/lib/canton-migration/node1
 
 - name: Purge contracts that the source has archived
   ledgerops.canton.participant_acs_transfer:
     state: purged
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     source_synchronizer: old
     target_synchronizer: new
     parties: "{{ moved.parties }}"

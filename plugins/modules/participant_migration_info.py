@@ -105,12 +105,8 @@ options:
 EXAMPLES = r"""
 - name: Check whether the participant can be migrated
   ledgerops.canton.participant_migration_info:
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     source_synchronizer: old
     target_synchronizer: new
     backup_confirmed: true

@@ -69,12 +69,8 @@ options:
 EXAMPLES = r"""
 - name: Delegate the old namespace to the new participant
   ledgerops.canton.participant_namespace_delegation:
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     synchronizer: new
 
 # The same in three steps, if no host reaches both participants.

@@ -51,12 +51,8 @@ options:
 EXAMPLES = r"""
 - name: Copy all DARs to the new participant
   ledgerops.canton.participant_package:
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     source_synchronizer: old
     target_synchronizer: new
 """

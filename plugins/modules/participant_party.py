@@ -67,23 +67,15 @@ options:
 EXAMPLES = r"""
 - name: Host all parties on the new participant
   ledgerops.canton.participant_party:
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     source_synchronizer: old
     target_synchronizer: new
 
 - name: Replace the first participant in a reverse migration
   ledgerops.canton.participant_party:
-    source:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
-    target:
-      endpoint: 10.0.0.7:5032
-      ledger_endpoint: 10.0.0.7:5031
+    source: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
+    target: {endpoint: 10.0.0.7:5032, ledger_endpoint: 10.0.0.7:5031}
     source_synchronizer: new
     target_synchronizer: old
     replace_hosts:
@@ -92,12 +84,8 @@ EXAMPLES = r"""
 - name: Remove the hosting from the new participant
   ledgerops.canton.participant_party:
     state: absent
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     source_synchronizer: old
     target_synchronizer: new
 """

@@ -73,12 +73,8 @@ EXAMPLES = r"""
 - name: Move all parties
   ledgerops.canton.participant_party_replication:
     state: "{{ item }}"
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
     source_synchronizer: global
     target_synchronizer: global
     path: /var/lib/canton-migration/node1

@@ -34,12 +34,8 @@ options:
 EXAMPLES = r"""
 - name: Copy the users of the old participant
   ledgerops.canton.participant_user:
-    source:
-      endpoint: 10.0.0.5:5012
-      ledger_endpoint: 10.0.0.5:5011
-    target:
-      endpoint: 10.0.0.6:5022
-      ledger_endpoint: 10.0.0.6:5021
+    source: {endpoint: 10.0.0.5:5012, ledger_endpoint: 10.0.0.5:5011}
+    target: {endpoint: 10.0.0.6:5022, ledger_endpoint: 10.0.0.6:5021}
 """
 
 RETURN = r"""

@@ -4,9 +4,8 @@
 
 """The formats inside ``bytes`` fields and files, which reflection does not describe.
 
-Every persisted Canton message is wrapped with its proto version. An ACS snapshot is a gzip of length-delimited wrapped
-``ActiveContract``: in Canton 3 around one of the ledger API, in Canton 2 around a serialized contract. A dalf, a package as a
-DAR holds it, is an ``Archive``.
+Every persisted Canton message is wrapped with its proto version. An ACS snapshot is a gzip of length-delimited wrapped ``ActiveContract``: in Canton
+3 around one of the ledger API, in Canton 2 around a serialized contract. A dalf, a package as a DAR holds it, is an ``Archive``.
 
 docs/canton/contracts.md#versioned-wrapper, docs/canton/contracts.md#snapshot, docs/canton/canton-2.md#snapshot-records
 """

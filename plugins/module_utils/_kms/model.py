@@ -73,10 +73,9 @@ NO_ROTATION = Rotation(None)
 class Key:
     """One key as a KMS shows it. It never has private material.
 
-    ``spec``, ``usage`` and ``state`` are this collection's words where it has one, else the provider's in lower case.
-    ``full_name`` is the ARN or the resource name. ``tags`` are labels in GCP.
-    What these credentials may not read is None, and ``notes`` then says so; ``policy`` and ``rotation`` are None when they
-    were not read, too.
+    ``spec``, ``usage`` and ``state`` are this collection's words where it has one, else the provider's in lower case. ``full_name`` is the ARN or the
+    resource name. ``tags`` are labels in GCP. What these credentials may not read is None, and ``notes`` then says so; ``policy`` and ``rotation``
+    are None when they were not read, too.
     """
 
     state: str

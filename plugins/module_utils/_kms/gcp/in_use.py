@@ -14,7 +14,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import
 
 def refuse_in_use(key: GcpKey, params: Params) -> None:
     """Raise CantonError when a participant of ``in_use_by`` lists the key that is to be destroyed."""
-    # a node may know its wrapper key by the whole resource name, with the version or without it
-    # (docs/canton/kms-gcp.md#names-of-a-wrapper-key)
+    # a node may know its wrapper key by the whole resource name, with the version or without it (docs/canton/kms-gcp.md#names-of-a-wrapper-key)
     names = (key.key_id, key.full_name, f"{key.full_name}/cryptoKeyVersions/{FIRST}")
     in_use.refuse_while_listed(key, in_use.participants_of(params), lambda name: name in names, "can't be destroyed")

@@ -168,8 +168,7 @@ def _leaving(chunks: t.Iterable[bytes], total: int, report: Report) -> t.Iterato
 
 
 def load(target: Participant, manifest: Manifest, chunks: t.Iterable[bytes], store: str) -> None:
-    """Send chunks to the target. An error about a single contract gets a hint
-    (docs/canton/contracts.md#contracts-that-an-import-refuses)."""
+    """Send chunks to the target. An error about a single contract gets a hint (docs/canton/contracts.md#contracts-that-an-import-refuses)."""
     try:
         target.import_contracts(chunks, store, workflow_prefix(manifest), sorted(manifest.parties))
     except CantonError as exc:

@@ -4,8 +4,7 @@
 
 """Purging contracts from a target: those of a snapshot, those that the source no longer has, or named ones.
 
-A purge is no archival: a purged contract can be imported again, an archived one cannot
-(docs/canton/contracts.md#purged-and-archived-are-different).
+A purge is no archival: a purged contract can be imported again, an archived one cannot (docs/canton/contracts.md#purged-and-archived-are-different).
 Contract ids are held in memory here: only a comparison of sets distinguishes an archived contract from a purged one.
 """
 

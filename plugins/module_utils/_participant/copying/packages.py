@@ -19,9 +19,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import w
 class PackagePlan:
     """DARs to store on the target, from the source or from files (``files``: main package id to content), and what to vet there.
 
-    ``vet`` are the DARs whose packages are not vetted as ``vettings`` has them; those in ``whole`` are from files, and vetted whole.
-    ``unreachable`` are packages that the source vets and that no DAR contains, ``surplus`` those of copied DARs that only the
-    target vets.
+    ``vet`` are the DARs whose packages are not vetted as ``vettings`` has them; those in ``whole`` are from files, and vetted whole. ``unreachable``
+    are packages that the source vets and that no DAR contains, ``surplus`` those of copied DARs that only the target vets.
     """
 
     upload: tuple[Dar, ...]

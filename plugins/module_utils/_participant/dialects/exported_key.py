@@ -80,8 +80,7 @@ def export_pair(admin: Api, vault: str, fingerprint: str, protocol_version: int)
 
 
 def _refusal(exc: CantonError, label: str, fingerprint: str) -> CantonError:
-    """The error for a refused ExportKeyPair. The node returns no error id, so its text is compared
-    (docs/canton/keys.md#exporting-a-key-pair)."""
+    """The error for a refused ExportKeyPair. The node returns no error id, so its text is compared (docs/canton/keys.md#exporting-a-key-pair)."""
     text = exc.message
     if "preview is enabled" in text:
         return ExportRefused(

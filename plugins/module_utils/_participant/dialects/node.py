@@ -4,8 +4,7 @@
 
 """The code that both dialects share: the two APIs of a node, and the ledger API's users, parties and identity providers.
 
-These services are alike in v1 and v2 of the ledger API but for their package
-(docs/canton/canton-2.md#ledger-api-version-1).
+These services are alike in v1 and v2 of the ledger API but for their package (docs/canton/canton-2.md#ledger-api-version-1).
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@
 
 """The v0 dialect: Canton 2.8 to 2.10. One small method per RPC, plain dataclasses in and out.
 
-A synchronizer is a domain here, and has one id only. Topology is written into the node's own store (``Authorized``),
-connected or not; the node pushes it to the domains that it is connected to, now or at the next connect
-(docs/canton/canton-2.md#everything-goes-into-the-authorized-store).
+A synchronizer is a domain here, and has one id only. Topology is written into the node's own store (``Authorized``), connected or not; the node
+pushes it to the domains that it is connected to, now or at the next connect (docs/canton/canton-2.md#everything-goes-into-the-authorized-store).
 """
 
 from __future__ import annotations
@@ -322,9 +321,8 @@ class V0(Parties, Packages, Contracts):
     def register(self, alias: str, connections: t.Sequence[str], ca_cert: bytes, manual_connect: bool) -> None:
         """The id is known only after the first connect.
 
-        A node connects at once to what it may connect to by itself, which was not asked for: that comes afterwards.
-        The durations are those of Canton 3's console, whose defaults did not change
-        (docs/canton/synchronizers.md#durations-of-the-console).
+        A node connects at once to what it may connect to by itself, which was not asked for: that comes afterwards. The durations are those of Canton
+        3's console, whose defaults did not change (docs/canton/synchronizers.md#durations-of-the-console).
         """
         grpc_part: dict[str, t.Any] = {
             "connections": list(connections),

@@ -108,8 +108,7 @@ class Node(LedgerAdmin):
     def _list(
         self, method: str, store: str, written_for: int | None = None, operation: str = "Add", **filters: t.Any
     ) -> list[Message]:
-        """Rows of one kind of mapping that are in force in one store, or their removals; every filter is a prefix, that of
-        the store too."""
+        """Rows of one kind of mapping that are in force in one store, or their removals; every filter is a prefix, that of the store too."""
         name = AUTHORIZED_STORE if store == AUTHORIZED else store
         query: dict[str, t.Any] = {
             "filter_store": name,

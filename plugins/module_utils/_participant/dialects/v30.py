@@ -111,8 +111,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return any(item.name == MEMORY_STORAGE for item in self._status().status.common_status.components)
 
     def last_time(self, synchronizer: str) -> float | None:
-        """However old it is, it is fresh enough: so nothing is sent to the synchronizer
-        (docs/canton/synchronizers.md#latest-time)."""
+        """However old it is, it is fresh enough: so nothing is sent to the synchronizer (docs/canton/synchronizers.md#latest-time)."""
         if not self.admin.has_rpc(FETCH_TIME):
             return None
         try:
@@ -312,8 +311,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return _signed_delegation(signed, transaction, raw, removed=False)
 
     def authorize_delegation(self, namespace: str, key: Key) -> None:
-        """Not waited for, as this node may be without any synchronizer, and its own store has it at once
-        (docs/canton/topology.md#stores)."""
+        """Not waited for, as this node may be without any synchronizer, and its own store has it at once (docs/canton/topology.md#stores)."""
         self._authorize(self._delegation_message(namespace, key))
 
     def remove_delegation(self, namespace: str, key: Key) -> None:

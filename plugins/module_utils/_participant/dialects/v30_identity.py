@@ -105,8 +105,7 @@ class OwnIdentity(Node):
         ]
 
     def authorize_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> None:
-        """Sign, with the namespace key and every new signing key, that these are the keys of ``uid``
-        (docs/canton/topology.md#required-signatures)."""
+        """Sign, with the namespace key and every new signing key, that these are the keys of ``uid`` (docs/canton/topology.md#required-signatures)."""
         message = self.admin.message(CRYPTO + "PublicKey")
         public_keys = [message.FromString(key.public_key) for key in keys]
         self._authorize_again({"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}})

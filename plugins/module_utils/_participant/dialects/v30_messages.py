@@ -81,8 +81,7 @@ def key_of(public: Message, name: str, kms_key_id: str, wrapper_key_id: str = ""
 
 
 def spec_name(key: Message) -> str:
-    """Our name of a key's spec. One that is newer than this code is fingerprinted like every other but Ed25519
-    (docs/canton/keys.md#fingerprints)."""
+    """Our name of a key's spec. One that is newer than this code is fingerprinted like every other but Ed25519 (docs/canton/keys.md#fingerprints)."""
     value = key.DESCRIPTOR.fields_by_name["key_spec"].enum_type.values_by_number.get(key.key_spec)
     return (spec_of(value.name) if value is not None else None) or "ec_p256"
 

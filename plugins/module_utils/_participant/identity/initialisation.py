@@ -376,8 +376,7 @@ def _map_keys(participant: Canton3, uid: str, keys: t.Sequence[Key]) -> None:
 
 
 def _load(participant: Canton3, old: OldIdentity) -> None:
-    """Certificates and key mapping as the old participant signed them; known ones are a no-op
-    (docs/canton/topology.md#signatures-on-transactions)."""
+    """Certificates and key mapping as the old participant signed them; known ones are a no-op (docs/canton/topology.md#signatures-on-transactions)."""
 
     def loaded() -> bool:
         mapped = {key.fingerprint for key in participant.owner_keys(AUTHORIZED, old.uid)}

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rotation of a participant's signing and encryption keys, as Canton's console does it: the key mapping first gets the new key
-beside the old one, and loses the old one when every synchronizer has the new one
-(docs/canton/keys.md#rotating-keys).
+"""Rotation of a participant's signing and encryption keys, as Canton's console does it: the key mapping first gets the new key beside the old one,
+and loses the old one when every synchronizer has the new one (docs/canton/keys.md#rotating-keys).
 
-The mapping itself shows the stage of a run, so an interrupted one can be started again. The namespace key can't be rotated in any
-release (docs/canton/keys.md#the-namespace-key-cannot-be-rotated).
+The mapping itself shows the stage of a run, so an interrupted one can be started again. The namespace key can't be rotated in any release
+(docs/canton/keys.md#the-namespace-key-cannot-be-rotated).
 """
 
 from __future__ import annotations

@@ -160,11 +160,10 @@ class Vetting:
 
 @dataclass(frozen=True)
 class ActiveContract:
-    """One entry of the active contract set. ``incomplete`` means an unfinished reassignment
-    (docs/canton/ledger-api.md#unfinished-reassignments).
+    """One entry of the active contract set. ``incomplete`` means an unfinished reassignment (docs/canton/ledger-api.md#unfinished-reassignments).
 
-    ``synchronizer`` and ``package_id`` are empty where the entry does not have them (Canton 2). ``has_key`` comes
-    from the ledger API of Canton 2 only, where contracts can have keys. ``reassignments``: how often it changed its synchronizer.
+    ``synchronizer`` and ``package_id`` are empty where the entry does not have them (Canton 2). ``has_key`` comes from the ledger API of Canton 2
+    only, where contracts can have keys. ``reassignments``: how often it changed its synchronizer.
     """
 
     contract_id: str

@@ -4,13 +4,12 @@
 
 """What a participant offers, in three sizes.
 
-``Reader`` is what a dossier offers as well as a node, ``Participant`` what every node offers, ``Canton3`` what only a node of
-Canton 3 offers. A function takes the smallest that serves. The dialects implement these, see ``dialects``.
+``Reader`` is what a dossier offers as well as a node, ``Participant`` what every node offers, ``Canton3`` what only a node of Canton 3 offers. A
+function takes the smallest that serves. The dialects implement these, see ``dialects``.
 
-A *store* is ``AUTHORIZED``, the node's own topology store, or the logical id of a synchronizer (a domain in Canton 2). Parties and
-participants are named by their whole ids. Every method raises CantonError: Unreachable when the node does not answer,
-NotOffered when its release lacks the call, else with the node's own error code, see ``_errors``. A dossier raises the error
-``dossier_lacks`` for what was not gathered.
+A *store* is ``AUTHORIZED``, the node's own topology store, or the logical id of a synchronizer (a domain in Canton 2). Parties and participants are
+named by their whole ids. Every method raises CantonError: Unreachable when the node does not answer, NotOffered when its release lacks the call, else
+with the node's own error code, see ``_errors``. A dossier raises the error ``dossier_lacks`` for what was not gathered.
 """
 
 from __future__ import annotations
@@ -352,8 +351,7 @@ class Canton3(Participant, t.Protocol):
 
 
 def require_same_major(source: Reader, target: Reader) -> None:
-    """Nothing of a participant of Canton 2 can move to one of Canton 3, or back
-    (docs/canton/migration.md#no-migration-between-canton-2-and-canton-3)."""
+    """Nothing of a participant of Canton 2 can move to one of Canton 3, or back (docs/canton/migration.md#no-migration-between-canton-2-and-canton-3)."""
     if source.major != target.major:
         raise CantonError(
             f"The {source.label} runs Canton {source.major} and the {target.label} Canton {target.major}: neither contracts nor topology can move between them",

@@ -183,11 +183,10 @@ def _first(numbers: t.Mapping[str, int]) -> str:
 def _report_surplus(findings: Findings, surplus: set[str], finished: bool) -> None:
     """Contracts that the target has and the source has not.
 
-    Their meaning depends on the connections. While the source is connected, or both are disconnected, the source is right:
-    such contracts were archived on the source, or are left on the target from an earlier migration (docs/canton/contracts.md#the-source-keeps-its-copies).
-    A connected target and a disconnected source are the state of a finished migration, in which the target creates contracts
-    that the source does not know. That is not refused, so that a finished migration can be run again; an import into such a
-    target would fail its proof.
+    Their meaning depends on the connections. While the source is connected, or both are disconnected, the source is right: such contracts were
+    archived on the source, or are left on the target from an earlier migration (docs/canton/contracts.md#the-source-keeps-its-copies). A connected
+    target and a disconnected source are the state of a finished migration, in which the target creates contracts that the source does not know. That
+    is not refused, so that a finished migration can be run again; an import into such a target would fail its proof.
     """
     listed = ", ".join(sorted(surplus)[:SHOWN_CONTRACTS])
     text = f"The target has {len(surplus)} active contracts of these parties that the source does not have, first: {listed}"

@@ -229,8 +229,7 @@ def _check_protocol_versions(findings: Findings, source: Identity, old: Synchron
         )
     if not findings.source.writes_for_protocol_version:
         return
-    # Canton 2 writes the target's protocol version into the snapshot, and has to know how
-    # (docs/canton/canton-2.md#export-and-import).
+    # Canton 2 writes the target's protocol version into the snapshot, and has to know how (docs/canton/canton-2.md#export-and-import).
     if theirs is None:
         findings.error(
             "protocol_version_unknown",
@@ -347,8 +346,7 @@ def _moved_before(
 
 
 def _check_super_validator(findings: Findings, source: Identity, old: Synchronizer) -> None:
-    """The decentralised party of a Splice network is hosted by its super validators only
-    (docs/canton/migration.md#parties-of-a-super-validator)."""
+    """The decentralised party of a Splice network is hosted by its super validators only (docs/canton/migration.md#parties-of-a-super-validator)."""
     decentralized = findings.source.decentralized_namespaces(old.id)
     for item in findings.source.hostings(old.id, source.uid):
         if item.party.startswith(SPLICE_DSO) and namespace_of(item.party) in decentralized:

@@ -4,11 +4,10 @@
 
 """The contracts of parties that move on one synchronizer: exported from the source, imported on the target, and compared.
 
-Why the parties become effective one after the other: the export of a party is taken at the moment from which the target
-hosts it, and leaves out contracts that have a stakeholder which the target hosts already. So of two parties
-that share a contract, only the snapshot of the earlier one has it. If both became effective at the same moment, neither snapshot
-would have it. The comparison of all contracts of all parties with the source, before the target is connected again, detects
-that.
+Why the parties become effective one after the other: the export of a party is taken at the moment from which the target hosts it, and leaves out
+contracts that have a stakeholder which the target hosts already. So of two parties that share a contract, only the snapshot of the earlier one has
+it. If both became effective at the same moment, neither snapshot would have it. The comparison of all contracts of all parties with the source,
+before the target is connected again, detects that.
 """
 
 from __future__ import annotations

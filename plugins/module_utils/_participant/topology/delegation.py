@@ -141,8 +141,7 @@ def load(
 
 
 def _chain(source: Reader, namespace: str, target_key: str, written_for: int | None) -> list[SignedDelegation]:
-    """Root certificate first, then the delegation: the other order is refused
-    (docs/canton/topology.md#the-root-certificate-comes-first)."""
+    """Root certificate first, then the delegation: the other order is refused (docs/canton/topology.md#the-root-certificate-comes-first)."""
     stored = source.signed_delegations(AUTHORIZED, namespace, written_for=written_for)
     root = [item for item in stored if item.delegation.is_root_certificate]
     delegation = [item for item in stored if item.delegation.target == target_key]
