@@ -143,10 +143,9 @@ options:
       is a multi-Region key only with O(replicas), and an existing key may be either.
     type: bool
   replicas:
-    description:
-      - Other regions that have a replica of the key, with the same id and material. A new replica gets O(description),
-        O(tags) and the policy of this task. Afterwards manage it separately, with O(key_id) and its O(region).
-      - The task waits until the replicas can be used. Replicas are not changed when not set.
+    description: Other regions that have a replica of the key, with the same id and material. A new replica gets O(description), O(tags) and the
+      policy of this task. Afterwards manage it separately, with O(key_id) and its O(region). The task waits until the replicas can be used. Replicas
+      are not changed when not set.
     type: list
     elements: str
   purge_replicas:

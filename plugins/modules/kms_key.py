@@ -30,11 +30,9 @@ attributes:
     details: For a key that would be created, its id, ARN, public key and fingerprint are V(null).
 options:
   state:
-    description:
-      - V(present) creates the key if it does not exist, and applies the options to it.
-      - V(absent) schedules its deletion. It does nothing if the key does not exist or its deletion is already
-        scheduled. The alias remains until the key is deleted.
-      - In GCP, V(absent) schedules the destruction of the key's material. The key's name is permanent, and no node can use it again.
+    description: V(present) creates the key if it does not exist, and applies the options to it. V(absent) schedules its deletion. It does nothing if
+      the key does not exist or its deletion is already scheduled. The alias remains until the key is deleted. In GCP, V(absent) schedules the
+      destruction of the key's material. The key's name is permanent, and no node can use it again.
     type: str
     choices: [present, absent]
     default: present
@@ -43,10 +41,9 @@ options:
       that key. An alias of another key is an error unless O(alias_move=true). One of O(alias) and O(key_id) is required with O(provider=aws).
     type: str
   purpose:
-    description:
-      - Canton's purpose of the key. V(namespace), V(sequencer_authentication) and V(protocol) are signing keys,
-        V(encryption) decrypts messages to the participant, and V(wrapper) encrypts a participant's own key store.
-      - An existing key is accepted if its spec is valid for this purpose. A new key gets Canton's default spec, unless O(spec) is set.
+    description: Canton's purpose of the key. V(namespace), V(sequencer_authentication) and V(protocol) are signing keys, V(encryption) decrypts
+      messages to the participant, and V(wrapper) encrypts a participant's own key store. An existing key is accepted if its spec is valid for this
+      purpose. A new key gets Canton's default spec, unless O(spec) is set.
     type: str
     choices: [namespace, sequencer_authentication, protocol, encryption, wrapper]
   spec:
@@ -109,11 +106,9 @@ options:
     type: bool
     default: false
   probe:
-    description:
-      - Whether to test the key once. A signing key signs, and the signature is verified on this host against the public
-        key. An encryption key encrypts and decrypts.
-      - Requires the permission C(kms:Sign), or C(kms:Encrypt) and C(kms:Decrypt).
-      - In GCP the key signs data, as for Canton, and an RSA key decrypts data that this host encrypted.
+    description: Whether to test the key once. A signing key signs, and the signature is verified on this host against the public key. An encryption
+      key encrypts and decrypts. Requires the permission C(kms:Sign), or C(kms:Encrypt) and C(kms:Decrypt). In GCP the key signs data, as for Canton,
+      and an RSA key decrypts data that this host encrypted.
     type: bool
     default: false
   wait_timeout:

@@ -112,11 +112,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key:
-  description:
-    - The key in the KMS after the task, with values of a member of RV(ledgerops.canton.kms_key_info#module:keys). In
-      check mode the predicted key, whose C(created) is V(null) when it would be created.
-    - Register C(arn) at the new node; in GCP register C(key_id).
-    - C(fingerprint) is the same as that of RV(source_key). C(origin) is V(external) in AWS.
+  description: The key in the KMS after the task, with values of a member of RV(ledgerops.canton.kms_key_info#module:keys). In check mode the
+    predicted key, whose C(created) is V(null) when it would be created. Register C(arn) at the new node; in GCP register C(key_id). C(fingerprint) is
+    the same as that of RV(source_key). C(origin) is V(external) in AWS.
   returned: success
   type: dict
   sample:

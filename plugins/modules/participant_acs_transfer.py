@@ -183,11 +183,9 @@ missing_on_source:
   type: list
   elements: str
 counterparties:
-  description:
-    - Stakeholders of these contracts that do not move, with the number of their contracts.
-    - They are hosted on another participant, or remain on the source. While they are on another synchronizer than the
-      contracts, neither side can use the contracts.
-    - Unknown for a snapshot of an earlier version of this collection.
+  description: Stakeholders of these contracts that do not move, with the number of their contracts. They are hosted on another participant, or remain
+    on the source. While they are on another synchronizer than the contracts, neither side can use the contracts. Unknown for a snapshot of an earlier
+    version of this collection.
   returned: when known
   type: dict
 transfer:

@@ -32,10 +32,9 @@ options:
     description: Whether the participant does not connect by itself after a restart. Not changed when not set.
     type: bool
   quiet_timeout:
-    description:
-      - With O(state=disconnected), seconds to wait until no submission and no transaction is in flight. V(0) disables the check.
-      - If something is still in flight after that time, the task fails and disconnects nothing.
-      - Canton 2.8 cannot report what is in flight. The task waits the whole time and returns a warning.
+    description: With O(state=disconnected), seconds to wait until no submission and no transaction is in flight. V(0) disables the check. If
+      something is still in flight after that time, the task fails and disconnects nothing. Canton 2.8 cannot report what is in flight. The task waits
+      the whole time and returns a warning.
     type: float
     default: 0
   sequencers:

@@ -74,13 +74,8 @@ def _row(path: Path) -> Document | None:
             raise ValueError("another schema")
         contracts = found["contracts"]
         return {
-            "host": str(found["host"]),
-            "name": str(found["name"]),
+            **{key: str(found[key]) for key in ("host", "name", "status", "phase", "at", "summary")},
             "file": path.stem,
-            "status": str(found["status"]),
-            "phase": str(found["phase"]),
-            "at": str(found["at"]),
-            "summary": str(found["summary"]),
             "message": str((found["error"] or {}).get("message") or ""),
             "source": str(found["source"]["uid"]),
             "target": str(found["target"]["uid"]),
@@ -96,18 +91,10 @@ def _row(path: Path) -> Document | None:
 
 def _nothing(host: str) -> Document:
     return {
+        **dict.fromkeys(("name", "file", "phase", "at", "message", "source", "target"), ""),
+        **dict.fromkeys(("parties", "contracts", "warnings"), 0),
         "host": host,
-        "name": "",
-        "file": "",
         "status": "no_result",
-        "phase": "",
-        "at": "",
         "summary": "No result: not started, unreachable or killed.",
-        "message": "",
-        "source": "",
-        "target": "",
-        "parties": 0,
-        "contracts": 0,
         "downtime_seconds": None,
-        "warnings": 0,
     }

@@ -13,20 +13,7 @@ import datetime
 import typing as t
 
 SCHEMA = 1
-STATUSES = (
-    "migrated",
-    "moved",
-    "prepared",
-    "can_migrate",
-    "refused",
-    "failed",
-    "interrupted",
-    "stopped",
-    "running",
-    "rolled_back",
-    "retired",
-    "no_result",
-)
+# what a run has reached, and so its last phase
 _REACHED = {
     "can_migrate": "preflight",
     "prepared": "prepare",
@@ -36,6 +23,7 @@ _REACHED = {
     "rolled_back": "rollback",
     "retired": "retire",
 }
+STATUSES = (*_REACHED, "refused", "failed", "stopped", "running", "no_result")
 # the meaning of the last of these events when this run itself reports nothing
 _AFTER = {
     "prepared": "prepared",

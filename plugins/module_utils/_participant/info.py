@@ -40,16 +40,9 @@ def synchronizers(participant: Reader) -> list[dict[str, t.Any]]:
 
 
 def keys(participant: Reader) -> list[dict[str, t.Any]]:
+    names = ("fingerprint", "name", "purpose", "spec", "kms_key_id")
     return [
-        {
-            "fingerprint": key.fingerprint,
-            "name": key.name,
-            "purpose": key.purpose,
-            "usage": list(key.usage),
-            "spec": key.spec,
-            "kms_key_id": key.kms_key_id,
-        }
-        for key in participant.own_keys()
+        {**{name: getattr(key, name) for name in names}, "usage": list(key.usage)} for key in participant.own_keys()
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import typing as t
+from dataclasses import asdict
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity.initialisation import (
@@ -26,16 +27,7 @@ def as_values(identity: OldIdentity) -> Values:
         "format": FORMAT,
         "version": VERSION,
         "uid": identity.uid,
-        "keys": [
-            {
-                "fingerprint": key.fingerprint,
-                "purpose": key.purpose,
-                "usage": list(key.usage),
-                "spec": key.spec,
-                "name": key.name,
-            }
-            for key in identity.keys
-        ],
+        "keys": [{**asdict(key), "usage": list(key.usage)} for key in identity.keys],
         "mapped": list(identity.mapped),
         "signed": [delegation_file.encoded(raw) for raw in identity.signed],
         "sha256": delegation_file.digest(*identity.signed),
