@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An identity that takes its keys along into the KMS: refused, foreseen, taken back, killed, carried on, and retired; and no secret of it
+"""An identity that takes its keys along into the KMS: refused, foreseen, rolled back, killed, resumed, and retired; and no secret of it
 is found anywhere afterwards, however much the runs say."""
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def test_what_cannot_be_imported_is_refused_before_anything_is_changed(story: St
 @pytest.mark.fault(
     "the old node: it still runs when the new one is to be connected",
     "at the end of cutover",
-    "refused; carries on, or is taken back",
+    "refused; resumes, or is rolled back",
 )
 def test_the_target_waits_for_the_end_of_the_source_and_the_source_can_come_back(story: Story) -> None:
     contracts = story.contracts(SOURCE)
@@ -209,7 +209,7 @@ def test_the_target_waits_for_the_end_of_the_source_and_the_source_can_come_back
 
 @one_line
 @pytest.mark.capability("Take identity and keys to a KMS")
-@pytest.mark.fault("the run with its modules", "while keys are imported into the KMS", "carries on")
+@pytest.mark.fault("the run with its modules", "while keys are imported into the KMS", "resumes")
 def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp_path: Path) -> None:
     contracts = story.contracts(SOURCE)
     keys = private_keys(story.net.database, SOURCE)

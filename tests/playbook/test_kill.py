@@ -86,7 +86,7 @@ def undisturbed(
 @pytest.mark.fault(
     "ansible-playbook, its modules killed with it or living on",
     "at every task that runs a module on 3.5, elsewhere at those that differ",
-    "carries on",
+    "resumes",
 )
 def test_killed_at_tasks(
     network: StartNetwork, ansible: Ansible, pair: Pair, undisturbed: Undisturbed, tmp_path: Path
@@ -207,7 +207,7 @@ def fails_clearly(migration: Migration, text: str) -> None:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
-@pytest.mark.fault("the run with its modules, and the new participant", "while parties are hosted", "carries on")
+@pytest.mark.fault("the run with its modules, and the new participant", "while parties are hosted", "resumes")
 def test_killed_while_it_hosts_parties(middle: Migration) -> None:
     with knobs(middle, TARGET, sequencing_ms=1500):
         playing = Playing(middle, "preflight,prepare")
@@ -227,7 +227,7 @@ def test_killed_while_it_hosts_parties(middle: Migration) -> None:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
-@pytest.mark.fault("the KMS", "while parties are hosted", "one clear failure; carries on when it is back")
+@pytest.mark.fault("the KMS", "while parties are hosted", "one clear failure; resumes when it is back")
 def test_the_kms_is_killed_while_parties_are_hosted(middle: Migration) -> None:
     with both(middle) as (source, _target):
         source.allocate_party("Needs-a-signature")
@@ -256,7 +256,7 @@ def sending(migration: Migration) -> bool:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
-@pytest.mark.fault("the run with its modules", "in the middle of the export", "carries on")
+@pytest.mark.fault("the run with its modules", "in the middle of the export", "resumes")
 def test_killed_while_it_exports(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_chunk_ms=400):
         before = written(middle)
@@ -274,7 +274,7 @@ def test_killed_while_it_exports(middle: Migration) -> None:
 @pytest.mark.fault(
     "the stream of the export, by the old participant",
     "in the middle of the export",
-    "one clear failure, nothing half done is left; carries on",
+    "one clear failure, nothing half done is left; resumes",
 )
 def test_the_node_breaks_off_the_export(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_abort_after_chunks=3):
@@ -285,7 +285,7 @@ def test_the_node_breaks_off_the_export(middle: Migration) -> None:
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
 @pytest.mark.fault(
-    "the old participant", "in the middle of the export", "one clear failure, nothing half done is left; carries on"
+    "the old participant", "in the middle of the export", "one clear failure, nothing half done is left; resumes"
 )
 def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_chunk_ms=400):
@@ -301,7 +301,7 @@ def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
 
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
-@pytest.mark.fault("the run with its modules", "in the middle of the import", "carries on")
+@pytest.mark.fault("the run with its modules", "in the middle of the import", "resumes")
 def test_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=4000):
         playing = Playing(middle, "cutover")
@@ -315,7 +315,7 @@ def test_killed_while_it_imports(middle: Migration) -> None:
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
 @pytest.mark.fault(
-    "the stream of the import, by the new participant", "in the middle of the import", "one clear failure; carries on"
+    "the stream of the import, by the new participant", "in the middle of the import", "one clear failure; resumes"
 )
 def test_the_node_breaks_off_the_import(middle: Migration) -> None:
     with knobs(middle, TARGET, import_abort_after_bytes=100):
@@ -326,7 +326,7 @@ def test_the_node_breaks_off_the_import(middle: Migration) -> None:
 @inside
 @pytest.mark.capability("Node or run killed in the middle of its work")
 @pytest.mark.fault(
-    "the new participant", "in the middle of the import", "one clear failure, no contract is visible; carries on"
+    "the new participant", "in the middle of the import", "one clear failure, no contract is visible; resumes"
 )
 def test_the_target_is_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=6000):

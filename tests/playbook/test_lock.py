@@ -43,7 +43,7 @@ def migration(
 @pytest.mark.fault(
     "nothing: a second run is started",
     "while the first one lives",
-    "refused with owner and age; carries on when that run is gone",
+    "refused with owner and age; resumes when that run is gone",
 )
 def test_a_second_run_is_refused_as_long_as_the_first_lives(migration: Migration) -> None:
     target = migration.net.uid(TARGET)
@@ -96,7 +96,7 @@ def test_the_journal_of_another_pair(migration: Migration) -> None:
 
 @one_line
 @pytest.mark.fault(
-    "the journal: its end is cut off", "before cutover", "refused, nothing was changed; carries on with a whole one"
+    "the journal: its end is cut off", "before cutover", "refused, nothing was changed; resumes with a whole one"
 )
 def test_a_damaged_journal(migration: Migration) -> None:
     journal = migration.file("journal.json")

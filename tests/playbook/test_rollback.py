@@ -107,7 +107,7 @@ def test_stages(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: P
 @pytest.mark.fault(
     "the run with its modules",
     "in the middle of a rollback",
-    "the rollback carries on; then the migration ends as an undisturbed one",
+    "the rollback resumes; then the migration ends as an undisturbed one",
 )
 def test_interrupted_rollback_and_migration_again(
     network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Parties that stay on their synchronizer: they share contracts with one another, with parties that stay behind, with those of
-the target and with those of a third participant. Refused, killed, taken back, killed again, carried on, and lived with."""
+the target and with those of a third participant. Refused, killed, rolled back, killed again, carried on, and lived with."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def hosts(net: Sandbox, participant: str) -> dict[str, Any]:
 @pytest.mark.fault(
     "the run with its modules",
     "in a move on one synchronizer, while the new participant is away",
-    "can be taken back; carries on",
+    "can be rolled back; resumes",
 )
 def test_a_move_on_one_synchronizer(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> None:
     net = network(network_of(pair))

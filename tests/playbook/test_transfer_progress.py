@@ -152,7 +152,7 @@ def test_no_lines(stage: Stage) -> None:
     stage.nothing_is_left()
 
 
-@pytest.mark.fault("the module alone", "in the middle of the export", "a clear failure at once; carries on")
+@pytest.mark.fault("the module alone", "in the middle of the export", "a clear failure at once; resumes")
 def test_module_killed(stage: Stage) -> None:
     playing = stage.ansible.start([stage.export("killed")])
     kill(stage.began("killed"))
@@ -166,7 +166,7 @@ def test_module_killed(stage: Stage) -> None:
 
 
 @pytest.mark.fault(
-    "the module with the wrappers of its job", "in the middle of the export", "a clear failure; carries on"
+    "the module with the wrappers of its job", "in the middle of the export", "a clear failure; resumes"
 )
 def test_job_killed_with_its_wrappers(stage: Stage) -> None:
     """Nobody is left who could say that it ended."""
@@ -204,7 +204,7 @@ def test_ansible_killed(stage: Stage) -> None:
 @pytest.mark.fault(
     "the import, by the new participant",
     "at its last batch, the others staying",
-    "carries on; what is there is skipped",
+    "resumes; what is there is skipped",
 )
 def test_import_that_breaks_off_at_its_last_batch(stage: Stage) -> None:
     """What the target has taken by then stays there, and the next run brings the rest."""
