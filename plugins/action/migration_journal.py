@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ledgerops.canton.plugins.plugin_utils._owner import is_gone, this_run
+from ..plugin_utils._owner import is_gone, this_run
 
 # Source and target may be locked by two different runs that have both ended.
 ATTEMPTS = 3

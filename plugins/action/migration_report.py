@@ -11,10 +11,10 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.plugin_utils._fleet import FLEET
-from ansible_collections.ledgerops.canton.plugins.plugin_utils._pages import write_fleet, write_host
-from ansible_collections.ledgerops.canton.plugins.plugin_utils._report import document
+from ..module_utils._errors import CantonError
+from ..plugin_utils._fleet import FLEET
+from ..plugin_utils._pages import write_fleet, write_host
+from ..plugin_utils._report import document
 
 SPEC: dict[str, t.Any] = {
     "folder": {"type": "path", "required": True},

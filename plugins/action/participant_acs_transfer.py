@@ -22,7 +22,7 @@ from ansible.module_utils.common.validation import check_type_bool, check_type_f
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.ledgerops.canton.plugins.plugin_utils._progress import Progress, Sample, summary
+from ..plugin_utils._progress import Progress, Sample, summary
 
 MODULE = "ledgerops.canton.participant_acs_transfer"
 LIMIT_SECONDS = 30 * 24 * 3600  # Ansible ends background jobs after a time that has to be named

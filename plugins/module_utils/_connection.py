@@ -10,9 +10,9 @@ import typing as t
 
 from ansible.module_utils.basic import env_fallback
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.factory import open_participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
+from ._api.endpoint import Endpoint
+from ._participant.dialects.factory import open_participant
+from ._participant.model.interface import Participant, Reader
 
 Params = dict[str, t.Any]
 Spec = dict[str, t.Any]
@@ -26,7 +26,7 @@ SYNCHRONIZERS: Spec = {
 
 def check_dependencies() -> None:
     """Raise DependencyMissing without gRPC. It is loaded late, so that modules that connect to no participant start faster."""
-    from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel
+    from ._api import channel
 
     channel.check_dependencies()
 
@@ -78,9 +78,7 @@ def reader_of(options: Params, label: str) -> Reader:
     """The participant or its dossier, by the options of ``side_spec``, checked; ``label`` names it in errors."""
     if not options["dossier"]:
         return participant_of(options, label)
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline.participant import (
-        OfflineParticipant,
-    )
+    from ._participant.offline.participant import OfflineParticipant
 
     return OfflineParticipant(options["dossier"], label, options["dossier_uid"])
 

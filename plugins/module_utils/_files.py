@@ -15,7 +15,7 @@ import typing as t
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ._errors import CantonError
 
 
 def now() -> datetime:

@@ -10,23 +10,11 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import (
-    Params,
-    Spec,
-    check_dependencies,
-    connection_spec,
-    pair_spec,
-    participant_of,
-    reader_of,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import (
-    Participant,
-    Reader,
-    require_same_major,
-)
+from ._connection import Params, Spec, check_dependencies, connection_spec, pair_spec, participant_of, reader_of
+from ._errors import CantonError
+from ._outcome import Outcome
+from ._participant.contracts.progress import Report
+from ._participant.model.interface import Participant, Reader, require_same_major
 
 
 def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], Outcome], **rules: t.Any) -> None:

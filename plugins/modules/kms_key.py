@@ -237,12 +237,12 @@ probe:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import side_spec
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import KMS_PURPOSES
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KMS_KEYS
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
+from ..module_utils._connection import side_spec
+from ..module_utils._kms import provider
+from ..module_utils._kms.model import KMS_PURPOSES
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.model.keys import KMS_KEYS
+from ..module_utils._runner import run_plain
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **provider.CONNECTION_SPEC,

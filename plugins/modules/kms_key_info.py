@@ -201,9 +201,9 @@ missing:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
+from ..module_utils._kms import provider
+from ..module_utils._outcome import Outcome
+from ..module_utils._runner import run_plain
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **provider.CONNECTION_SPEC,

@@ -144,13 +144,13 @@ imported:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider, wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material import import_key
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.material_source import choose, desired_key, export
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_source
+from ..module_utils._kms import provider, wrapping
+from ..module_utils._kms.material import import_key
+from ..module_utils._kms.material_source import choose, desired_key, export
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.model.interface import Reader
+from ..module_utils._participant.model.keys import PURPOSES
+from ..module_utils._runner import run_source
 
 SPEC: dict[str, dict[str, t.Any]] = {
     **provider.CONNECTION_SPEC,

@@ -167,11 +167,11 @@ files:
 
 import dataclasses
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration import journal
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.migration import locks as journal_locks
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_plain
+from ..module_utils._connection import Params
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.migration import journal
+from ..module_utils._participant.migration import locks as journal_locks
+from ..module_utils._runner import run_plain
 
 SPEC = {
     "state": {"type": "str", "choices": ["read", "noted", "locked", "unlocked", "archived"], "default": "read"},

@@ -198,17 +198,13 @@ transfer:
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params, side_spec
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import purge, transfer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
-    Report,
-    running,
-    silent,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.request import TransferRequest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_transfer
+from ..module_utils._connection import Params, side_spec
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.contracts import purge, transfer
+from ..module_utils._participant.contracts.progress import Report, running, silent
+from ..module_utils._participant.contracts.request import TransferRequest
+from ..module_utils._participant.model.interface import Reader
+from ..module_utils._runner import run_transfer
 
 SPEC = {
     "source": side_spec(required=False),

@@ -89,12 +89,12 @@ numbers:
   sample: {parties: 12, dars: 2, users: 3, contracts: 4000}
 """
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
+from ..module_utils._connection import Params
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.model.ids import namespace_of
+from ..module_utils._participant.model.interface import Participant
+from ..module_utils._participant.offline import dossier
+from ..module_utils._runner import run_participant
 
 SPEC = {
     "path": {"type": "path", "required": True},

@@ -135,21 +135,16 @@ needed:
 
 from dataclasses import asdict, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import (
-    Params,
-    Spec,
-    reader_of,
-    side_spec,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import write_json
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import file as identity_file
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KMS_PROVIDERS, can_import
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation_file
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
+from ..module_utils._connection import Params, Spec, reader_of, side_spec
+from ..module_utils._files import write_json
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.identity import file as identity_file
+from ..module_utils._participant.identity import initialisation
+from ..module_utils._participant.model.ids import namespace_of
+from ..module_utils._participant.model.interface import Canton3, Participant
+from ..module_utils._participant.model.keys import KMS_PROVIDERS, can_import
+from ..module_utils._participant.topology import delegation_file
+from ..module_utils._runner import run_participant
 
 SPEC: Spec = {
     "state": {"type": "str", "choices": ["initialized", "recorded"], "default": "initialized"},

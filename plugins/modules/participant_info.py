@@ -87,11 +87,11 @@ contracts:
   type: dict
 """
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant import info
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
+from ..module_utils._connection import Params
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant import info
+from ..module_utils._participant.model.interface import Participant
+from ..module_utils._runner import run_participant
 
 SPEC = {
     "gather": {

@@ -97,12 +97,12 @@ replaced:
   sample: [1220af73e872e86a62313fe5e2a76b4302e1f2c7b52292df7116b7a12b0518b57769]
 """
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params, Spec
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation, rotation
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
+from ..module_utils._connection import Params, Spec
+from ..module_utils._errors import CantonError
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.identity import initialisation, rotation
+from ..module_utils._participant.model.interface import Participant
+from ..module_utils._runner import run_participant
 
 SPEC: Spec = {
     "purpose": {"type": "str", "choices": ["sequencer_authentication", "protocol", "encryption"], "required": True},

@@ -158,12 +158,12 @@ plan:
 
 import dataclasses
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import examine
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import MigrationRequest
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
+from ..module_utils._connection import SYNCHRONIZERS, Params
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.model.interface import Reader
+from ..module_utils._participant.preflight import examine
+from ..module_utils._participant.preflight.findings import MigrationRequest
+from ..module_utils._runner import run_pair
 
 SPEC = {
     **SYNCHRONIZERS,

@@ -123,19 +123,14 @@ content:
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import write_json
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
-    delegation,
-    delegation_file,
-    synchronizers,
-    undelegation,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_either
+from ..module_utils._connection import Params
+from ..module_utils._errors import CantonError
+from ..module_utils._files import write_json
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.model.entities import AUTHORIZED, Key
+from ..module_utils._participant.model.interface import Participant, Reader
+from ..module_utils._participant.topology import delegation, delegation_file, synchronizers, undelegation
+from ..module_utils._runner import run_either
 
 SPEC = {
     "namespace": {"type": "str"},

@@ -79,13 +79,13 @@ unreachable_packages:
 import os
 from collections.abc import Sequence
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import packages
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import read_file, run_pair
+from ..module_utils._connection import SYNCHRONIZERS, Params
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.copying import packages
+from ..module_utils._participant.model.entities import Dar
+from ..module_utils._participant.model.interface import Reader
+from ..module_utils._participant.topology import synchronizers
+from ..module_utils._runner import read_file, run_pair
 
 SPEC = {
     **SYNCHRONIZERS,

@@ -127,19 +127,14 @@ with_contracts:
   type: bool
 """
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
-    delegation,
-    hosting,
-    synchronizers,
-    unhosting,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
+from ..module_utils._connection import SYNCHRONIZERS, Params
+from ..module_utils._errors import CantonError
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.model import ids
+from ..module_utils._participant.model.ids import namespace_of
+from ..module_utils._participant.model.interface import Reader
+from ..module_utils._participant.topology import delegation, hosting, synchronizers, unhosting
+from ..module_utils._runner import run_pair
 
 SPEC = {
     **SYNCHRONIZERS,

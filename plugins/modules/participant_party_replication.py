@@ -148,16 +148,12 @@ purged:
   type: int
 """
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import SYNCHRONIZERS, Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import (
-    contracts,
-    steps,
-    withdrawal,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import Options, Replication
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
+from ..module_utils._connection import SYNCHRONIZERS, Params
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.model.interface import Reader
+from ..module_utils._participant.replication import contracts, steps, withdrawal
+from ..module_utils._participant.replication.move import Options, Replication
+from ..module_utils._runner import run_pair
 
 STATES = {
     "proposed": steps.ensure_proposed,

@@ -60,12 +60,12 @@ responder:
   type: str
 """
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_participant
+from ..module_utils._connection import Params
+from ..module_utils._errors import CantonError
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.model.interface import Participant
+from ..module_utils._participant.topology import synchronizers
+from ..module_utils._runner import run_participant
 
 SPEC = {
     "synchronizer": {"type": "str", "required": True},

@@ -77,11 +77,11 @@ left_out:
   sample: {operator: [participant_admin]}
 """
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._connection import Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying import users
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._runner import run_pair
+from ..module_utils._connection import Params
+from ..module_utils._outcome import Outcome
+from ..module_utils._participant.copying import users
+from ..module_utils._participant.model.interface import Reader
+from ..module_utils._runner import run_pair
 
 SPEC = {
     "skip_users": {"type": "list", "elements": "str", "default": []},

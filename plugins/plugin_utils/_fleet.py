@@ -9,7 +9,7 @@ import json
 import typing as t
 from pathlib import Path
 
-from ansible_collections.ledgerops.canton.plugins.plugin_utils._report import SCHEMA, STATUSES
+from ._report import SCHEMA, STATUSES
 
 FLEET = "fleet"
 # the order of the table: hosts that need attention come first

@@ -11,13 +11,8 @@ from pathlib import Path
 
 import jinja2
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
-    locked_folder,
-    make_folder,
-    private_file,
-    stamp,
-)
-from ansible_collections.ledgerops.canton.plugins.plugin_utils._fleet import FLEET, fleet
+from ..module_utils._files import locked_folder, make_folder, private_file, stamp
+from ._fleet import FLEET, fleet
 
 KINDS = ("html", "md")
 

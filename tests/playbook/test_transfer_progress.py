@@ -165,9 +165,7 @@ def test_module_killed(stage: Stage) -> None:
     assert not stage.file("killed.acs.gz").exists()
 
 
-@pytest.mark.fault(
-    "the module with the wrappers of its job", "in the middle of the export", "a clear failure; resumes"
-)
+@pytest.mark.fault("the module with the wrappers of its job", "in the middle of the export", "a clear failure; resumes")
 def test_job_killed_with_its_wrappers(stage: Stage) -> None:
     """Nobody is left who could say that it ended."""
     playing = stage.ansible.start([stage.export("killed")])

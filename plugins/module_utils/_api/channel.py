@@ -13,22 +13,10 @@ import random
 import time
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import (
-    PROTOBUF_IMPORT_ERROR,
-    Descriptors,
-    Message,
-    declare,
-    file_name_and_dependencies,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import translate
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    Busy,
-    CantonError,
-    DependencyMissing,
-    NoReflection,
-    NotOffered,
-)
+from .._errors import Busy, CantonError, DependencyMissing, NoReflection, NotOffered
+from .descriptors import PROTOBUF_IMPORT_ERROR, Descriptors, Message, declare, file_name_and_dependencies
+from .endpoint import Endpoint
+from .failures import translate
 
 try:
     import grpc

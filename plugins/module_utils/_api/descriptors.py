@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
+from .._errors import CantonError, NotOffered
 
 try:
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory

@@ -11,9 +11,7 @@ import ssl
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import declare, missing
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
+from .._errors import (
     Busy,
     CantonError,
     EventsUnknown,
@@ -32,6 +30,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
     TransactionExists,
     Unreachable,
 )
+from .descriptors import declare, missing
+from .endpoint import Endpoint
 
 # Canton's categories of refusals that pass (docs/canton/errors.md#refusals-that-pass)
 PASSING_CATEGORIES = ("1", "2")

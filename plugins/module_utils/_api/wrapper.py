@@ -15,8 +15,8 @@ from __future__ import annotations
 import typing as t
 from contextlib import contextmanager
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message, declare
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from .._errors import CantonError
+from .descriptors import Message, declare
 
 _canton = declare(
     "ledgerops.canton.declared",

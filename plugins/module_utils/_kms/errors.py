@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from .._errors import CantonError
 
 
 class NotFound(CantonError):

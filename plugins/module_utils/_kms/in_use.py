@@ -9,13 +9,13 @@ from __future__ import annotations
 import typing as t
 from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils import _connection
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key, Params
+from .. import _connection
+from .._errors import CantonError
+from .model import Key, Params
 
 if t.TYPE_CHECKING:
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key as NodeKey
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+    from .._participant.model.entities import Key as NodeKey
+    from .._participant.model.interface import Participant
 
 Open = t.Callable[[], "Participant"]
 NamesKey = t.Callable[[str], bool]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import PermissionDenied
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.interface import Keys, OneKey
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from .._outcome import Outcome
+from .errors import PermissionDenied
+from .interface import Keys, OneKey
+from .model import Key
 
 
 def read_keys(keys: Keys[OneKey], names: t.Sequence[str] | None, tags: t.Mapping[str, t.Any]) -> Outcome:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import DesiredKey, Key, Params, View
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KmsProvider
+from .._outcome import Outcome
+from .._participant.model.keys import KmsProvider
+from .model import DesiredKey, Key, Params, View
 
 OneKey = t.TypeVar("OneKey", bound=Key)
 

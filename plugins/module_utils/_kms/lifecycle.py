@@ -8,15 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    NO_ROTATION,
-    Key,
-    Params,
-    Requirement,
-    Rotation,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from .._errors import CantonError
+from .._waiting import wait_for
+from .model import NO_ROTATION, Key, Params, Requirement, Rotation
 
 Seen = t.TypeVar("Seen")
 

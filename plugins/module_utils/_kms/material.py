@@ -14,13 +14,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.interface import Importer, OneKey
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import await_change
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import PENDING_IMPORT, DesiredKey, Key, View
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import PKCS8, KeyPair
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
+from .._errors import CantonError
+from .._participant.model.key_pair import PKCS8, KeyPair
+from .._participant.model.keys import fingerprint
+from . import wrapping
+from .interface import Importer, OneKey
+from .lifecycle import await_change
+from .model import PENDING_IMPORT, DesiredKey, Key, View
 
 ABSENT: View = {"state": "absent"}
 

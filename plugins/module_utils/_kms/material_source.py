@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.interface import Importer
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, SIGN, DesiredKey
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import serves
+from .._errors import CantonError
+from .._participant.model.entities import Key
+from .._participant.model.interface import Reader
+from .._participant.model.key_pair import KeyPair
+from .._participant.model.keys import serves
+from . import wrapping
+from .interface import Importer
+from .model import ENCRYPT, SIGN, DesiredKey
 
 
 def choose(participant: Reader, fingerprint: str | None, purpose: str | None) -> Key:

@@ -11,14 +11,8 @@ import textwrap
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
-    KEY_SPECS,
-    KMS_KEYS,
-    PURPOSES,
-    fingerprint,
-    generated_specs,
-)
+from .._errors import CantonError
+from .._participant.model.keys import KEY_SPECS, KMS_KEYS, PURPOSES, fingerprint, generated_specs
 
 View = dict[str, t.Any]
 Params = t.Mapping[str, t.Any]

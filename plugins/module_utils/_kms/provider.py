@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import options as aws_options
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.provider import AwsProvider
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import options as gcp_options
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.provider import GcpProvider
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.interface import Provider
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params
+from .._errors import CantonError
+from .aws import options as aws_options
+from .aws.provider import AwsProvider
+from .gcp import options as gcp_options
+from .gcp.provider import GcpProvider
+from .interface import Provider
+from .model import Params
 
 PROVIDERS: dict[str, Provider] = {each.name: each for each in (AwsProvider(), GcpProvider())}
 DEFAULT = AwsProvider.name

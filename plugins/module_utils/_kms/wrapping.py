@@ -13,7 +13,7 @@ import os
 import resource
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
+from .._errors import CantonError, DependencyMissing
 
 try:
     from cryptography.hazmat.primitives import hashes, keywrap, serialization

@@ -9,14 +9,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import tally
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import read_users
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ADMIN_USER, Hosting
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.delegation import (
-    delegated_namespaces,
-)
+from .contracts.tally import tally
+from .copying.users import read_users
+from .model.entities import ADMIN_USER, Hosting
+from .model.ids import namespace_of
+from .model.interface import Reader
+from .topology.delegation import delegated_namespaces
 
 
 def identity(participant: Reader) -> dict[str, t.Any]:

@@ -13,19 +13,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import lifecycle
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import grants, model, policy
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.calls import DEFAULT_PERIOD_DAYS
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import PENDING_STATES, AwsKey, Replica
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    NO_ROTATION,
-    Params,
-    Requirement,
-    Rotation,
-    View,
-)
+from ..._errors import CantonError
+from .. import lifecycle
+from ..model import NO_ROTATION, Params, Requirement, Rotation, View
+from . import grants, model, policy
+from .calls import DEFAULT_PERIOD_DAYS
+from .keys import AwsKeys
+from .model import PENDING_STATES, AwsKey, Replica
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import json
 import re
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant, Replica
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.session import guarded
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import NotFound
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import NO_ROTATION, Rotation
+from ..errors import NotFound
+from ..model import NO_ROTATION, Rotation
+from .model import Grant, Replica
+from .session import guarded
 
 DEFAULT_PERIOD_DAYS = 365  # of a rotation without a period of its own
 _CONSTRAINTS = {

@@ -8,23 +8,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import lifecycle
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.attributes import complete, desired_attributes
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.in_use import refuse_in_use
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import (
-    PENDING_REPLICA_DELETION,
-    PENDING_STATES,
-    AwsKey,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import (
-    check_days,
-    check_probe,
-    require_kind,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params, View, requirement
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ..._errors import CantonError
+from ..._outcome import Outcome
+from ..lifecycle import check_days, check_probe, require_kind
+from ..model import Params, View, requirement
+from . import keys as aws_keys
+from . import lifecycle
+from .attributes import complete, desired_attributes
+from .in_use import refuse_in_use
+from .model import PENDING_REPLICA_DELETION, PENDING_STATES, AwsKey
 
 
 def check_values(params: Params) -> None:

@@ -8,13 +8,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
-    AlreadyExists,
-    InvalidState,
-    NotFound,
-    PermissionDenied,
-)
+from ..._errors import CantonError
+from ..errors import AlreadyExists, InvalidState, NotFound, PermissionDenied
 
 ACCESS_DENIED = "AccessDeniedException"
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import Grant
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import SIGN
+from ..._errors import CantonError
+from ..model import SIGN
+from .model import Grant
 
 _ALWAYS = ("CreateGrant", "DescribeKey", "RetireGrant")
 _SEALING = ("Decrypt", "Encrypt", "ReEncryptFrom", "ReEncryptTo")

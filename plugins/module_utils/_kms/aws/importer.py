@@ -10,19 +10,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.errors import ImportTokenExpired
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
-    AlreadyExists,
-    InvalidState,
-    PermissionDenied,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import await_change
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import MARK, DesiredKey, Params, View
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import imported_specs
+from ..._errors import CantonError
+from ..._participant.model.keys import imported_specs
+from .. import wrapping
+from ..errors import AlreadyExists, InvalidState, PermissionDenied
+from ..lifecycle import await_change
+from ..model import MARK, DesiredKey, Params, View
+from . import keys as aws_keys
+from .errors import ImportTokenExpired
+from .model import AwsKey
 
 DELETION_DAYS = 7
 _WRAPPING = {"WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256", "WrappingKeySpec": "RSA_4096"}

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import in_use
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import PENDING_STATES, AwsKey
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params, View
+from .. import in_use
+from ..model import Params, View
+from .keys import AwsKeys
+from .model import PENDING_STATES, AwsKey
 
 
 def refuse_in_use(keys: AwsKeys, key: AwsKey, before: View, after: View, alias: str | None, params: Params) -> None:

@@ -14,26 +14,13 @@ import typing as t
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.calls import (
-    AwsAttributes,
-    own_id,
-    replicas_of,
-    snake,
-    tag_list,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.errors import Disabled, Unsupported
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.session import (
-    BOTO3_IMPORT_ERROR,
-    Clients,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
-    InvalidState,
-    NotFound,
-    PermissionDenied,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import ENCRYPT, Params, probed_usage
+from ..._errors import CantonError, DependencyMissing
+from ..errors import InvalidState, NotFound, PermissionDenied
+from ..model import ENCRYPT, Params, probed_usage
+from .calls import AwsAttributes, own_id, replicas_of, snake, tag_list
+from .errors import Disabled, Unsupported
+from .model import AwsKey
+from .session import BOTO3_IMPORT_ERROR, Clients
 
 try:
     from cryptography.exceptions import InvalidSignature

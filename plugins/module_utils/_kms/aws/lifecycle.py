@@ -12,23 +12,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import lifecycle
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import attributes
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.attributes import DesiredAttributes
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import (
-    PENDING_REPLICA_DELETION,
-    PENDING_STATES,
-    AwsKey,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.policy import as_text
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    PENDING_DELETION,
-    Params,
-    Requirement,
-    View,
-)
+from ..._errors import CantonError
+from .. import lifecycle
+from ..model import PENDING_DELETION, Params, Requirement, View
+from . import attributes
+from .attributes import DesiredAttributes
+from .keys import AwsKeys
+from .model import PENDING_REPLICA_DELETION, PENDING_STATES, AwsKey
+from .policy import as_text
 
 ABSENT: View = {"state": "absent"}
 NOTHING = DesiredAttributes()

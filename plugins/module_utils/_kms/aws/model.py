@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import PENDING_DELETION, Key
+from ..model import PENDING_DELETION, Key
 
 # A primary key that is deleted waits for the deletion of its replicas first.
 PENDING_REPLICA_DELETION = "pending_replica_deletion"

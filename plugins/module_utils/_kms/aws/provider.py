@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.ensure import ensure
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.importer import AwsImporter, open_importer
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.options import (
-    CONNECTION_SPEC,
-    KEEPING_SPEC,
-    KEY_SPEC,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.info import read_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KmsProvider
+from ..._outcome import Outcome
+from ..._participant.model.keys import KmsProvider
+from ..info import read_keys
+from ..model import Params
+from . import keys
+from .ensure import ensure
+from .importer import AwsImporter, open_importer
+from .options import CONNECTION_SPEC, KEEPING_SPEC, KEY_SPEC
 
 
 class AwsProvider:

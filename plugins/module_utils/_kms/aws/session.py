@@ -10,8 +10,8 @@ import os
 import typing as t
 from contextlib import contextmanager
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import errors as aws_errors
+from ..._errors import CantonError
+from . import errors as aws_errors
 
 try:
     import boto3

@@ -9,17 +9,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import lifecycle
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.in_use import refuse_in_use
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import key_name
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import check_probe
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    PENDING_DELETION,
-    Params,
-    requirement,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
+from ..._outcome import Outcome
+from ..lifecycle import check_probe
+from ..model import PENDING_DELETION, Params, requirement
+from . import keys as gcp_keys
+from . import lifecycle
+from .in_use import refuse_in_use
+from .model import key_name
 
 
 def ensure(params: Params, check: bool) -> Outcome:

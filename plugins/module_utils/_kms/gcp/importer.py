@@ -16,12 +16,15 @@ import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import wrapping
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import PermissionDenied
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys as gcp_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.lifecycle import ring_missing
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import (
+from ..._errors import CantonError
+from ..._participant.model.keys import imported_specs
+from .. import wrapping
+from ..errors import PermissionDenied
+from ..lifecycle import await_change
+from ..model import MARK, PENDING_IMPORT, DesiredKey, Params, View
+from . import keys as gcp_keys
+from .lifecycle import ring_missing
+from .model import (
     ALGORITHMS,
     ED25519,
     ED25519_NOTE,
@@ -32,15 +35,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model im
     key_name,
     labels,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.lifecycle import await_change
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    MARK,
-    PENDING_IMPORT,
-    DesiredKey,
-    Params,
-    View,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import imported_specs
 
 Found = t.TypeVar("Found")
 

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import in_use
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.keys import FIRST
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import GcpKey
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params
+from .. import in_use
+from ..model import Params
+from .keys import FIRST
+from .model import GcpKey
 
 
 def refuse_in_use(key: GcpKey, params: Params) -> None:

@@ -17,36 +17,12 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.errors import (
-    AlreadyExists,
-    InvalidState,
-    NotFound,
-    PermissionDenied,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import errors as gcp_errors
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import session as gcp_session
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import (
-    ALGORITHMS,
-    DESTROYED,
-    GcpKey,
-    Ring,
-    Version,
-    days,
-    purpose_of,
-    ring,
-    spec_of,
-    state_of,
-    usage_of,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    ENCRYPT,
-    NO_ROTATION,
-    PENDING_IMPORT,
-    Params,
-    Rotation,
-    probed_usage,
-)
+from ..._errors import CantonError
+from ..errors import AlreadyExists, InvalidState, NotFound, PermissionDenied
+from ..model import ENCRYPT, NO_ROTATION, PENDING_IMPORT, Params, Rotation, probed_usage
+from . import errors as gcp_errors
+from . import session as gcp_session
+from .model import ALGORITHMS, DESTROYED, GcpKey, Ring, Version, days, purpose_of, ring, spec_of, state_of, usage_of
 
 _CALL_SECONDS = 30.0
 _REPEATABLE = ("ResourceExhausted", "ServiceUnavailable", "DeadlineExceeded")

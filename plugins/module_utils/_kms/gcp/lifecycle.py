@@ -13,30 +13,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms import lifecycle
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import policy as gcp_policy
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.keys import GcpKeys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import (
-    ALGORITHMS,
-    DESTROYED,
-    ED25519,
-    ED25519_NOTE,
-    GENERATING,
-    GcpKey,
-    Version,
-    check_protection,
-    labels,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    NO_ROTATION,
-    PENDING_DELETION,
-    PENDING_IMPORT,
-    Params,
-    Requirement,
-    Rotation,
-    View,
-)
+from ..._errors import CantonError
+from .. import lifecycle
+from ..model import NO_ROTATION, PENDING_DELETION, PENDING_IMPORT, Params, Requirement, Rotation, View
+from . import policy as gcp_policy
+from .keys import GcpKeys
+from .model import ALGORITHMS, DESTROYED, ED25519, ED25519_NOTE, GENERATING, GcpKey, Version, check_protection, labels
 
 DEFAULT_ROTATION_DAYS = 90
 

@@ -16,13 +16,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import (
-    ENCRYPT,
-    PENDING_DELETION,
-    SIGN,
-    Key,
-)
+from ..._errors import CantonError
+from ..model import ENCRYPT, PENDING_DELETION, SIGN, Key
 
 ED25519 = "ec_curve25519"
 # Our words and GCP's. RSA has several algorithms for one spec: Canton decrypts with this one only.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import PROTECTION_LEVELS
+from .model import PROTECTION_LEVELS
 
 Spec = dict[str, dict[str, t.Any]]
 

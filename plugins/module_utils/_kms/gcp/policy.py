@@ -13,8 +13,8 @@ import json
 import re
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import SIGN
+from ..._errors import CantonError
+from ..model import SIGN
 
 Document = dict[str, t.Any]
 

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.ensure import ensure
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.importer import GcpImporter, open_importer
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.model import key_name, labels
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp.options import (
-    CONNECTION_SPEC,
-    KEEPING_SPEC,
-    KEY_SPEC,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.info import read_keys
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Params
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import KmsProvider
+from ..._outcome import Outcome
+from ..._participant.model.keys import KmsProvider
+from ..info import read_keys
+from ..model import Params
+from . import keys
+from .ensure import ensure
+from .importer import GcpImporter, open_importer
+from .model import key_name, labels
+from .options import CONNECTION_SPEC, KEEPING_SPEC, KEY_SPEC
 
 
 class GcpProvider:

@@ -10,8 +10,8 @@ import typing as t
 import warnings
 from urllib.parse import urlsplit
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
-from ansible_collections.ledgerops.canton.plugins.module_utils._kms.gcp import errors as gcp_errors
+from ..._errors import CantonError, DependencyMissing
+from . import errors as gcp_errors
 
 SCOPE = "https://www.googleapis.com/auth/cloudkms"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -9,30 +9,16 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import private_file, stamp
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
-    LOOK_EVERY,
-    Report,
-    counted,
-    silent,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import (
-    elsewhere,
-    refuse_difference,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
-    Manifest,
-    SnapshotFiles,
-    SnapshotUnusable,
-    follow,
-    watch,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Counter, Tally, tally
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+from ..._errors import CantonError
+from ..._files import private_file, stamp
+from ..model.entities import ActiveContract, Offset
+from ..model.ids import short, some
+from ..model.interface import Participant, Reader
+from ..topology import synchronizers
+from .progress import LOOK_EVERY, Report, counted, silent
+from .proof import elsewhere, refuse_difference
+from .snapshot import Manifest, SnapshotFiles, SnapshotUnusable, follow, watch
+from .tally import Counter, Tally, tally
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,31 +10,15 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import stamp
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.export import (
-    TransferSpec,
-    checked_export,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report, silent
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import (
-    difference,
-    holds_all,
-    prove,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.serving import (
-    Transacted,
-    refuse_served,
-    since_import,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
-    Manifest,
-    Receipt,
-    SnapshotFiles,
-    SnapshotReader,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
+from ..._errors import CantonError
+from ..._files import stamp
+from ..model.ids import short, some
+from ..model.interface import Participant, Reader
+from .export import TransferSpec, checked_export
+from .progress import Report, silent
+from .proof import difference, holds_all, prove
+from .serving import Transacted, refuse_served, since_import
+from .snapshot import Manifest, Receipt, SnapshotFiles, SnapshotReader
 
 CONTRACT_ID = re.compile(r"\b(?:ContractId\(|id )([0-9a-f]{8,})")
 REFUSED_CONTRACTS = {

@@ -12,8 +12,8 @@ import time
 import typing as t
 from contextlib import contextmanager, suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import only_one, write_json
+from ..._errors import CantonError
+from ..._files import only_one, write_json
 
 WRITE_SECONDS = 1.0
 LOOK_EVERY = 256  # contracts between two reads of the clock

@@ -9,23 +9,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import stamp
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import (
-    Report,
-    counted,
-    silent,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
-    Manifest,
-    Receipt,
-    SnapshotFiles,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError
+from ..._files import stamp
+from ..._waiting import wait_for
+from ..model.entities import ActiveContract, Offset
+from ..model.ids import short, some
+from ..model.interface import Participant, Reader
+from .progress import Report, counted, silent
+from .snapshot import Manifest, Receipt, SnapshotFiles
+from .tally import Tally, tally
 
 SHOWN_DIFFERENCES = 10
 SHOWN_OF_A_PARTY = 3

@@ -14,11 +14,15 @@ import operator
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import SHOWN_DIFFERENCES
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.request import TransferRequest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.serving import (
+from ..._errors import CantonError
+from ..._outcome import Outcome
+from ..._waiting import wait_for
+from ..model.ids import some
+from ..model.interface import Participant, Reader
+from ..topology import synchronizers
+from .proof import SHOWN_DIFFERENCES
+from .request import TransferRequest
+from .serving import (
     Since,
     active_ids,
     archived_of,
@@ -29,15 +33,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.cont
     refuse_served,
     since_import,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
-    Manifest,
-    Receipt,
-    SnapshotFiles,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from .snapshot import Manifest, Receipt, SnapshotFiles
 
 BATCH = 1000  # contract ids per call
 VISIBLE_SECONDS = 60.0  # the target's index may lag behind a completed purge

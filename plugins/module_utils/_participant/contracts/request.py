@@ -9,20 +9,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.export import (
-    TransferSpec,
-    refuse_other_pair,
-    spec_between,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.progress import Report, silent
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
-    Manifest,
-    SnapshotFiles,
-    SnapshotMissing,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+from ..._errors import CantonError
+from ..model.interface import Participant, Reader
+from ..topology import synchronizers
+from .export import TransferSpec, refuse_other_pair, spec_between
+from .progress import Report, silent
+from .snapshot import Manifest, SnapshotFiles, SnapshotMissing
 
 
 @dataclasses.dataclass(frozen=True)

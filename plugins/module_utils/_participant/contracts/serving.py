@@ -12,17 +12,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import SHOWN_DIFFERENCES
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
-    Manifest,
-    Receipt,
-    SnapshotFiles,
-    SnapshotUnusable,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Offset
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
+from ..._errors import CantonError
+from ..model.entities import Offset
+from ..model.interface import Participant, Reader
+from .proof import SHOWN_DIFFERENCES
+from .snapshot import Manifest, Receipt, SnapshotFiles, SnapshotUnusable
+from .tally import IdDigest
 
 ASKED = 200  # contracts whose events are read, one call each, spread over the missing ones
 NO_ROLLBACK = "A rollback is no longer possible. Run a reverse migration, from this target to a fresh participant."

@@ -15,19 +15,10 @@ import zlib
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
-    file_error,
-    read_json,
-    remove,
-    write_json,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
-    Counter,
-    PartyTally,
-    Tally,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
+from ..._errors import CantonError
+from ..._files import file_error, read_json, remove, write_json
+from ..model.entities import ActiveContract, Offset
+from .tally import Counter, PartyTally, Tally
 
 CHUNK_BYTES = 2 * 1024 * 1024  # the node's own chunk size (docs/canton/connections.md#message-sizes)
 MANIFEST_VERSION = 1

@@ -10,8 +10,8 @@ import hashlib
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract
+from ..._errors import CantonError
+from ..model.entities import ActiveContract
 
 
 class IdDigest:

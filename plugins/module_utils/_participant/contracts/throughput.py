@@ -13,13 +13,8 @@ import typing as t
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
-    locked_folder,
-    read_json,
-    stamp,
-    write_json,
-)
+from ..._errors import CantonError
+from ..._files import locked_folder, read_json, stamp, write_json
 
 BYTES_PER_CONTRACT = 250  # compressed (docs/canton/performance.md#size-of-a-snapshot)
 EXPORT_SECONDS_PER_CONTRACT = 0.00005  # docs/canton/performance.md#vendors-figures

@@ -10,45 +10,20 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import stamp
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.export import (
-    check_snapshot,
-    current_export,
-    export,
-    manifest_of,
-    reference,
-    refuse_busy_source,
-    refuse_moved_on,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.load import (
-    already_imported,
-    pipe,
-    refuse_unready_target,
-    send,
-    verify,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.proof import (
-    is_all_of,
-    prove,
-    target_tally,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.purge import purge_superseded
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.request import TransferRequest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.serving import since_import
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
-    Manifest,
-    Receipt,
-    SnapshotFiles,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.throughput import (
-    TransferStats,
-    remember_speed,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Synchronizer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+from ..._errors import CantonError
+from ..._files import stamp
+from ..._outcome import Outcome
+from ..model.entities import Synchronizer
+from ..model.interface import Reader
+from ..topology import synchronizers
+from .export import check_snapshot, current_export, export, manifest_of, reference, refuse_busy_source, refuse_moved_on
+from .load import already_imported, pipe, refuse_unready_target, send, verify
+from .proof import is_all_of, prove, target_tally
+from .purge import purge_superseded
+from .request import TransferRequest
+from .serving import since_import
+from .snapshot import Manifest, Receipt, SnapshotFiles
+from .throughput import TransferStats, remember_speed
 
 
 def ensure_exported(request: TransferRequest) -> Outcome:

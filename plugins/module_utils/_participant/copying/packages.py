@@ -9,10 +9,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, SerialMismatch
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar, Vetting
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError, SerialMismatch
+from ..._waiting import wait_for
+from ..model.entities import Dar, Vetting
+from ..model.interface import Participant, Reader
 
 
 @dataclass(frozen=True)

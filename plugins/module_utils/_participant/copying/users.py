@@ -10,15 +10,9 @@ import dataclasses
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    ADMIN_USER,
-    IdentityProvider,
-    LocalParty,
-    Right,
-    User,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
+from ..._errors import CantonError
+from ..model.entities import ADMIN_USER, IdentityProvider, LocalParty, Right, User
+from ..model.interface import Participant, Reader
 
 ADMIN_RIGHTS = ("participant_admin", "identity_provider_admin")
 

@@ -10,8 +10,8 @@ import io
 import zipfile
 import zlib
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import package_id
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ..._api.wrapper import package_id
+from ..._errors import CantonError
 
 MANIFEST = "META-INF/MANIFEST.MF"
 

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import (
-    PKCS8,
-    ExportRefused,
-    KeyPair,
-    KeyUnknown,
-)
+from ..._api.channel import Api
+from ..._api.descriptors import Message
+from ..._api.wrapper import unwrap
+from ..._errors import CantonError
+from ..model.key_pair import PKCS8, ExportRefused, KeyPair, KeyUnknown
 
 PREVIEW_LINE = "canton.features.enable-preview-commands = true"
 

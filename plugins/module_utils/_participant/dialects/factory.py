@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
+from ..._api.endpoint import Endpoint
+from ..model.interface import Participant
 
 
 def open_participant(admin: Endpoint, ledger: Endpoint | None) -> Participant:
     """The participant behind these endpoints, in the dialect that its admin API speaks: it describes itself."""
-    from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
-    from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
+    from ..._api.channel import Api
+    from .v0 import V0
+    from .v30 import V30
 
     api = Api(admin)
     ledger_api = Api(ledger) if ledger else None

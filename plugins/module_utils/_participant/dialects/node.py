@@ -11,16 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    ActiveContract,
-    IdentityProvider,
-    LocalParty,
-    Right,
-    User,
-)
+from ..._api.channel import Api
+from ..._api.descriptors import Message
+from ..._errors import CantonError, NotOffered
+from ..model.entities import ActiveContract, IdentityProvider, LocalParty, Right, User
 
 RIGHTS_WITHOUT_PARTY = (
     "participant_admin",

@@ -14,26 +14,28 @@ import dataclasses
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import V0 as WRAPPED_V0
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import (
-    readable,
-    topology_version,
-    unwrap_delegation,
+from ..._api.channel import Api
+from ..._api.descriptors import Message
+from ..._api.wrapper import V0 as WRAPPED_V0
+from ..._api.wrapper import readable, topology_version, unwrap_delegation
+from ..._errors import CantonError, MappingExists, TransactionExists, Unreachable
+from ..._waiting import wait_for
+from ..model.entities import (
+    AUTHORIZED,
+    MEMORY_STORAGE,
+    Delegation,
+    Host,
+    Identity,
+    Key,
+    Pong,
+    SignedDelegation,
+    Synchronizer,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    CantonError,
-    MappingExists,
-    TransactionExists,
-    Unreachable,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.exported_key import (
-    export_pair,
-    read_pair,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_contracts import Contracts
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_messages import (
+from ..model.interface import Canton3, Participant
+from ..model.key_pair import KeyPair
+from .exported_key import export_pair, read_pair
+from .v0_contracts import Contracts
+from .v0_messages import (
     ADD,
     AUTHORIZED_STORE,
     CANTON,
@@ -53,22 +55,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dial
     key_of,
     spec_name,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_packages import Packages
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_parties import Parties
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    MEMORY_STORAGE,
-    Delegation,
-    Host,
-    Identity,
-    Key,
-    Pong,
-    SignedDelegation,
-    Synchronizer,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from .v0_packages import Packages
+from .v0_parties import Parties
 
 
 class V0(Parties, Packages, Contracts):

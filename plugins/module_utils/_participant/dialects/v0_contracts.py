@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap_repair_contract
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import active_contract
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_messages import (
-    IN_FLIGHT,
-    LEDGER,
-    PARTICIPANT,
-    REPAIR,
-    SLOW_SECONDS,
-    Node,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
+from ..._api.descriptors import Message
+from ..._api.wrapper import unwrap_repair_contract
+from ..._errors import CantonError
+from ..model.entities import ActiveContract, Offset
+from .node import active_contract
+from .v0_messages import IN_FLIGHT, LEDGER, PARTICIPANT, REPAIR, SLOW_SECONDS, Node
 
 
 class Contracts(Node):

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import LedgerAdmin
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Delegation,
-    Key,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import ED25519_SPKI_PREFIX
+from ..._api.channel import Api
+from ..._api.descriptors import Message
+from ..model.entities import AUTHORIZED, Delegation, Key
+from ..model.keys import ED25519_SPKI_PREFIX
+from .node import LedgerAdmin
 
 CANTON = "com.digitalasset.canton."
 PARTICIPANT = CANTON + "participant.admin.v0."

@@ -9,26 +9,12 @@ from __future__ import annotations
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    CantonError,
-    DarWithoutContent,
-    MappingExists,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.dar_file import main_package
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_messages import (
-    PACKAGES,
-    SLOW_SECONDS,
-    WRITE,
-    Node,
-    bare_uid,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Dar,
-    Vetting,
-)
+from ..._api.channel import Api
+from ..._api.descriptors import Message
+from ..._errors import CantonError, DarWithoutContent, MappingExists
+from ..model.entities import AUTHORIZED, Dar, Vetting
+from .dar_file import main_package
+from .v0_messages import PACKAGES, SLOW_SECONDS, WRITE, Node, bare_uid
 
 
 class Packages(Node):

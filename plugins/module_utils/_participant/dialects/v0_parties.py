@@ -8,22 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0_messages import (
-    BOTH,
-    FROM,
-    MEMBER_PREFIX,
-    PERMISSIONS,
-    TO,
-    WRITE,
-    Node,
-    bare_uid,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Host,
-    Hosting,
-)
+from ..._errors import CantonError
+from ..model.entities import AUTHORIZED, Host, Hosting
+from .v0_messages import BOTH, FROM, MEMBER_PREFIX, PERMISSIONS, TO, WRITE, Node, bare_uid
 
 
 class Parties(Node):

@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import PROTO_VERSION, readable, unwrap
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, Unreachable
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.exported_key import (
-    export_pair,
-    read_pair,
+from ..._api.channel import Api
+from ..._api.descriptors import Message
+from ..._api.wrapper import PROTO_VERSION, readable, unwrap
+from ..._errors import CantonError, Unreachable
+from ..._waiting import wait_for
+from ..model.entities import (
+    MEMORY_STORAGE,
+    OPERATORS_TURN,
+    Delegation,
+    Identity,
+    Key,
+    Pong,
+    SignedDelegation,
+    Synchronizer,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_contracts import Contracts
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_identity import OwnIdentity
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
+from ..model.interface import Canton3, Participant
+from ..model.key_pair import KeyPair
+from ..model.keys import fingerprint
+from .exported_key import export_pair, read_pair
+from .v30_contracts import Contracts
+from .v30_identity import OwnIdentity
+from .v30_messages import (
     ADD,
     ANY_AGE_SECONDS,
     CONNECTIVITY,
@@ -42,22 +53,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dial
     spec_name,
     store_id,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_packages import Packages
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_parties import Parties
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    MEMORY_STORAGE,
-    OPERATORS_TURN,
-    Delegation,
-    Identity,
-    Key,
-    Pong,
-    SignedDelegation,
-    Synchronizer,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from .v30_packages import Packages
+from .v30_parties import Parties
 
 
 class V30(OwnIdentity, Parties, Packages, Contracts):

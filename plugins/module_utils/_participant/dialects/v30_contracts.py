@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import readable, unwrap_active_contract
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import EventsUnknown
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import active_contract
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
-    LEDGER,
-    PARTICIPANT,
-    REPAIR,
-    SLOW_SECONDS,
-    Node,
-    snapshot_requests,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import ActiveContract, Offset
+from ..._api.wrapper import readable, unwrap_active_contract
+from ..._errors import EventsUnknown
+from ..model.entities import ActiveContract, Offset
+from .node import active_contract
+from .v30_messages import LEDGER, PARTICIPANT, REPAIR, SLOW_SECONDS, Node, snapshot_requests
 
 
 class Contracts(Node):

@@ -12,22 +12,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Redacted, StoreNotEncrypted
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
-    CRYPTO,
-    READ,
-    TOPOLOGY,
-    VAULT,
-    Node,
-    key_of,
-    query,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
-    encryption_enum,
-    signing_enum,
-)
+from ..._api.descriptors import Message
+from ..._errors import Redacted, StoreNotEncrypted
+from ..model.entities import AUTHORIZED, Key
+from ..model.keys import encryption_enum, signing_enum
+from .v30_messages import CRYPTO, READ, TOPOLOGY, VAULT, Node, key_of, query
 
 
 def _usages(usage: t.Iterable[str]) -> list[str]:

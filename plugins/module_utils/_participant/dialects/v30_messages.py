@@ -9,12 +9,12 @@ from __future__ import annotations
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.wrapper import unwrap
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import MappingExists
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.node import LedgerAdmin
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint, spec_of
+from ..._api.descriptors import Message
+from ..._api.wrapper import unwrap
+from ..._errors import MappingExists
+from ..model.entities import AUTHORIZED, Key
+from ..model.keys import fingerprint, spec_of
+from .node import LedgerAdmin
 
 PARTICIPANT = "com.digitalasset.canton.admin.participant.v30."
 TOPOLOGY = "com.digitalasset.canton.topology.admin.v30."

@@ -9,19 +9,10 @@ from __future__ import annotations
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import MappingExists
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
-    ADD,
-    PACKAGES,
-    READ,
-    SLOW_SECONDS,
-    WRITE,
-    Node,
-    query,
-    store_id,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar, Vetting
+from ..._api.descriptors import Message
+from ..._errors import MappingExists
+from ..model.entities import Dar, Vetting
+from .v30_messages import ADD, PACKAGES, READ, SLOW_SECONDS, WRITE, Node, query, store_id
 
 BOUNDS = ("valid_from_inclusive", "valid_until_exclusive")
 

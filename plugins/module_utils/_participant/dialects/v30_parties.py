@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._api.descriptors import Message
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30_messages import (
+from ..._api.descriptors import Message
+from ..._errors import CantonError
+from ..model.entities import AUTHORIZED, Clearance, Host, Hosting, Offset, SignedHosting
+from .v30_messages import (
     ADD,
     CRYPTO,
     PARTICIPANT,
@@ -25,14 +26,6 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dial
     query,
     snapshot_requests,
     store_id,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Clearance,
-    Host,
-    Hosting,
-    Offset,
-    SignedHosting,
 )
 
 

@@ -10,12 +10,9 @@ import binascii
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity.initialisation import (
-    OldIdentity,
-    OldKey,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation_file
+from ..._errors import CantonError
+from ..topology import delegation_file
+from .initialisation import OldIdentity, OldKey
 
 FORMAT = "ledgerops.canton identity"
 VERSION = 1

@@ -16,16 +16,12 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, ConnectionFailed
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    OPERATORS_TURN,
-    Key,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES, purpose_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError, ConnectionFailed
+from ..._waiting import wait_for
+from ..model.entities import AUTHORIZED, OPERATORS_TURN, Key
+from ..model.ids import namespace_of
+from ..model.interface import Canton3, Participant
+from ..model.keys import PURPOSES, purpose_of
 
 MAX_KMS_KEY_ID = 300  # characters (docs/canton/keys.md#registering-a-kms-key)
 IDENTIFIER = re.compile(r"(?!.*::)[a-zA-Z0-9:\-_ ]{1,185}")  # docs/canton/identity-and-start.md#identifiers

@@ -15,12 +15,12 @@ import operator
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES, serves
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError
+from ..._waiting import wait_for
+from ..model.entities import AUTHORIZED, Key
+from ..model.interface import Canton3
+from ..model.keys import PURPOSES, serves
+from . import initialisation
 
 ROTATED = tuple(purpose for purpose in PURPOSES if purpose != "namespace")
 

@@ -16,17 +16,10 @@ import re
 import typing as t
 from datetime import datetime
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
-    file_error,
-    make_folder,
-    now,
-    read_json,
-    stamp,
-    write_json,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
+from ..._errors import CantonError
+from ..._files import file_error, make_folder, now, read_json, stamp, write_json
+from ..contracts.snapshot import SnapshotFiles
+from ..model.ids import short
 
 JOURNAL_VERSION = 1
 # What a migration keeps under its name, the journal last: it is what a run begins with.

@@ -12,17 +12,9 @@ import re
 import typing as t
 from datetime import datetime
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
-    locked_folder,
-    make_folder,
-    now,
-    read_json,
-    remove,
-    stamp,
-    write_json,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
+from ..._errors import CantonError
+from ..._files import locked_folder, make_folder, now, read_json, remove, stamp, write_json
+from ..model.ids import short
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
+from .ids import namespace_of
 
 # A point in the ledger: a number in Canton 3, an opaque text in Canton 2. Falsy: the beginning.
 Offset = t.Union[int, str]

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+from ..._errors import CantonError
+from .entities import (
     ActiveContract,
     Clearance,
     Dar,
@@ -36,7 +36,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     User,
     Vetting,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyPair
+from .key_pair import KeyPair
 
 
 class Reader(t.Protocol):

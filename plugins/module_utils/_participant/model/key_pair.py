@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import InitVar, dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ..._errors import CantonError
 
 PKCS8 = "pkcs8"
 

@@ -19,17 +19,12 @@ import typing as t
 import zipfile
 from contextlib import contextmanager
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DarWithoutContent
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, private_file, stamp
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import IdDigest
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    ActiveContract,
-    Dar,
-    Offset,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
+from ..._errors import CantonError, DarWithoutContent
+from ..._files import file_error, private_file, stamp
+from ..contracts.tally import IdDigest
+from ..model.entities import AUTHORIZED, ActiveContract, Dar, Offset
+from ..model.ids import namespace_of
+from ..model.interface import Reader
 
 VERSION = 2
 SECTIONS = ("keys", "topology", "packages", "dar_files", "users", "contracts")

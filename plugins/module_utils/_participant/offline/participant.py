@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DarWithoutContent
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
+from ..._errors import CantonError, DarWithoutContent
+from ..model.entities import (
     AUTHORIZED,
     ActiveContract,
     Dar,
@@ -26,8 +26,8 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     User,
     Vetting,
 )
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.offline import dossier
+from ..model.interface import Participant
+from . import dossier
 
 
 class OfflineParticipant:

@@ -11,22 +11,14 @@ import shutil
 import typing as t
 from contextlib import suppress
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import PartiesUnknown
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts import throughput
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    ActiveContract,
-    Identity,
-    Synchronizer,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
-    Findings,
-    Parties,
-    Stage,
-)
+from ..._errors import PartiesUnknown
+from ..contracts import throughput
+from ..contracts.tally import Tally, tally
+from ..model.entities import ActiveContract, Identity, Synchronizer
+from ..model.ids import short
+from ..model.interface import Reader
+from . import known_bugs
+from .findings import Findings, Parties, Stage
 
 BYTES_PER_CONTRACT = 4096  # to be free on disk, compressed; generous (docs/canton/performance.md#size-of-a-snapshot)
 SHOWN_CONTRACTS = 3

@@ -6,17 +6,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    Busy,
-    CantonError,
-    ConnectionFailed,
-    DarWithoutContent,
-    MessageTooLarge,
-    NotOffered,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar, Synchronizer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Findings
+from ..._errors import Busy, CantonError, ConnectionFailed, DarWithoutContent, MessageTooLarge, NotOffered
+from ..model.entities import Dar, Synchronizer
+from ..model.interface import Participant, Reader
+from .findings import Findings
 
 
 def check_dars(findings: Findings, new: Synchronizer) -> None:

@@ -13,48 +13,18 @@ import time
 import typing as t
 from dataclasses import asdict, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import plan_copy
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Identity,
-    Key,
-    Synchronizer,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import (
-    Reader,
-    require_same_major,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
-    KMS_PROVIDERS,
-    generated_specs,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
-    contracts as preflight_contracts,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import dars, known_bugs
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
-    key_import as preflight_key_import,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
-    ENVELOPE,
-    KEY_IMPORT,
-    Finding,
-    Findings,
-    MigrationRequest,
-    Parties,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.node import (
-    check_backup,
-    check_node,
-    check_pruning,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
-    delegation,
-    hosting,
-    synchronizers,
-)
+from ..copying.users import plan_copy
+from ..model import ids
+from ..model.entities import AUTHORIZED, Identity, Key, Synchronizer
+from ..model.ids import namespace_of
+from ..model.interface import Reader, require_same_major
+from ..model.keys import KMS_PROVIDERS, generated_specs
+from ..topology import delegation, hosting, synchronizers
+from . import contracts as preflight_contracts
+from . import dars, known_bugs
+from . import key_import as preflight_key_import
+from .findings import ENVELOPE, KEY_IMPORT, Finding, Findings, MigrationRequest, Parties
+from .node import check_backup, check_node, check_pruning
 
 # The release line whose ExportPartyAcs was tested on real nodes (docs/canton/party-replication.md#order-of-the-steps)
 PARTY_SNAPSHOTS_CHECKED = (3, 5)

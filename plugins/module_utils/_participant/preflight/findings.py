@@ -9,8 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Busy, CantonError, ConnectionFailed
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
+from ..._errors import Busy, CantonError, ConnectionFailed
+from ..model.interface import Reader
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
 # The old keys go into the KMS and the identity stays; or the keys stay in the node's store, encrypted with a KMS key

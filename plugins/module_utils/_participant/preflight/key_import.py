@@ -7,35 +7,18 @@
 
 from __future__ import annotations
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.copying.users import read_users
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.identity import initialisation
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    ADMIN_USER,
-    OPERATORS_TURN,
-    Identity,
-    Synchronizer,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import (
-    ExportRefused,
-    KeyUnknown,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import can_import
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import (
-    contracts as preflight_contracts,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight import known_bugs
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
-    ENVELOPE,
-    Findings,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.node import (
-    check_backup,
-    check_node,
-    check_pruning,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+from ..copying.users import read_users
+from ..identity import initialisation
+from ..model.entities import ADMIN_USER, OPERATORS_TURN, Identity, Synchronizer
+from ..model.ids import namespace_of
+from ..model.interface import Canton3, Reader
+from ..model.key_pair import ExportRefused, KeyUnknown
+from ..model.keys import can_import
+from ..topology import synchronizers
+from . import contracts as preflight_contracts
+from . import known_bugs
+from .findings import ENVELOPE, Findings
+from .node import check_backup, check_node, check_pruning
 
 NO_KEY = "1220" + 64 * "0"
 

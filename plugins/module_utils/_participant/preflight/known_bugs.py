@@ -13,12 +13,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import (
-    METHODS,
-    SAME_SYNCHRONIZER,
-    Findings,
-)
+from ..model.entities import Identity
+from .findings import METHODS, SAME_SYNCHRONIZER, Findings
 
 SOURCE, TARGET = "source", "target"
 

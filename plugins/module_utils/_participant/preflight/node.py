@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Identity
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import Findings
+from ..model.entities import Identity
+from ..model.interface import Reader
+from .findings import Findings
 
 
 def check_node(findings: Findings, participant: Reader, identity: Identity) -> bool:

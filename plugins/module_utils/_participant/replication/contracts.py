@@ -14,35 +14,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import make_folder, private_file, stamp
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.export import (
-    TransferSpec,
-    manifest_of,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.load import unvetted
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import (
-    Manifest,
-    SnapshotMissing,
-    SnapshotUnusable,
-    follow,
-    watch,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import (
-    Counter,
-    PartyTally,
-    tally,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import Entry, Proof
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import (
-    PROPOSED,
-    SOURCE,
-    TARGET,
-    Replication,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting, synchronizers
+from ..._errors import CantonError
+from ..._files import make_folder, private_file, stamp
+from ..._outcome import Outcome
+from ..contracts.export import TransferSpec, manifest_of
+from ..contracts.load import unvetted
+from ..contracts.snapshot import Manifest, SnapshotMissing, SnapshotUnusable, follow, watch
+from ..contracts.tally import Counter, PartyTally, tally
+from ..model.ids import short, some
+from ..topology import hosting, synchronizers
+from .journal import Entry, Proof
+from .move import PROPOSED, SOURCE, TARGET, Replication
 
 ACTIVATION_SECONDS = 60  # the export searches for a moment in the past
 WORKFLOW_PREFIX = "kms-migration"

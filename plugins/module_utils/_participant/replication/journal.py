@@ -13,15 +13,11 @@ import re
 import typing as t
 from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import (
-    read_json,
-    remove,
-    write_json,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.snapshot import SnapshotFiles
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Offset
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
+from ..._errors import CantonError
+from ..._files import read_json, remove, write_json
+from ..contracts.snapshot import SnapshotFiles
+from ..model.entities import Offset
+from ..model.ids import some
 
 VERSION = 1
 

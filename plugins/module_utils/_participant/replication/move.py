@@ -10,28 +10,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NotOffered
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import Tally, tally
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    ActiveContract,
-    Host,
-    Hosting,
-    Offset,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import (
-    Away,
-    Journal,
-    open_journal,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
-    delegation,
-    hosting,
-    synchronizers,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError, NotOffered
+from ..._outcome import Outcome
+from ..._waiting import wait_for
+from ..contracts.tally import Tally, tally
+from ..model.entities import ActiveContract, Host, Hosting, Offset
+from ..model.ids import namespace_of, short, some
+from ..model.interface import Canton3, Reader
+from ..topology import delegation, hosting, synchronizers
+from .journal import Away, Journal, open_journal
 
 # The stage of a party, by its mapping alone.
 SOURCE = "source"  # hosted by the source alone

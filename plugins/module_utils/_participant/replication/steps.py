@@ -13,24 +13,16 @@ import time
 import typing as t
 from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, OnboardingUnknown
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.tally import tally
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import Entry
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import (
-    BOTH,
-    ONBOARDING,
-    PROPOSED,
-    SOURCE,
-    TARGET,
-    PartyStages,
-    Replication,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation, synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.hosting import authorize_until
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError, OnboardingUnknown
+from ..._outcome import Outcome
+from ..._waiting import wait_for
+from ..contracts.tally import tally
+from ..model.ids import namespace_of, short, some
+from ..model.interface import Reader
+from ..topology import delegation, synchronizers
+from ..topology.hosting import authorize_until
+from .journal import Entry
+from .move import BOTH, ONBOARDING, PROPOSED, SOURCE, TARGET, PartyStages, Replication
 
 EFFECTIVE_SECONDS = 30  # for a transaction that the synchronizer delays
 CLEARANCE_SECONDS = 20

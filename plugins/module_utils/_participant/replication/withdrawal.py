@@ -9,24 +9,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.purge import purge_in_batches
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Canton3
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.journal import Away
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication.move import (
-    BOTH,
-    ONBOARDING,
-    SOURCE,
-    TARGET,
-    VISIBLE_SECONDS,
-    PartyStages,
-    Replication,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology.hosting import authorize_until
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError
+from ..._outcome import Outcome
+from ..._waiting import wait_for
+from ..contracts.purge import purge_in_batches
+from ..model.ids import some
+from ..model.interface import Canton3
+from ..topology import synchronizers
+from ..topology.hosting import authorize_until
+from .journal import Away
+from .move import BOTH, ONBOARDING, SOURCE, TARGET, VISIBLE_SECONDS, PartyStages, Replication
 
 CLEANING_ROUNDS = 3
 

@@ -9,16 +9,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Key,
-    SignedDelegation,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError
+from ..._waiting import wait_for
+from ..model.entities import AUTHORIZED, Key, SignedDelegation
+from ..model.ids import namespace_of
+from ..model.interface import Participant, Reader
+from . import synchronizers
 
 SIGNED_SECONDS = 30.0  # a node's own store lists what it has signed at once, unless a read lags behind
 

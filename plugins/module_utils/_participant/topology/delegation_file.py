@@ -19,14 +19,12 @@ import typing as t
 from dataclasses import dataclass
 from functools import partial
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._files import file_error, read_json
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Key, SignedDelegation
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import (
-    delegation as namespace_delegation,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+from ..._errors import CantonError
+from ..._files import file_error, read_json
+from ..model.entities import Key, SignedDelegation
+from ..model.interface import Participant, Reader
+from . import delegation as namespace_delegation
+from . import synchronizers
 
 TARGET_KEY = "ledgerops.canton target key"
 SIGNED_DELEGATION = "ledgerops.canton signed delegation"

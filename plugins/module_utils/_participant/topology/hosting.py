@@ -11,19 +11,11 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    CantonError,
-    MappingExists,
-    Redacted,
-    SigningRefused,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    Host,
-    Hosting,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of, short, some
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError, MappingExists, Redacted, SigningRefused
+from ..._waiting import wait_for
+from ..model.entities import Host, Hosting
+from ..model.ids import namespace_of, short, some
+from ..model.interface import Participant, Reader
 
 
 def failures_of(

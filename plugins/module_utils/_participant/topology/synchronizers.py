@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Synchronizer
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError
+from ..._waiting import wait_for
+from ..model.entities import Synchronizer
+from ..model.interface import Participant, Reader
 
 QUIET_POLLS = 3  # in a row with nothing in flight, so that a gap between two transactions is not taken for quiet
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, Key
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.ids import namespace_of
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import delegation, synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError
+from ..._outcome import Outcome
+from ..._waiting import wait_for
+from ..model import ids
+from ..model.entities import AUTHORIZED, Key
+from ..model.ids import namespace_of
+from ..model.interface import Participant, Reader
+from . import delegation, synchronizers
 
 
 def refuse_dependants(target: Reader, uid: str, namespace: str, store: str) -> None:

@@ -9,21 +9,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import (
-    CantonError,
-    MappingExists,
-    MappingGone,
-    PartyHasContracts,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model import ids
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
-    AUTHORIZED,
-    Hosting,
-)
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.interface import Participant, Reader
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import hosting, synchronizers
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import wait_for
+from ..._errors import CantonError, MappingExists, MappingGone, PartyHasContracts
+from ..._outcome import Outcome
+from ..._waiting import wait_for
+from ..model import ids
+from ..model.entities import AUTHORIZED, Hosting
+from ..model.interface import Participant, Reader
+from . import hosting, synchronizers
 
 
 @dataclass(frozen=True)
