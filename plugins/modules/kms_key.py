@@ -137,13 +137,6 @@ EXAMPLES = r"""
   loop: [namespace, sequencer_authentication, protocol, encryption]
   register: canton_keys
 
-- name: Create a P-384 signing key
-  ledgerops.canton.kms_key:
-    region: eu-central-1
-    alias: canton/p1/protocol-2
-    spec: ec_p384
-    usage: sign_verify
-
 - name: Check that an existing key works as namespace key
   ledgerops.canton.kms_key:
     key_id: arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000
@@ -159,8 +152,7 @@ EXAMPLES = r"""
     rotation: true
     rotation_period: 180
     multi_region: true
-    replicas:
-      - eu-west-1
+    replicas: [eu-west-1]
 
 - name: Grant a monitor access to the public key only
   ledgerops.canton.kms_key:
@@ -203,10 +195,8 @@ EXAMPLES = r"""
     create_key_ring: true
     name: "p1-{{ item }}"
     purpose: "{{ item }}"
-    labels:
-      participant: p1
-    node_principals:
-      - serviceAccount:canton-p1@my-project.iam.gserviceaccount.com
+    labels: {participant: p1}
+    node_principals: [serviceAccount:canton-p1@my-project.iam.gserviceaccount.com]
     probe: true
   loop: [namespace, sequencer_authentication, protocol, encryption]
 """

@@ -44,15 +44,13 @@ EXAMPLES = r"""
 - name: Read the namespace key of a participant
   ledgerops.canton.kms_key_info:
     region: eu-central-1
-    names:
-      - alias/canton/p1/namespace
+    names: [alias/canton/p1/namespace]
   register: namespace_key
 
 - name: Find the keys that nodes created
   ledgerops.canton.kms_key_info:
     region: eu-central-1
-    tags:
-      CreatedBy: Canton
+    tags: {CreatedBy: Canton}
   register: made_by_nodes
 
 - name: Show the fingerprints
@@ -65,14 +63,13 @@ EXAMPLES = r"""
     project: my-project
     location: europe-west3
     key_ring: canton-p1
-    labels:
-      participant: p1
+    labels: {participant: p1}
 """
 
 RETURN = r"""
 keys:
   description: The existing keys, in the order of O(names). In templates write C(result['keys']), because C(result.keys) is a method of every
-    dictionary.
+    dictionary. The last five values of a key are returned with O(provider=gcp) only.
   returned: success
   type: list
   elements: dict
@@ -169,27 +166,22 @@ keys:
       sample: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
     resource_name:
       description: Full name of the key in GCP.
-      returned: with O(provider=gcp)
       type: str
       sample: projects/my-project/locations/europe-west3/keyRings/canton-p1/cryptoKeys/p1-namespace
     labels:
       description: Labels of the key in GCP.
-      returned: with O(provider=gcp)
       type: dict
       sample: {participant: p1}
     protection_level:
       description: Protection level of the key in GCP.
-      returned: with O(provider=gcp)
       type: str
       sample: hsm
     algorithm:
       description: Algorithm of the key in GCP's terms.
-      returned: with O(provider=gcp)
       type: str
       sample: EC_SIGN_P256_SHA256
     destroy_scheduled_duration:
-      description: Days between the scheduling and the destruction of the key.
-      returned: with O(provider=gcp)
+      description: Days between the scheduling and the destruction of the key in GCP.
       type: int
       sample: 30
 missing:

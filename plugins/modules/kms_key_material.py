@@ -80,8 +80,7 @@ author: The ledgerops.canton authors (@ledgerops)
 EXAMPLES = r"""
 - name: Import the keys of a participant into AWS KMS
   ledgerops.canton.kms_key_material:
-    source:
-      endpoint: 10.0.0.5:5012
+    source: {endpoint: 10.0.0.5:5012}
     region: eu-central-1
     purpose: "{{ item }}"
     alias: "canton/p1/{{ item }}"
@@ -90,18 +89,15 @@ EXAMPLES = r"""
 
 - name: Import one key by its fingerprint
   ledgerops.canton.kms_key_material:
-    source:
-      endpoint: 10.0.0.5:5012
+    source: {endpoint: 10.0.0.5:5012}
     region: eu-central-1
     fingerprint: 12200fbf7a1c5f2b6a9a55ac2bd7b3e4e4f6d3a8c1f4e0d9b2a7c6e5f4d3c2b1a098
     alias: canton/p1/protocol-2
-    tags:
-      participant: p1
+    tags: {participant: p1}
 
 - name: Import an Ed25519 namespace key into GCP KMS
   ledgerops.canton.kms_key_material:
-    source:
-      endpoint: 10.0.0.5:5012
+    source: {endpoint: 10.0.0.5:5012}
     provider: gcp
     project: my-project
     location: europe-west3

@@ -53,8 +53,7 @@ EXAMPLES = r"""
 
 - name: Host its parties on the new participant
   ledgerops.canton.participant_party:
-    source:
-      dossier: /var/lib/canton-migration/old.dossier
+    source: {dossier: /var/lib/canton-migration/old.dossier}
     target: {endpoint: 127.0.0.1:5022, ledger_endpoint: 127.0.0.1:5021}
     source_synchronizer: old
     target_synchronizer: new

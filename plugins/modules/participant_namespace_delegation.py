@@ -77,23 +77,20 @@ EXAMPLES = r"""
 - name: Export the public key of the new participant
   ledgerops.canton.participant_namespace_delegation:
     state: key_exported
-    target:
-      endpoint: 10.0.0.6:5022
+    target: {endpoint: 10.0.0.6:5022}
     synchronizer: new
     target_key_file: /var/lib/canton-migration/new.key.json
 
 - name: Sign the delegation on the host with the root key
   ledgerops.canton.participant_namespace_delegation:
     state: signed
-    source:
-      endpoint: 127.0.0.1:5012
+    source: {endpoint: 127.0.0.1:5012}
     target_key_file: /media/transfer/new.key.json
     signed_file: /media/transfer/old-to-new.signed.json
 
 - name: Load the signed delegation
   ledgerops.canton.participant_namespace_delegation:
-    target:
-      endpoint: 10.0.0.6:5022
+    target: {endpoint: 10.0.0.6:5022}
     synchronizer: new
     signed_file: /var/lib/canton-migration/old-to-new.signed.json
 """

@@ -78,8 +78,7 @@ EXAMPLES = r"""
     target: {endpoint: 10.0.0.7:5032, ledger_endpoint: 10.0.0.7:5031}
     source_synchronizer: new
     target_synchronizer: old
-    replace_hosts:
-      - participantOld::12200000000000000000000000000000000000000000000000000000000000000001
+    replace_hosts: [participantOld::12200000000000000000000000000000000000000000000000000000000000000001]
 
 - name: Remove the hosting from the new participant
   ledgerops.canton.participant_party:

@@ -38,11 +38,7 @@ class Packages(Node):
 
     def validate_dar(self, payload: bytes, name: str, synchronizer: str) -> None:
         self.admin.read(
-            PACKAGES + "ValidateDar",
-            deadline=SLOW_SECONDS,
-            data=payload,
-            filename=name,
-            synchronizer_id=synchronizer,
+            PACKAGES + "ValidateDar", deadline=SLOW_SECONDS, data=payload, filename=name, synchronizer_id=synchronizer
         )
 
     def upload_dar(self, payload: bytes, main: str, description: str) -> None:

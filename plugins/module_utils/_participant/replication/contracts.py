@@ -30,10 +30,8 @@ ACTIVATION_SECONDS = 60  # the export searches for a moment in the past
 WORKFLOW_PREFIX = "kms-migration"
 
 
-# -- 5. export --------------------------------------------------------------------------------------------------------
-
-
 def ensure_exported(replication: Replication) -> Outcome:
+    """Step 5: the source exports a snapshot of each party."""
     stages = replication.read()
     replication.refuse_back_too_early(stages)
     todo = [party for party in replication.unproven(stages) if not _exported(replication, party)]
@@ -82,10 +80,8 @@ def _export(replication: Replication, party: str) -> None:
     files.write_manifest(manifest_of(spec, begin, found, size, sha256))
 
 
-# -- 6. import, and the proof -----------------------------------------------------------------------------------------
-
-
 def ensure_imported(replication: Replication) -> Outcome:
+    """Step 6: the target imports the snapshots, and all contracts are compared."""
     stages = replication.read()
     replication.refuse_back_too_early(stages)
     todo = replication.unproven(stages)
@@ -141,9 +137,6 @@ def _prove(replication: Replication, parties: t.Sequence[str]) -> dict[str, obje
         replication.journal.parties[party] = Entry(replication.journal.parties[party].begin, proof)
     replication.journal.write()
     return {"contracts": found.target.contracts, "digest": found.target.digest, "target_offset": found.target_offset}
-
-
-# -- afterwards -------------------------------------------------------------------------------------------------------
 
 
 def ensure_verified(replication: Replication) -> Outcome:

@@ -29,11 +29,8 @@ CLEARANCE_SECONDS = 20
 LONGEST_PAUSE = 5.0
 
 
-# -- 1. the source proposes -------------------------------------------------------------------------------------------
-
-
 def ensure_proposed(replication: Replication) -> Outcome:
-    """The source signs that both host the parties, and the target, still connected, receives the proposals.
+    """Step 1: the source signs that both host the parties, and the target, still connected, receives the proposals.
 
     If the target proposed, its delegated key would sign for both namespaces at once, and the mapping would take effect
     while it is connected; without the proposal in its store it refuses the import.
@@ -136,10 +133,8 @@ def _refuse_contracts_elsewhere(replication: Replication, parties: t.Sequence[st
         )
 
 
-# -- 2 to 4. the target leaves, signs, and the source makes it effective ----------------------------------------------
-
-
 def ensure_activated(replication: Replication) -> Outcome:
+    """Steps 2 to 4: the target leaves, signs, and the source makes it effective."""
     stages = replication.read()
     replication.refuse_back_too_early(stages)
     fresh, waiting, warnings = _fresh(replication, stages)
@@ -221,10 +216,8 @@ def _hosted_by_both(replication: Replication, party: str) -> bool:
     )
 
 
-# -- 7. the target comes back, and the flags are cleared --------------------------------------------------------------
-
-
 def ensure_onboarded(replication: Replication) -> Outcome:
+    """Step 7: the target comes back, and the flags are cleared."""
     stages = replication.read()
     early = replication.unproven(stages)
     if early and not replication.check:
@@ -292,11 +285,8 @@ def _flagged(replication: Replication, participant: Reader, parties: t.Collectio
     }
 
 
-# -- 8. the source is out ---------------------------------------------------------------------------------------------
-
-
 def ensure_moved(replication: Replication) -> Outcome:
-    """The point of no return: from here on only the target hosts the parties."""
+    """Step 8, the point of no return: from here on only the target hosts the parties."""
     stages = replication.read()
     todo = stages.at(BOTH)
     waiting, warnings = _late(replication, stages) if todo else ([], [])
