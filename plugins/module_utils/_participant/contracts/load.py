@@ -82,8 +82,8 @@ def already_imported(
 ) -> Receipt | None:
     """The receipt of this very snapshot, as far as it is still true; or a new one when the contracts are all there without it.
 
-    A target that is connected and has served keeps the receipt of its import. One that lost contracts without an archival gets them
-    again. Of one that is disconnected it cannot be told whether contracts were archived or purged: that is refused.
+    A target that is connected, and may have served, keeps the receipt of its import. One that lost contracts without an archival gets
+    them again. Of one that is disconnected it cannot be told whether contracts were archived or purged: that is refused.
     """
     receipt = files.read_receipt()
     is_its_own = receipt is not None and (receipt.sha256, receipt.target) == (manifest.sha256, manifest.target)
@@ -97,7 +97,7 @@ def already_imported(
     since = since_import(target, manifest, files, receipt)
     if since is not None and since.has_served is False:
         return None
-    if since is not None and since.has_served and any(item.connected for item in target.synchronizers()):
+    if since is not None and any(item.connected for item in target.synchronizers()):
         if holds_all(target, manifest, receipt.offset, report):
             return receipt
         raise difference(target, manifest, receipt.offset, files)

@@ -103,6 +103,15 @@ def test_a_target_that_served_is_left_as_it_is(moved: Setting, what: str) -> Non
     assert not connect(moved).changed and not moved.load().changed and moved.there() == before
 
 
+def test_a_connected_target_of_canton_2_may_have_served(moved: Setting) -> None:
+    """It cannot say what it archived; what it had at the last proof is what was imported."""
+    moved.target.major = 2
+    change(moved, "00a1")
+    assert refused(moved.verify).error_id == "serving_unknown"
+    moved.target.known = [synchronizer("newsync")]
+    assert not moved.verify().changed
+
+
 def test_a_source_that_serves_is_not_connected_over(moved: Setting) -> None:
     moved.source.known = [synchronizer("oldsync")]
     assert refused(lambda: connect(moved)).error_id == "still_connected"
