@@ -15,6 +15,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Host,
     Hosting,
     Key,
+    Permission,
     Synchronizer,
 )
 
@@ -34,7 +35,7 @@ def key(fingerprint: str, spec: str = "ec_p256", purpose: str = "signing", kms_k
     return Key(fingerprint, f"key-{fingerprint[:6]}", purpose, (), spec, kms_key_id, b"public", b"der")
 
 
-def hosting(party: str, *participants: str, threshold: int = 1, permission: str = "submission") -> Hosting:
+def hosting(party: str, *participants: str, threshold: int = 1, permission: Permission = "submission") -> Hosting:
     return Hosting(party, threshold, tuple(Host(participant, permission) for participant in participants))
 
 

@@ -30,6 +30,7 @@ from ..model.entities import (
     Pong,
     SignedDelegation,
     Synchronizer,
+    WaitingFor,
 )
 from ..model.interface import Canton3, Participant
 from ..model.key_pair import KeyPair
@@ -53,6 +54,7 @@ from .v0_messages import (
     bare_uid,
     delegation_of,
     key_of,
+    restriction_of,
     spec_name,
 )
 from .v0_packages import Packages
@@ -97,7 +99,7 @@ class V0(Parties, Packages, Contracts):
         if found.initialized:
             return found
         known = self.admin.read(IDENTITY)
-        waiting_for = "initialization" if known.initialized else "id"
+        waiting_for: WaitingFor = "initialization" if known.initialized else "id"
         return dataclasses.replace(found, uid=bare_uid(known.unique_identifier), waiting_for=waiting_for)
 
     def _initialized(self) -> Identity | None:
@@ -379,8 +381,7 @@ class V0(Parties, Packages, Contracts):
         if update is None or update.operation != ADD:
             return None
         item = update.namespace_delegation
-        restriction = "all" if item.is_root_delegation else "all_but_namespace_delegations"
-        return SignedDelegation(Delegation(item.namespace, item.target_key.id, restriction, 0), raw)
+        return SignedDelegation(Delegation(item.namespace, item.target_key.id, restriction_of(item), 0), raw)
 
     def authorize_delegation(self, namespace: str, key: Key) -> None:
         """The node has to know the key first. It answers at once: there is nothing to wait for."""

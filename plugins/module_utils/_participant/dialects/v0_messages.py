@@ -10,7 +10,7 @@ import typing as t
 
 from ..._api.channel import Api
 from ..._api.descriptors import Message
-from ..model.entities import AUTHORIZED, Delegation, Key
+from ..model.entities import AUTHORIZED, Delegation, Key, Permission, Restriction
 from ..model.keys import ED25519_SPKI_PREFIX
 from .node import LedgerAdmin
 
@@ -33,7 +33,11 @@ SLOW_SECONDS = 300.0  # calls that wait for a domain, as in Canton 3
 
 AUTHORIZED_STORE = "Authorized"  # its name in the API
 MEMBER_PREFIX = "PAR::"
-PERMISSIONS = {1: "submission", 2: "confirmation", 3: "observation"}  # the weaker, the higher; 4 is none at all
+PERMISSIONS: dict[int, Permission] = {
+    1: "submission",
+    2: "confirmation",
+    3: "observation",
+}  # the weaker, the higher; 4 is none at all
 BOTH, FROM, TO = 1, 2, 3
 ADD = 0
 # Proto version of a topology transaction to the protocol versions that write it (docs/canton/canton-2.md#versions-of-messages)
@@ -55,8 +59,11 @@ def bare_uid(member: str) -> str:
 
 
 def delegation_of(row: Message) -> Delegation:
-    restriction = "all" if row.item.is_root_delegation else "all_but_namespace_delegations"
-    return Delegation(row.item.namespace, row.target_key_fingerprint, restriction, 0)
+    return Delegation(row.item.namespace, row.target_key_fingerprint, restriction_of(row.item), 0)
+
+
+def restriction_of(item: Message) -> Restriction:
+    return "all" if item.is_root_delegation else "all_but_namespace_delegations"
 
 
 def key_of(public: Message, name: str, wrapper_key_id: str = "") -> Key:

@@ -20,6 +20,7 @@ from ..model.entities import (
     Identity,
     Key,
     Pong,
+    Restriction,
     SignedDelegation,
     Synchronizer,
 )
@@ -371,7 +372,7 @@ def _signed_delegation(signed: Message, transaction: Message, raw: bytes, remove
 def _delegation(item: Message, serial: int) -> Delegation:
     kind = item.WhichOneof("restriction")
     # An empty oneof is read through the old flag (docs/canton/topology.md#delegations).
-    restriction = (
+    restriction: Restriction = (
         RESTRICTIONS[kind] if kind else ("all" if item.is_root_delegation else "all_but_namespace_delegations")
     )
     return Delegation(

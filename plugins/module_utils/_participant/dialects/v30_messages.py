@@ -12,7 +12,7 @@ from contextlib import suppress
 from ..._api.descriptors import Message
 from ..._api.wrapper import unwrap
 from ..._errors import MappingExists
-from ..model.entities import AUTHORIZED, Key
+from ..model.entities import AUTHORIZED, Key, Permission, Restriction, WaitingFor
 from ..model.keys import fingerprint, spec_of
 from .node import LedgerAdmin
 
@@ -39,9 +39,9 @@ ANY_AGE_SECONDS = 30 * 24 * 3600
 ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
 REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
 REMOVE_NUMBER = 2
-PERMISSIONS = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
-WAITING_FOR = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
-RESTRICTIONS = {
+PERMISSIONS: dict[int, Permission] = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
+WAITING_FOR: dict[int, WaitingFor] = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}
+RESTRICTIONS: dict[str, Restriction] = {
     "can_sign_all_mappings": "all",
     "can_sign_all_but_namespace_delegations": "all_but_namespace_delegations",
     "can_sign_specific_mapings": "specific",

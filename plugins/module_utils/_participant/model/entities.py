@@ -14,6 +14,11 @@ from .ids import namespace_of
 # A point in the ledger: a number in Canton 3, an opaque text in Canton 2. Falsy: the beginning.
 Offset = t.Union[int, str]
 
+Permission = t.Literal["submission", "confirmation", "observation", "unspecified"]
+Restriction = t.Literal["all", "all_but_namespace_delegations", "specific"]
+# What a node waits for before it is initialised
+WaitingFor = t.Literal["", "id", "node_topology", "initialization"]
+
 AUTHORIZED = "authorized"  # the node's own topology store; every other store is named by its logical synchronizer id
 # The component of a node without a database (docs/canton/identity-and-start.md#storage-as-a-component)
 MEMORY_STORAGE = "memory_storage"
@@ -29,7 +34,7 @@ class Identity:
     initialized: bool
     active: bool
     version: str = ""
-    waiting_for: str = ""
+    waiting_for: WaitingFor = ""
     protocol_versions: tuple[int, ...] = ()
 
     @property
@@ -79,11 +84,11 @@ class Key:
 
 @dataclass(frozen=True)
 class Delegation:
-    """A NamespaceDelegation in force. ``restriction`` is ``all``, ``all_but_namespace_delegations`` or ``specific``."""
+    """A NamespaceDelegation in force."""
 
     namespace: str
     target: str
-    restriction: str
+    restriction: Restriction
     serial: int
 
     @property
@@ -101,10 +106,10 @@ class SignedDelegation:
 
 @dataclass(frozen=True)
 class Host:
-    """One participant that hosts a party; ``permission`` is ``submission``, ``confirmation`` or ``observation``."""
+    """One participant that hosts a party."""
 
     participant: str
-    permission: str
+    permission: Permission
     onboarding: bool = False
 
 

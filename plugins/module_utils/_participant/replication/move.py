@@ -21,11 +21,13 @@ from ..topology import delegation, hosting, synchronizers
 from .journal import Away, Journal, open_journal
 
 # The stage of a party, by its mapping alone.
-SOURCE = "source"  # hosted by the source alone
-PROPOSED = "proposed"  # the source has signed that both host it
-ONBOARDING = "onboarding"  # both host it, the target with the onboarding flag
-BOTH = "both"  # both host it
-TARGET = "target"  # hosted by the target alone
+# Who hosts a party of a move
+PartyStage = t.Literal["source", "proposed", "onboarding", "both", "target"]
+SOURCE: t.Final = "source"  # hosted by the source alone
+PROPOSED: t.Final = "proposed"  # the source has signed that both host it
+ONBOARDING: t.Final = "onboarding"  # both host it, the target with the onboarding flag
+BOTH: t.Final = "both"  # both host it
+TARGET: t.Final = "target"  # hosted by the target alone
 
 SHOWN_DIFFERENCES = 10
 VISIBLE_SECONDS = 60.0  # an index may lag behind its node, and others may transact between two reads
@@ -50,13 +52,13 @@ class Options:
 class PartyStages:
     """The stage and the mapping of every party of the move, in the order of their ids."""
 
-    by_party: dict[str, str]
+    by_party: dict[str, PartyStage]
     mappings: dict[str, Hosting]
 
-    def at(self, *stages: str) -> list[str]:
+    def at(self, *stages: PartyStage) -> list[str]:
         return [party for party, stage in self.by_party.items() if stage in stages]
 
-    def moved_to(self, stage: str, parties: t.Collection[str]) -> dict[str, object]:
+    def moved_to(self, stage: PartyStage, parties: t.Collection[str]) -> dict[str, object]:
         """The stages after ``parties`` have reached ``stage``."""
         return {party: stage if party in parties else before for party, before in self.by_party.items()}
 
@@ -125,7 +127,7 @@ class Replication:
         # a synchronizer may have far more parties than these two participants host
         listed = [item for uid in (self.source_uid, self.target_uid) for item in witness.hostings(self.store, uid)]
         in_force = {item.party: item for item in listed}
-        stages: dict[str, str] = {}
+        stages: dict[str, PartyStage] = {}
         mappings: dict[str, Hosting] = {}
         selection = hosting.PartySelection({}, {})
         decentralized = witness.decentralized_namespaces(self.store)
@@ -158,17 +160,17 @@ class Replication:
             )
         return sorted(chosen | set(self.journal.parties))
 
-    def _has_begun(self, party: str, stage: str | None) -> bool:
+    def _has_begun(self, party: str, stage: PartyStage | None) -> bool:
         """Both may have hosted a party before, and without its flag this is unknown: it must be named then."""
         named = party in (self.options.wanted or ())
         return party in self.journal.parties or stage == ONBOARDING or (stage == BOTH and named)
 
-    def _stage(self, mapping: Hosting, proposed: bool) -> str | None:
+    def _stage(self, mapping: Hosting, proposed: bool) -> PartyStage | None:
         here, there = mapping.host(self.source_uid), mapping.host(self.target_uid)
         if len(mapping.hosts) != (here is not None) + (there is not None) or mapping.threshold > 1:
             return None
         if here is None or there is None:
-            alone = PROPOSED if proposed else SOURCE
+            alone: PartyStage = PROPOSED if proposed else SOURCE
             return alone if here is not None else TARGET
         return ONBOARDING if there.onboarding else BOTH
 
@@ -181,7 +183,7 @@ class Replication:
         self,
         party: str,
         mapping: Hosting | None,
-        stage: str | None,
+        stage: PartyStage | None,
         namespaces: t.Collection[str],
         decentralized: t.Collection[str],
     ) -> str | None:

@@ -20,6 +20,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     Delegation,
     Identity,
     Key,
+    WaitingFor,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES
@@ -35,7 +36,7 @@ class Vault(Fake):
     after which the module is killed."""
 
     mapped: dict[str, list[Key]] = field(default_factory=dict)
-    waits_for: str = "id"
+    waits_for: WaitingFor = "id"
     refuses: dict[str, CantonError] = field(default_factory=dict)
     ignores: str = ""
     dies_at: str = ""

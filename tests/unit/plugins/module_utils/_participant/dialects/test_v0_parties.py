@@ -24,6 +24,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     AUTHORIZED,
     Host,
     Hosting,
+    Permission,
 )
 
 THERE = f"there::{OTHER}"
@@ -42,7 +43,7 @@ THERE = f"there::{OTHER}"
         ([("From", "Submission"), ("To", "Disabled")], None),
     ],
 )
-def test_when_a_party_is_hosted(mappings: list[tuple[str, str]], permission: str | None) -> None:
+def test_when_a_party_is_hosted(mappings: list[tuple[str, str]], permission: Permission | None) -> None:
     node = Node()
     node.rows(
         "ListPartyToParticipant", *(hosting(DOMAIN, ALICE, UID, side, permission) for side, permission in mappings)
