@@ -123,7 +123,7 @@ def _refuse_transacted(target: Participant, since: Since, proven: bool, resumed:
     What an interrupted purge took away is no transaction: it works in the order of the ids, a batch at a time. Of an import
     that was never proven, contracts may be missing, and others may have been there before.
     """
-    if resumed and not since.born:
+    if resumed and not since.created:
         reached = sorted(since.imported)[: (len(since.gone) // BATCH + 1) * BATCH]
         if since.gone <= set(reached):
             return

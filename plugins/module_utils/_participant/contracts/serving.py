@@ -29,7 +29,7 @@ class Transacted(CantonError):
     ID = "target_has_transacted"
 
 
-class CannotTell(CantonError):
+class ServingUnknown(CantonError):
     """Neither the node nor the files show whether the target has served."""
 
     ID = "serving_unknown"
@@ -44,13 +44,13 @@ class Since:
 
     imported: set[str]
     gone: set[str]
-    born: set[str]
+    created: set[str]
     archived: list[str] | None
 
     @property
     def has_served(self) -> bool | None:
         """None: not known."""
-        if self.born or self.archived:
+        if self.created or self.archived:
             return True
         return None if self.gone and self.archived is None else False
 
@@ -127,16 +127,16 @@ def archived_of(target: Participant, gone: set[str], parties: t.Iterable[str]) -
 def refuse_served(target: Participant, since: Since | None) -> None:
     """Refuse a purge on a target that has served, or may have served."""
     if since is None:
-        raise CannotTell(
+        raise ServingUnknown(
             f"It is unknown which contracts were imported into the {target.label}: neither the snapshot nor the receipt of its import shows them",
             hint="Nothing was changed. Restore the files of this migration. If the target serves, the migration is finished.",
         )
     if since.has_served is False:
         return
-    gone, born = sorted(since.archived or since.gone), sorted(since.born)
-    details: dict[str, object] = {"gone": gone[:SHOWN_DIFFERENCES], "new": born[:SHOWN_DIFFERENCES]}
+    gone, created = sorted(since.archived or since.gone), sorted(since.created)
+    details: dict[str, object] = {"gone": gone[:SHOWN_DIFFERENCES], "new": created[:SHOWN_DIFFERENCES]}
     if since.has_served is None:
-        raise CannotTell(
+        raise ServingUnknown(
             f"{len(gone)} of the {len(since.imported)} contracts that were imported into the {target.label} are gone, first {gone[0]}, "
             "and its release does not report whether it has archived them",
             hint="Nothing was changed. If the target has served, the migration is finished. If it has not, restore its database from "
@@ -145,7 +145,7 @@ def refuse_served(target: Participant, since: Since | None) -> None:
         )
     raise Transacted(
         f"The {target.label} has transacted with the moved parties since their contracts were imported: {len(gone)} of the "
-        f"{len(since.imported)} contracts are archived (or purged by hand) and {len(born)} are new, first {(gone or born)[0]}",
+        f"{len(since.imported)} contracts are archived (or purged by hand) and {len(created)} are new, first {(gone or created)[0]}",
         hint=NO_ROLLBACK,
         details=details,
     )
