@@ -17,7 +17,7 @@ from ..model.interface import Participant, Reader
 from .export import TransferSpec, checked_export
 from .progress import Report, silent
 from .proof import difference, holds_all, prove
-from .serving import Transacted, refuse_served, since_import
+from .serving import refuse_served, since_import
 from .snapshot import Manifest, Receipt, SnapshotFiles, SnapshotReader
 
 CONTRACT_ID = re.compile(r"\b(?:ContractId\(|id )([0-9a-f]{8,})")
@@ -101,14 +101,13 @@ def already_imported(
         if holds_all(target, manifest, receipt.offset, report):
             return receipt
         raise difference(target, manifest, receipt.offset, files)
-    try:
-        refuse_served(target, since)
-    except Transacted as exc:
-        raise exc.restated(
-            hint="Nothing was changed. If the target has served, connect it with ledgerops.canton.participant_synchronizer: the migration is "
-            f"finished. If contracts were purged by hand, or its database was restored, remove {files.receipt} and run again: the "
-            "import brings what is missing."
-        ) from exc
+    refuse_served(
+        target,
+        since,
+        "Nothing was changed. If the target has served, connect it with ledgerops.canton.participant_synchronizer: the migration is "
+        f"finished. If contracts were purged by hand, or its database was restored, remove {files.receipt} and run again: the "
+        "import brings what is missing.",
+    )
     return None
 
 

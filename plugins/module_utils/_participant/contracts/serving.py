@@ -124,7 +124,7 @@ def archived_of(target: Participant, gone: set[str], parties: t.Iterable[str]) -
     return found
 
 
-def refuse_served(target: Participant, since: Since | None) -> None:
+def refuse_served(target: Participant, since: Since | None, hint: str = NO_ROLLBACK) -> None:
     """Refuse a purge on a target that has served, or may have served."""
     if since is None:
         raise ServingUnknown(
@@ -146,6 +146,6 @@ def refuse_served(target: Participant, since: Since | None) -> None:
     raise Transacted(
         f"The {target.label} has transacted with the moved parties since their contracts were imported: {len(gone)} of the "
         f"{len(since.imported)} contracts are archived (or purged by hand) and {len(created)} are new, first {(gone or created)[0]}",
-        hint=NO_ROLLBACK,
+        hint=hint,
         details=details,
     )

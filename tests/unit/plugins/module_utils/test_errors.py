@@ -32,7 +32,7 @@ def test_restated_error_is_the_same_in_other_words() -> None:
     error = DarWithoutContent("There is no file")
     error.retryable, error.details = True, {"dar": "a"}
     again = error.restated("2 DARs have no file", number=2)
-    assert type(again) is DarWithoutContent and again.retryable
+    assert isinstance(again, DarWithoutContent) and again.retryable
     assert (again.message, again.error_id, again.hint) == ("2 DARs have no file", "dar_without_content", error.hint)
     assert again.details == {"dar": "a", "number": 2} and error.details == {"dar": "a"}
     assert again.restated(hint="Do this.").args == ("2 DARs have no file",)
