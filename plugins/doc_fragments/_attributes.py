@@ -51,7 +51,7 @@ attributes:
     details: This module changes nothing. Its result depends on the current state.
 """
 
-    ACTIONGROUP_PARTICIPANT = _group("participant")
-    ACTIONGROUP_PARTICIPANT_PAIR = _group("participant_pair")
-    ACTIONGROUP_KMS = _group("kms")
-    ACTIONGROUP_MIGRATION = _group("migration")
+    ACTIONGROUP_PARTICIPANT: str = _group("participant")
+    ACTIONGROUP_PARTICIPANT_PAIR: str = _group("participant_pair")
+    ACTIONGROUP_KMS: str = _group("kms")
+    ACTIONGROUP_MIGRATION: str = _group("migration")

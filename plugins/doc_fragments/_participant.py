@@ -97,7 +97,8 @@ options:
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = f"""
+    # what is computed has a type: ansible-test parses plain assignments as text
+    DOCUMENTATION: str = f"""
 options:
   endpoint:
     description: Address of the admin API, as V(host:port).
@@ -105,13 +106,13 @@ options:
     required: true
 {_options(2, "CANTON_TOKEN", "CANTON_LEDGER_TOKEN")}{_RUNS_WHERE}"""
 
-    SOURCE = _side("source")
+    SOURCE: str = _side("source")
 
-    OPTIONAL_SOURCE = _side("source", "Not needed with O(state=imported) and O(state=verified).", kind="dict")
+    OPTIONAL_SOURCE: str = _side("source", "Not needed with O(state=imported) and O(state=verified).", kind="dict")
 
-    TARGET = _side("target") + _RUNS_WHERE
+    TARGET: str = _side("target") + _RUNS_WHERE
 
-    IN_USE_BY = _side(
+    IN_USE_BY: str = _side(
         "in_use_by",
         "Requires grpcio and protobuf where the module runs.",
         text="Participants that may use the key. Before the key or a replica is deleted, and before an alias is moved or "
