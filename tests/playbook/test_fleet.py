@@ -38,7 +38,7 @@ MIDDLE = (
 KEYS = {
     "schema", "host", "name", "at", "status", "phase", "summary", "error", "direction", "source", "target", "synchronizers", "namespace",
     "delegated_to", "keys", "parties", "contracts", "digest", "packages", "users", "counterparties", "plan", "timeline", "downtime_seconds",
-    "proof", "warnings", "findings", "by_hand",
+    "proof", "warnings", "findings", "by_hand", "rights_left_out",
 }  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def test_fleet_report_sums_up(ships: Fleet) -> None:
     found = ships.report("fleet")
     assert [row["host"] for row in found["hosts"]] == [LOST, REFUSED, SECOND, CANARY]
     assert "127.0.0.1:1" in found["hosts"][0]["message"]
-    assert "not begun" in found["hosts"][2]["summary"]
+    assert "the cutover was not started" in found["hosts"][2]["summary"]
     good = ships.report(CANARY)
     assert found["totals"] == {
         "hosts": 4,
@@ -304,4 +304,4 @@ def test_failed_hosts_hold_up_those_that_were_not_begun(ansible: Ansible, tmp_pa
         run = ansible.playbook(arguments, succeeds=False)
         said = {(entry["task"], entry["host"]): entry["result"].get("msg") for entry in run.entries}
         assert not said["Before", "d"]
-        assert ("1 of the 2 hosts that were begun failed (b)" in (said["After", "d"] or "")) is stops
+        assert ("1 of 2 started hosts failed (b)" in (said["After", "d"] or "")) is stops

@@ -243,7 +243,9 @@ def test_it_is_killed_and_carries_on_and_nobody_finds_a_secret(story: Story, tmp
     for folder in (tmp_path, story.journal, report, home):
         places.update(files_below(folder))
     assert [place for place, content in places.items() if any(shows(content, secret) for secret in secrets)] == []
-    assert sum(map(len, places.values())) > 1_000_000
+    # Modules themselves lie in a folder of their own: what is searched is what a run says and leaves behind.
+    assert len(places["the output"]) > 100_000
+    assert any(str(place).startswith(str(story.journal)) for place in places)
     assert len(list(report.iterdir())) >= 3
 
 
