@@ -120,6 +120,9 @@ def test_contracts_lost_before_the_connect(migration: Migration) -> None:
 )
 def test_a_target_that_serves_is_left_alone(migration: Migration) -> None:
     net, name = migration.net, migration.name
+    ada, ben = (net.party(SOURCE, each) for each in ("Ada", "Ben"))
+    # signed by a party that moves, so that the target can archive them
+    archived = [one for _ in range(2) for one in net.create(SOURCE, [ada], [ben])]
     migration.run()
     assert_migrated(migration)
     # another name
@@ -137,9 +140,6 @@ def test_a_target_that_serves_is_left_alone(migration: Migration) -> None:
     assert "Already migrated" in refused(migration).failures[-1]["msg"]
     del migration.variables["kms_migration_journal"]
     # it serves: a rollback under another name takes nothing from it
-    ada = net.party(SOURCE, "Ada")
-    with both(migration) as (_source, target):
-        archived = sorted(target.contracts([ada])[ada])[:2]
     net.archive(TARGET, archived)
     migration.name = "another"
     before = net.contents()

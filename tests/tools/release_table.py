@@ -35,6 +35,9 @@ CAPABILITIES = (
     "Import contracts",
     "Transfer contracts through a pipe",
     "Verify contracts",
+    "What connects is what the source has",
+    "A target that serves is never taken off, purged or rolled back",
+    "All contracts of a moving party, on whatever synchronizer they are",
     "Ping",
     "See whether the keys are in a KMS",
     "Refusals with cause and remedy",
@@ -53,6 +56,9 @@ ELSEWHERE = {
     "Old and new on different hosts that reach only their own participant": "not tested",
     "Move parties on one synchronizer": "no: it is refused",
     "Take identity and keys to a KMS": "not tested",
+    "What connects is what the source has": "not tested",
+    "A target that serves is never taken off, purged or rolled back": "not tested",
+    "All contracts of a moving party, on whatever synchronizer they are": "not tested",
 }
 
 
