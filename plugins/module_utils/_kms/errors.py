@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._errors import CantonError
 
 
@@ -23,3 +25,20 @@ class AlreadyExists(CantonError):
 
 class InvalidState(CantonError):
     """The key's state does not allow the call."""
+
+
+def unanswered(service: str, operation: str, exc: Exception, hints: t.Mapping[str, str], reach: str) -> CantonError:
+    """For an error of a library itself, without an answer of the KMS.
+
+    ``hints`` are by the class names of its exceptions: a subclass is found under its parent's name. Only a failure whose hint is
+    ``reach`` may pass.
+    """
+    names = [cls.__name__ for cls in type(exc).__mro__]
+    hint = next((hints[name] for name in names if name in hints), "")
+    return CantonError(
+        f"{operation} did not reach {service}: {exc}",
+        error_id=names[0],
+        hint=hint,
+        retryable=hint == reach,
+        details={"operation": operation},
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..._errors import CantonError
-from ..errors import AlreadyExists, InvalidState, NotFound, PermissionDenied
+from ..errors import AlreadyExists, InvalidState, NotFound, PermissionDenied, unanswered
 
 ACCESS_DENIED = "AccessDeniedException"
 
@@ -85,7 +85,7 @@ HINTS: dict[str, str] = {
 }
 _TEMPORARY = (_SLOW_DOWN, _TRY_AGAIN)
 
-# Class names of botocore's own exceptions; a subclass is found under its parent's name.
+# Class names of botocore's own exceptions.
 SDK_HINTS: dict[str, str] = {
     "NoCredentialsError": "No AWS credentials were found where the module runs: set profile, or access_key and "
     "secret_key, or one of AWS's own sources (AWS_PROFILE, AWS_ACCESS_KEY_ID, the instance's role).",
@@ -134,12 +134,4 @@ def _denied(action: str, operation: str, text: str) -> CantonError:
 
 def failed(operation: str, exc: Exception, service: str = "kms") -> CantonError:
     """For an error of the SDK itself, without an answer of AWS."""
-    names = [cls.__name__ for cls in type(exc).__mro__]
-    hint = next((SDK_HINTS[name] for name in names if name in SDK_HINTS), "")
-    return CantonError(
-        f"{operation} did not reach AWS {service.upper()}: {exc}",
-        error_id=names[0],
-        hint=hint,
-        retryable=hint == _REACH,
-        details={"operation": operation},
-    )
+    return unanswered(f"AWS {service.upper()}", operation, exc, SDK_HINTS, _REACH)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..._errors import CantonError
-from ..errors import AlreadyExists, InvalidState, NotFound, PermissionDenied
+from ..errors import AlreadyExists, InvalidState, NotFound, PermissionDenied, unanswered
 
 NOT_FOUND = "NOT_FOUND"
 PERMISSION_DENIED = "PERMISSION_DENIED"
@@ -49,7 +49,7 @@ HINTS: dict[str, str] = {
 }
 _TEMPORARY = ("RESOURCE_EXHAUSTED", "ALREADY_EXISTS", "ABORTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL")
 
-# Class names of google-auth's own exceptions; a subclass is found under its parent's name.
+# Class names of google-auth's own exceptions.
 SDK_HINTS: dict[str, str] = {
     "DefaultCredentialsError": CREDENTIALS,
     "RefreshError": "The credentials can't be renewed: log in again, or check that they, and impersonate_service_account, are "
@@ -105,12 +105,4 @@ def _denied(operation: str, text: str) -> CantonError:
 
 def failed(operation: str, exc: Exception) -> CantonError:
     """For an error of a library itself, without an answer of GCP."""
-    names = [cls.__name__ for cls in type(exc).__mro__]
-    hint = next((SDK_HINTS[name] for name in names if name in SDK_HINTS), "")
-    return CantonError(
-        f"{operation} did not reach GCP KMS: {exc}",
-        error_id=names[0],
-        hint=hint,
-        retryable=hint == _REACH,
-        details={"operation": operation},
-    )
+    return unanswered("GCP KMS", operation, exc, SDK_HINTS, _REACH)
