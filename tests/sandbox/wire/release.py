@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROTOS = Path(__file__).parent.parent / "protos"
@@ -40,32 +40,23 @@ class Release:
     own_keys: tuple[str, ...] = ("namespace", "sequencer_auth", "signing", "encryption")
 
 
+_CANTON_2_8 = Release(
+    name="2.8",
+    version="2.8.12",
+    protos=PROTOS / "v2",
+    reflection="grpc.reflection.v1alpha",
+    protocol_versions=(4, 5),
+    # Not used: it depends on message and protocol version (docs/canton/canton-2.md#versions-of-messages).
+    wrapper_version=0,
+    revocation_is_final=False,
+    dialect="v0",
+    wrapper="version.UntypedVersionedMessage",
+    own_keys=("namespace", "signing", "encryption"),
+)
+
 RELEASES = {
-    "2.8": Release(
-        name="2.8",
-        version="2.8.12",
-        protos=PROTOS / "v2",
-        reflection="grpc.reflection.v1alpha",
-        protocol_versions=(4, 5),
-        # Not used: it depends on message and protocol version (docs/canton/canton-2.md#versions-of-messages).
-        wrapper_version=0,
-        revocation_is_final=False,
-        dialect="v0",
-        wrapper="version.UntypedVersionedMessage",
-        own_keys=("namespace", "signing", "encryption"),
-    ),
-    "2.10": Release(
-        name="2.10",
-        version="2.10.4",
-        protos=PROTOS / "v2",
-        reflection="grpc.reflection.v1alpha",
-        protocol_versions=(5, 7),
-        wrapper_version=0,
-        revocation_is_final=False,
-        dialect="v0",
-        wrapper="version.UntypedVersionedMessage",
-        own_keys=("namespace", "signing", "encryption"),
-    ),
+    "2.8": _CANTON_2_8,
+    "2.10": replace(_CANTON_2_8, name="2.10", version="2.10.4", protocol_versions=(5, 7)),
     "3.4": Release(
         name="3.4",
         version="3.4.12",

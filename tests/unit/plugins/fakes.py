@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -273,27 +273,30 @@ class Fake:
         ]
 
     def host_parties(self, store: str, hostings: Sequence[Hosting], _parallel: int) -> list[CantonError | None]:
-        self.changes.append(("host", [item.party for item in hostings]))
-        errors: list[CantonError | None] = []
-        for item in hostings:
-            errors.append(self.host_errors.get(item.party))
-            if errors[-1] is None and self.lose > 0:
-                self.lose -= 1
-            elif errors[-1] is None:
-                listed = self.hosted.setdefault(self.hosting_store(store), [])
-                listed[:] = [*(other for other in listed if other.party != item.party), item]
-        return errors
+        def host(item: Hosting) -> None:
+            listed = self.hosted.setdefault(self.hosting_store(store), [])
+            listed[:] = [*(other for other in listed if other.party != item.party), item]
+
+        return self._written("host", hostings, host)
 
     def unhost_parties(self, store: str, hostings: Sequence[Hosting], _parallel: int) -> list[CantonError | None]:
-        self.changes.append(("unhost", [item.party for item in hostings]))
-        errors: list[CantonError | None] = []
-        for item in hostings:
-            errors.append(self.host_errors.get(item.party))
-            if errors[-1] is None and self.lose > 0:
+        def unhost(item: Hosting) -> None:
+            for name in {store, self.hosting_store(store)} if self.major > 2 else self._reached(store):
+                self.hosted[name] = [other for other in self.hosted.get(name, []) if other.party != item.party]
+
+        return self._written("unhost", hostings, unhost)
+
+    def _written(
+        self, what: str, hostings: Sequence[Hosting], write: Callable[[Hosting], None]
+    ) -> list[CantonError | None]:
+        """The answers to these writes. One that is refused has no effect, and one that is lost is accepted without effect."""
+        self.changes.append((what, [item.party for item in hostings]))
+        errors = [self.host_errors.get(item.party) for item in hostings]
+        for item, error in zip(hostings, errors, strict=True):
+            if error is None and self.lose > 0:
                 self.lose -= 1
-            elif errors[-1] is None:
-                for name in {store, self.hosting_store(store)} if self.major > 2 else self._reached(store):
-                    self.hosted[name] = [other for other in self.hosted.get(name, []) if other.party != item.party]
+            elif error is None:
+                write(item)
         return errors
 
     def _reached(self, store: str) -> set[str]:
