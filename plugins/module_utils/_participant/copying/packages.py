@@ -57,11 +57,7 @@ def plan_copy(
     theirs = source.vettings(source_store, source_uid) if vetting else set()
     ours = target.vettings(target.hosting_store(target_store), target_uid) if vetting else set()
     contents = {dar: source.dar_packages(dar.main) for dar in source.dars()}
-    copied = {
-        dar: packages
-        for dar, packages in contents.items()
-        if not (dar.builtin or dar.name in excluded or dar.main in excluded)
-    }
+    copied = {dar: packages for dar, packages in contents.items() if not (dar.builtin or dar.is_among(excluded))}
     packages = set().union(*copied.values())
     lacking = {item for item in theirs if item.package_id in packages} - ours
     upload = [dar for dar in copied if dar.main not in present]
@@ -81,16 +77,17 @@ def plan_copy(
             whole.add(main)
             vet += [] if main in {item.main for item in vet} else [dar]
         packages -= known
+    unreachable = _ids(theirs - ours) - _ids(ours) - set().union(*contents.values())
+    surplus = (_ids(ours) & packages) - _ids(theirs) if vetting else set()
+    # Most often there are none, and then the target need not be asked what it stores and what it vets by itself.
     return PackagePlan(
         upload=tuple(upload),
         vet=tuple(vet),
         files={main: payload for main, (_name, payload) in from_files.items()},
-        unreachable=frozenset(
-            _ids(theirs - ours) - _ids(ours) - set().union(*contents.values()) - set(target.packages())
-        ),
+        unreachable=frozenset(unreachable - set(target.packages()) if unreachable else ()),
         vettings=frozenset(lacking),
         whole=frozenset(whole),
-        surplus=frozenset((_ids(ours) & packages) - _ids(theirs) - _builtin(target)) if vetting else frozenset(),
+        surplus=frozenset(surplus - _builtin(target) if surplus else ()),
     )
 
 

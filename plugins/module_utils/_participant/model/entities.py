@@ -153,6 +153,10 @@ class Dar:
     def builtin(self) -> bool:
         return self.name.startswith(BUILTIN_DAR_PREFIXES)
 
+    def is_among(self, names: t.Collection[str]) -> bool:
+        """Whether it is meant by one of these, which are names of DARs or main package ids."""
+        return self.name in names or self.main in names
+
 
 @dataclass(frozen=True)
 class Vetting:

@@ -209,7 +209,7 @@ def _check_packages(findings: Findings, found: Tally, available: set[str]) -> No
     findings.plan.dars = sum(1 for dar in dars if not dar.builtin)
     excluded: set[str] = set()
     for dar in dars:
-        if {dar.name, dar.main} & set(findings.request.exclude_dars):
+        if dar.is_among(findings.request.exclude_dars):
             excluded |= findings.source.dar_packages(dar.main)
         else:
             available |= findings.source.dar_packages(dar.main)

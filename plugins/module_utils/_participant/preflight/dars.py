@@ -13,13 +13,13 @@ from .findings import Findings
 
 
 def check_dars(findings: Findings, new: Synchronizer) -> None:
-    excluded = set(findings.request.exclude_dars)
     there = findings.target.dars()
-    versions = {(dar.name, dar.version): dar.main for dar in there if dar.version}
+    present = {dar.main for dar in there}
+    versions = {(dar.name, dar.version) for dar in there if dar.version}
     lacking = [
         dar
         for dar in findings.source.dars()
-        if not dar.builtin and not {dar.name, dar.main} & excluded and dar.main not in {each.main for each in there}
+        if not (dar.builtin or dar.main in present or dar.is_among(findings.request.exclude_dars))
     ]
     other = [dar for dar in lacking if (dar.name, dar.version) in versions]
     _report_other_builds(findings, other)
