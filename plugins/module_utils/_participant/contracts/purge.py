@@ -54,8 +54,8 @@ class Plan:
 
 
 def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None = None) -> Outcome:
-    alias = synchronizers.find(request.target, request.target_synchronizer).alias
-    store = synchronizers.known_id(request.target, request.target_synchronizer)
+    new = synchronizers.known(request.target, request.target_synchronizer)
+    alias, store = new.alias, new.id
     if request.base is not None:
         plan = _of_snapshot(request, store)
     elif contract_ids is not None:

@@ -33,26 +33,30 @@ class TransferRequest:
     seconds: float = 300.0
 
     def live_source(self) -> Participant:
-        return self.ends()[0].require_live("exporting contracts")
+        return self._from()[0].require_live("exporting contracts")
 
     def live_target(self) -> Participant:
         return self.target.require_live("importing and purging contracts")
 
-    def ends(self) -> tuple[Reader, TransferSpec]:
-        """The source and the transfer; the module's spec requires both options."""
+    def _from(self) -> tuple[Reader, str]:
+        """The source and its synchronizer; the module's spec requires both options."""
         if self.source is None or self.source_synchronizer is None:
             raise CantonError(
                 "This state requires source and source_synchronizer", "source_missing", "Set both options."
             )
-        store = synchronizers.known_id(self.target, self.target_synchronizer)
-        known = self.target.protocol_version(synchronizers.find(self.target, self.target_synchronizer))
-        return self.source, spec_between(
-            self.source,
+        return self.source, self.source_synchronizer
+
+    def ends(self) -> tuple[Reader, TransferSpec]:
+        """The source and the transfer. Both nodes are read for it, and all parties of the source are listed."""
+        source, source_synchronizer = self._from()
+        new = synchronizers.known(self.target, self.target_synchronizer)
+        return source, spec_between(
+            source,
             self.target.identity().uid,
             self.parties,
-            self.source_synchronizer,
-            store,
-            self.protocol_version or known,
+            source_synchronizer,
+            new.id,
+            self.protocol_version or self.target.protocol_version(new),
         )
 
     def files(self) -> SnapshotFiles:

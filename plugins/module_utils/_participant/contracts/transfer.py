@@ -119,16 +119,15 @@ def ensure_imported(request: TransferRequest) -> Outcome:
             files.write_receipt(existing)
         return Outcome(_shown(manifest), _shown(manifest), _result(manifest, existing))
     check_snapshot(files, manifest, target, request.report)
-    item = synchronizers.find(target, request.target_synchronizer)
-    store = synchronizers.known_id(target, request.target_synchronizer)
-    warnings = refuse_unready_target(target, manifest, store)
+    new = synchronizers.known(target, request.target_synchronizer)
+    warnings = refuse_unready_target(target, manifest, new.id)
     synchronizers.refuse_connected(target, "and contracts can only be imported while it is not")
     before = target_tally(target, manifest, target.ledger_end(), request.report)
     receipt = stats = None
     if not request.check:
         began = time.monotonic()
-        purge_superseded(target, item.alias, manifest, files)
-        receipt = send(target, manifest, files, store, request.report)
+        purge_superseded(target, new.alias, manifest, files)
+        receipt = send(target, manifest, files, new.id, request.report)
         stats = TransferStats(manifest.bytes, manifest.contracts, time.monotonic() - began)
         remember_speed(files.base, "imported", stats)
     return Outcome(

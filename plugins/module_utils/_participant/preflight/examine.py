@@ -144,8 +144,8 @@ def _check_synchronizers(findings: Findings, source: Identity) -> tuple[Synchron
         (findings.source, findings.request.source_synchronizer),
         (findings.target, findings.request.target_synchronizer),
     ):
-        item = findings.as_finding(synchronizers.find, participant, wanted)
-        if item is not None and findings.as_finding(synchronizers.known_id, participant, wanted) is not None:
+        item = findings.as_finding(synchronizers.known, participant, wanted)
+        if item is not None:
             found.append(item)
     if len(found) < 2:
         return None

@@ -123,6 +123,7 @@ def select_parties(
     """
     hosted = {item.party: item for item in source.hostings(store, source_uid)}
     decentralized = source.decentralized_namespaces(store)
+    covered = {namespace_of(source_uid), *namespaces}
     selection = PartySelection({}, {})
     for party in sorted(hosted) if wanted is None else wanted:
         if party in excluded or (wanted is None and party == source_uid):
@@ -132,7 +133,6 @@ def select_parties(
         elif party not in hosted:
             selection.refused[party] = "the source does not host it on this synchronizer"
         else:
-            covered = {namespace_of(source_uid), *namespaces}
             reason = why_not_movable(hosted[party], source_uid, covered, decentralized)
             if reason:
                 selection.refused[party] = reason

@@ -31,8 +31,8 @@ def find(participant: Reader, wanted: str) -> Synchronizer:
     )
 
 
-def known_id(participant: Reader, wanted: str) -> str:
-    """The logical id of a synchronizer, which a node knows only after its first connect
+def known(participant: Reader, wanted: str) -> Synchronizer:
+    """A synchronizer whose id the node knows, which is only after its first connect
     (docs/canton/synchronizers.md#ids-are-known-after-the-first-contact)."""
     found = find(participant, wanted)
     if not found.physical_id:
@@ -42,7 +42,12 @@ def known_id(participant: Reader, wanted: str) -> str:
             hint="Connect it once with ledgerops.canton.participant_synchronizer."
             + ("" if participant.major > 2 else " Canton 2 also forgets the id while the domain does not answer."),
         )
-    return found.id
+    return found
+
+
+def known_id(participant: Reader, wanted: str) -> str:
+    """The logical id of a ``known`` synchronizer."""
+    return known(participant, wanted).id
 
 
 def connected_id(participant: Reader, wanted: str, why: str) -> str:

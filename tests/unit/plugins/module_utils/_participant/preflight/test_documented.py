@@ -20,7 +20,7 @@ SEVERITIES = {"error": "error", "warn": "warning", "report": "error or warning"}
 REFUSING = {
     "identity/initialisation": {"read_old"},
     "model/interface": {"require_same_major"},
-    "topology/synchronizers": {"find", "known_id"},
+    "topology/synchronizers": {"find", "known"},
     "topology/delegation": {"namespace_key", "refuse_without_root_key", "refuse_removed_delegation"},
     "topology/hosting": {"missing_hostings"},
     "contracts/tally": {"add"},
