@@ -122,7 +122,7 @@ def test_a_target_that_serves_is_left_alone(migration: Migration) -> None:
     net, name = migration.net, migration.name
     ada, ben = (net.party(SOURCE, each) for each in ("Ada", "Ben"))
     # signed by a party that moves, so that the target can archive them
-    archived = [one for _ in range(2) for one in net.create(SOURCE, [ada], [ben])]
+    archived = net.create(SOURCE, [ada], [ben], count=2)
     migration.run()
     assert_migrated(migration)
     # another name
