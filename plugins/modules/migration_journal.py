@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - ledgerops.canton._attributes
   - ledgerops.canton._attributes.actiongroup_migration
+  - ledgerops.canton._lock
 attributes:
   idempotent:
     support: partial
@@ -67,43 +68,6 @@ options:
     description: With O(state=archived), whether to keep the snapshot. Otherwise it is deleted.
     type: bool
     default: true
-  break_lock:
-    description: With O(state=locked), whether to take over the locks from any owner.
-    type: bool
-    default: false
-  forgotten_after:
-    description: Seconds without activity of its owner after which a lock is invalid.
-    type: float
-    default: 14400
-  owner:
-    description: The current run. Set by the controller; do not set it.
-    type: dict
-    suboptions:
-      controller:
-        description: Name of the controller.
-        type: str
-        required: true
-      boot:
-        description: Boot id of the controller.
-        type: str
-        default: ""
-      pid:
-        description: Process id of ansible-playbook.
-        type: int
-        required: true
-      started:
-        description: Start time of that process, in the controller's own unit.
-        type: str
-        default: ""
-      user:
-        description: User who runs it.
-        type: str
-        default: ""
-  dead_owners:
-    description: Owners that have ended according to the controller. Set by the controller; do not set it.
-    type: list
-    elements: dict
-    default: []
 """
 
 EXAMPLES = r"""
@@ -165,8 +129,6 @@ files:
   elements: str
 """
 
-import dataclasses
-
 from ..module_utils._connection import Params
 from ..module_utils._outcome import Outcome
 from ..module_utils._participant.migration import journal
@@ -184,31 +146,8 @@ SPEC = {
     "again": {"type": "bool", "default": False},
     "label": {"type": "str", "default": "set-aside"},
     "keep_snapshot": {"type": "bool", "default": True},
-    "break_lock": {"type": "bool", "default": False},
-    "forgotten_after": {"type": "float", "default": 14400},
-    "owner": {
-        "type": "dict",
-        "options": {
-            "controller": {"type": "str", "required": True},
-            "boot": {"type": "str", "default": ""},
-            "pid": {"type": "int", "required": True},
-            "started": {"type": "str", "default": ""},
-            "user": {"type": "str", "default": ""},
-        },
-    },
-    "dead_owners": {"type": "list", "elements": "dict", "default": []},
+    **journal_locks.LOCK_SPEC,
 }
-
-
-def result(found: journal.Journal, files: journal.JournalFiles) -> dict[str, object]:
-    return {
-        "events": [dataclasses.asdict(item) for item in found.events],
-        "times": {item.event: item.at for item in found.events},
-        "data": {item.event: item.data for item in found.events},
-        "name": files.name,
-        "imported": files.imported(found.target),
-        "files": journal.archivable(files),
-    }
 
 
 def ensure(params: Params, check: bool) -> Outcome:
@@ -218,31 +157,24 @@ def ensure(params: Params, check: bool) -> Outcome:
     found = files.read(params["source"], params["target"])
     states = {"noted": ensure_noted, "locked": ensure_locked, "archived": ensure_archived}
     if params["state"] == "read":
-        return Outcome(result=result(found, files))
+        return Outcome(result=journal.shown(found, files))
     return states[params["state"]](params, found, files, check)
 
 
 def ensure_noted(params: Params, found: journal.Journal, files: journal.JournalFiles, check: bool) -> Outcome:
     event = str(params["event"])
     if found.last(event) and not params["again"]:
-        return Outcome(result=result(found, files))
+        return Outcome(result=journal.shown(found, files))
     after = found.with_event(event, params["data"])
     if not check:
         files.write(after)
-    return Outcome({event: found.last(event)}, {event: after.last(event)}, result(after, files))
+    return Outcome({event: found.last(event)}, {event: after.last(event)}, journal.shown(after, files))
 
 
 def ensure_locked(params: Params, found: journal.Journal, files: journal.JournalFiles, check: bool) -> Outcome:
-    owner = journal_locks.Owner(**params["owner"])
-    locks = journal_locks.Locks(params["path"], 0 if params["break_lock"] else params["forgotten_after"])
-    dead = [journal_locks.Owner(**item) for item in params["dead_owners"]]
-    participants = [found.source, found.target]
-    if check:
-        journal_locks.refuse_held(locks.conflicting(participants, params["name"], owner, dead))
-    else:
-        locks.take(participants, params["name"], owner, dead)
+    journal_locks.lock(params["path"], [found.source, found.target], params["name"], params, check)
     # A lock is no part of the migration, so acquiring it is not reported as a change.
-    return Outcome(result=result(found, files))
+    return Outcome(result=journal.shown(found, files))
 
 
 def ensure_unlocked(params: Params, check: bool) -> Outcome:
@@ -258,7 +190,7 @@ def ensure_archived(params: Params, found: journal.Journal, files: journal.Journ
     before = journal.archivable(files)
     moved = before if check else journal.archive(files, found, params["label"], params["keep_snapshot"])
     after = journal.Journal(found.source, found.target)
-    return Outcome({"files": before}, {"files": []}, {**result(after, files), "files": moved})
+    return Outcome({"files": before}, {"files": []}, {**journal.shown(after, files), "files": moved})
 
 
 def main() -> None:

@@ -130,9 +130,8 @@ from ..module_utils._connection import SYNCHRONIZERS, Params
 from ..module_utils._errors import CantonError
 from ..module_utils._outcome import Outcome
 from ..module_utils._participant.model import ids
-from ..module_utils._participant.model.ids import namespace_of
 from ..module_utils._participant.model.interface import Reader
-from ..module_utils._participant.topology import delegation, hosting, synchronizers, unhosting
+from ..module_utils._participant.topology import hosting, synchronizers, unhosting
 from ..module_utils._runner import run_pair
 
 SPEC = {
@@ -150,20 +149,23 @@ SPEC = {
 def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
     if params["state"] == "absent":
         return unhosting.ensure_absent(params, source, target, check)
-    source_uid, target_uid = source.identity().uid, target.identity().uid
     source_store = synchronizers.known_id(source, params["source_synchronizer"])
     store = synchronizers.known_id(target, params["target_synchronizer"])
-    delegated = delegation.delegated_namespaces(target, store)
-    selection = hosting.select_parties(
-        source, source_uid, source_store, params["parties"], params["exclude"], {*delegated, *params["namespaces"]}
+    plan = hosting.plan_hosting(
+        source,
+        source_store,
+        target,
+        store,
+        params["parties"],
+        params["exclude"],
+        params["namespaces"],
+        params["replace_hosts"],
     )
-    hosting.refuse_unmovable(selection)
-    wanted = {party: hosting.hosted_on(mapping, target_uid) for party, mapping in selection.movable.items()}
-    missing = hosting.missing_hostings(target, store, wanted, params["replace_hosts"])
+    missing = plan.missing
     again: list[str] = []
     if missing and not check:
         synchronizers.refuse_away(target, params["target_synchronizer"], "where the parties have to be hosted")
-        lacking = set(selection.namespaces()) - delegated - {namespace_of(source_uid)}
+        lacking = set(plan.selection.namespaces()) - plan.delegated - {source.identity().namespace}
         if lacking:
             raise CantonError(
                 f"Namespaces of these parties are not delegated to the target on its synchronizer: {ids.some(lacking)}",
@@ -182,8 +184,8 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
         before={"not_hosted": sorted(missing)},
         after={"not_hosted": []},
         result={
-            "namespaces": selection.namespaces(),
-            "parties": sorted(wanted),
+            "namespaces": plan.selection.namespaces(),
+            "parties": sorted(plan.wanted),
             "hosted": sorted(missing),
             "sent_again": sorted(again),
         },

@@ -75,7 +75,7 @@ def test_a_source_that_moved_on(migration: Migration) -> None:
         gone = next(iter(source.contracts([ada])[ada]))
         connect(source, OLD_ALIAS)
     made = migration.net.create(SOURCE, [ada], [ben], dar="bonds", count=3)
-    assert "disconnect the source" in refused(migration).failures[-1]["msg"]
+    assert "Disconnect the source" in refused(migration).failures[-1]["msg"]
     migration.net.archive(SOURCE, [gone])
     with both(migration) as (source, _target):
         disconnect(source, OLD_ALIAS)

@@ -159,9 +159,7 @@ def is_preflight(entry: dict[str, Any]) -> bool:
 def phases(undisturbed: Undisturbed) -> list[tuple[str, list[dict[str, Any]]]]:
     """The tags that play a part of the migration, and what was recorded of it."""
     entries = undisturbed.finish.entries
-    starts = [place for place, entry in enumerate(entries) if entry["task"].endswith(" : Plan | Read the source")]
-    # the first of the two begins cutover
-    verify = starts[1]
+    verify = next(place for place, entry in enumerate(entries) if " : Verify | " in entry["task"])
     return [
         ("preflight", [entry for entry in undisturbed.prepare.entries if is_preflight(entry)]),
         ("prepare", [entry for entry in undisturbed.prepare.entries if not is_preflight(entry)]),

@@ -15,6 +15,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._connection impor
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import REQUEST_SPEC
 from ansible_collections.ledgerops.canton.plugins.modules import (
     kms_key_material,
     participant_identity,
@@ -57,7 +58,7 @@ class Stage:
 
     def findings(self, source: str, target: str, **params: Any) -> dict[str, str]:
         """What preflight says of a migration with the keys, by id: the severity."""
-        values = {name: option.get("default") for name, option in participant_migration_info.SPEC.items()}
+        values = {name: option.get("default") for name, option in REQUEST_SPEC.items()}
         values.update(source_synchronizer="one", target_synchronizer="one", method="key_import", backup_confirmed=True)
         values.update({"accept_key_import_crash": True, **params})
         ports = {name: self.network.info()["participants"][name]["ledger_port"] for name in (source, target)}

@@ -72,6 +72,7 @@ class Api:
         self.starting: t.Callable[[str], bool] | None = None
         self._channel = _open(endpoint)
         self._descriptors: Descriptors | None = None
+        self._answers: dict[tuple[str, str], Message] | None = None
 
     def close(self) -> None:
         self._channel.close()
@@ -99,14 +100,25 @@ class Api:
     def message(self, name: str) -> type[Message]:
         return self.descriptors.message(name)
 
-    def read(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
-        """A unary call that changes nothing, or that is known to be safe to repeat: what passes is waited out.
+    def remember(self) -> None:
+        """From now on ``read`` asks each question once: for a caller that only reads, and whose questions belong to one moment."""
+        self._answers = {}
+
+    def read(self, rpc: str, **fields: t.Any) -> Message:
+        """A unary call that changes nothing: what passes is waited out."""
+        if self._answers is None:
+            return self.repeatable(rpc, **fields)
+        question = (rpc, repr(fields))
+        if question not in self._answers:
+            self._answers[question] = self.repeatable(rpc, **fields)
+        return self._answers[question]
+
+    def repeatable(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
+        """A unary call that is safe to repeat, although it may change something: what passes is waited out.
 
         ``deadline`` is for calls that wait for something: seconds, where the endpoint's own timeout would be too short.
         """
         return self._patiently(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)))
-
-    repeatable = read
 
     def once(self, rpc: str, **fields: t.Any) -> Message:
         """A unary call as it is: no retry, no waiting for a node that starts."""

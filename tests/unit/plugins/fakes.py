@@ -126,6 +126,9 @@ class Fake:
     def common_protocol_version(self) -> int:
         return 34 if self.major > 2 else 5
 
+    def remember(self) -> None:
+        """A fake answers from its fields."""
+
     def require_live(self, _step: str) -> Participant:
         return self
 

@@ -51,6 +51,11 @@ class LedgerAdmin:
             )
         return self._ledger
 
+    def remember(self) -> None:
+        for api in (self.admin, self._ledger):
+            if api is not None:
+                api.remember()
+
     def _is_late(self, rpc: str) -> bool:
         """Whether an initialised node does not list the service yet: it may still be starting services."""
         return rpc.partition("/")[0] not in self.admin.services

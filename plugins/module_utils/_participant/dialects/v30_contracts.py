@@ -17,7 +17,8 @@ from .v30_messages import LEDGER, PARTICIPANT, REPAIR, SLOW_SECONDS, Node, snaps
 
 class Contracts(Node):
     def ledger_end(self) -> Offset:
-        return int(self.ledger.read(LEDGER + "StateService/GetLedgerEnd").offset)
+        # never remembered: it moves while others write
+        return int(self.ledger.repeatable(LEDGER + "StateService/GetLedgerEnd").offset)
 
     def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
         wildcard: dict[str, t.Any] = {"cumulative": [{"wildcard_filter": {}}]}

@@ -60,6 +60,10 @@ class Journal:
         """The last time of this event, or nothing."""
         return next((item.at for item in reversed(self.events) if item.event == event), "")
 
+    def data(self, event: str) -> dict[str, t.Any]:
+        """What was recorded with the last one of this event."""
+        return next((item.data for item in reversed(self.events) if item.event == event), {})
+
     def with_event(self, event: str, data: dict[str, t.Any] | None = None) -> Journal:
         return dataclasses.replace(self, events=(*self.events, Event(event, stamp(), data or {})))
 
@@ -74,6 +78,10 @@ class JournalFiles:
     @property
     def base(self) -> str:
         return os.path.join(self.folder, self.name)
+
+    @property
+    def snapshot(self) -> SnapshotFiles:
+        return SnapshotFiles(self.base)
 
     @property
     def journal(self) -> str:
@@ -146,8 +154,20 @@ class JournalFiles:
 
     def imported(self, target: str) -> bool:
         """Whether there is proof that the target has imported this migration's snapshot."""
-        receipt = SnapshotFiles(self.base).read_receipt()
+        receipt = self.snapshot.read_receipt()
         return receipt is not None and receipt.target == target
+
+
+def shown(found: Journal, files: JournalFiles) -> dict[str, object]:
+    """The return values of the modules that read a journal."""
+    return {
+        "events": [dataclasses.asdict(item) for item in found.events],
+        "times": {item.event: item.at for item in found.events},
+        "data": {item.event: item.data for item in found.events},
+        "name": files.name,
+        "imported": files.imported(found.target),
+        "files": archivable(files),
+    }
 
 
 def check_name(name: str) -> None:

@@ -16,6 +16,23 @@ from ..._errors import CantonError
 from ..._files import locked_folder, make_folder, now, read_json, remove, stamp, write_json
 from ..model.ids import short
 
+# Options that say who takes a lock, and when that of another is void; documented in the fragment ``_lock``.
+LOCK_SPEC: dict[str, t.Any] = {
+    "break_lock": {"type": "bool", "default": False},
+    "forgotten_after": {"type": "float", "default": 14400},
+    "owner": {
+        "type": "dict",
+        "options": {
+            "controller": {"type": "str", "required": True},
+            "boot": {"type": "str", "default": ""},
+            "pid": {"type": "int", "required": True},
+            "started": {"type": "str", "default": ""},
+            "user": {"type": "str", "default": ""},
+        },
+    },
+    "dead_owners": {"type": "list", "elements": "dict", "default": []},
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Owner:
@@ -117,3 +134,14 @@ def refuse_held(lock: Lock | None) -> None:
         hint="Nothing was changed. Wait for that run to end. If it has certainly ended, set break_lock to true for one run.",
         details={"lock": dataclasses.asdict(lock)},
     )
+
+
+def lock(folder: str, participants: t.Sequence[str], name: str, params: t.Mapping[str, t.Any], check: bool) -> None:
+    """Take the locks on these participants by the options of ``LOCK_SPEC``; in check mode only refuse those of others."""
+    owner = Owner(**params["owner"])
+    locks = Locks(folder, 0 if params["break_lock"] else params["forgotten_after"])
+    dead = [Owner(**item) for item in params["dead_owners"]]
+    if check:
+        refuse_held(locks.conflicting(participants, name, owner, dead))
+    else:
+        locks.take(participants, name, owner, dead)

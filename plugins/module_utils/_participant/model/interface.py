@@ -74,6 +74,9 @@ class Reader(t.Protocol):
     def has_ledger(self) -> bool:
         """Whether a ledger API endpoint was given. Without one, users, parties and contracts raise ``ledger_endpoint_missing``."""
 
+    def remember(self) -> None:
+        """From now on each list is read once. For a caller that writes nothing, and wants all that it reads to be of one moment."""
+
     def require_live(self, step: str) -> Participant:
         """The node itself. A dossier raises ``dossier_is_read_only``; ``step`` names what needs the node."""
 

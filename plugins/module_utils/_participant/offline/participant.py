@@ -44,6 +44,9 @@ class OfflineParticipant:
         self.read_at = str(found.observed["read_at"])
         self.label = f"{label} (dossier of {self.read_at})"
 
+    def remember(self) -> None:
+        """A dossier is of one moment."""
+
     def require_live(self, step: str) -> Participant:
         raise CantonError(
             f"The {self.label} is given as a dossier, but this step requires the participant itself ({step})",

@@ -23,7 +23,7 @@ from ..topology import delegation, hosting, synchronizers
 from . import contracts as preflight_contracts
 from . import dars, known_bugs
 from . import key_import as preflight_key_import
-from .findings import ENVELOPE, KEY_IMPORT, Finding, Findings, MigrationRequest, Parties
+from .findings import ENVELOPE, KEY_IMPORT, Findings, MigrationRequest, Parties
 from .node import check_backup, check_node, check_pruning
 
 # The release line whose ExportPartyAcs was tested on real nodes (docs/canton/party-replication.md#order-of-the-steps)
@@ -32,7 +32,7 @@ CLOCK_SECONDS = 10.0  # more than the delay of a response
 SPLICE_DSO = "DSO::"
 
 
-def examine(source: Reader, target: Reader, request: MigrationRequest) -> tuple[list[Finding], dict[str, object]]:
+def examine(source: Reader, target: Reader, request: MigrationRequest) -> Findings:
     """All findings, and the plan with numbers as far as they could be read."""
     findings = Findings(source, target, request)
     ours, theirs = source.identity(), target.identity()
@@ -41,7 +41,7 @@ def examine(source: Reader, target: Reader, request: MigrationRequest) -> tuple[
         preflight_key_import.examine(findings, ours, theirs)
     elif _are_comparable(findings, ours, theirs):
         _examine(findings, ours, theirs)
-    return findings.all, findings.plan.as_dict()
+    return findings
 
 
 def _are_comparable(findings: Findings, ours: Identity, theirs: Identity) -> bool:
@@ -67,13 +67,14 @@ def _examine(findings: Findings, ours: Identity, theirs: Identity) -> None:
     pair = findings.as_finding(_check_synchronizers, findings, ours)
     if pair is None:
         return
-    old, new = pair
+    findings.pair = old, new = pair
     protocols = findings.source.protocol_version(old), findings.target.protocol_version(new)
     known_bugs.check_protocols(findings, ours, theirs, protocols)
     _check_clocks(findings, old, new)
     findings.as_finding(_check_delegation, findings, ours, theirs, new)
     parties = findings.as_finding(_check_parties, findings, ours, theirs, old, new) or Parties()
-    findings.as_finding(preflight_contracts.check_contracts, findings, (ours, theirs), old, new, parties)
+    if findings.request.count_contracts:
+        findings.as_finding(preflight_contracts.check_contracts, findings, (ours, theirs), old, new, parties)
     findings.as_finding(dars.check_dars, findings, new)
     findings.as_finding(_check_users, findings)
 

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from ..._errors import Busy, CantonError, ConnectionFailed
+from ..model.entities import Synchronizer
 from ..model.interface import Reader
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
@@ -19,13 +20,41 @@ KEY_IMPORT, ENVELOPE = "key_import", "envelope"
 METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
 
 
+# Options of the modules that examine a migration, besides its participants; documented in the fragment ``_migration``.
+REQUEST_SPEC: dict[str, t.Any] = {
+    "source_synchronizer": {"type": "str", "required": True},
+    "target_synchronizer": {"type": "str", "required": True},
+    "parties": {"type": "list", "elements": "str"},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "target_protocol_version": {"type": "int"},
+    "skip_users": {"type": "list", "elements": "str", "default": []},
+    "exclude_dars": {"type": "list", "elements": "str", "default": []},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
+    "replace_hosts": {"type": "list", "elements": "str", "default": []},
+    "purge_stale": {"type": "bool", "default": False},
+    "require_kms": {"type": "bool", "default": True},
+    "path": {"type": "path"},
+    "method": {
+        "type": "str",
+        "choices": ["other_synchronizer", "delegation", "same_synchronizer", "key_import", "envelope"],
+        "default": "other_synchronizer",
+    },
+    "kms_provider": {"type": "str", "choices": ["aws", "gcp"], "default": "aws"},
+    "rotate_keys": {"type": "bool", "default": False},
+    "accept_unsupported": {"type": "bool", "default": False},
+    "accept_key_import_crash": {"type": "bool", "default": False},
+    "backup_confirmed": {"type": "bool", "default": False},
+}
+
+
 @dataclass(frozen=True)
 class MigrationRequest:
-    """The options of ``participant_migration_info``. ``path`` is where the snapshot will be written, if that is known here.
+    """The options in ``REQUEST_SPEC``. ``path`` is where the snapshot will be written, if that is known here.
 
     ``namespaces`` will be delegated to the target besides the source's own, ``replace_hosts`` are hosts that the target may
     replace, and with ``purge_stale`` contracts that the source no longer has will be purged from the target.
-    ``backup_confirmed``, ``accept_unsupported`` and ``accept_key_import_crash`` are statements of the operator.
+    ``backup_confirmed``, ``accept_unsupported`` and ``accept_key_import_crash`` are statements of the operator. Without ``count_contracts``
+    no contract is read.
     """
 
     source_synchronizer: str
@@ -46,6 +75,15 @@ class MigrationRequest:
     purge_stale: bool = False
     kms_provider: str = "aws"
     rotate_keys: bool = False
+    count_contracts: bool = True
+
+    @classmethod
+    def of(cls, params: t.Mapping[str, t.Any]) -> MigrationRequest:
+        """The request in the options of ``REQUEST_SPEC``; further options are ignored."""
+        options = {item.name: params[item.name] for item in fields(cls) if item.name in params}
+        if options["method"] == "delegation":
+            options["method"] = OTHER_SYNCHRONIZER
+        return cls(**options)
 
     @property
     def stays_on_synchronizer(self) -> bool:
@@ -113,6 +151,20 @@ class Findings:
         self.source, self.target, self.request = source, target, request
         self.all: list[Finding] = []
         self.plan = Plan(request.method)
+        # the synchronizer of the source and that of the target, as soon as both are known
+        self.pair: tuple[Synchronizer, Synchronizer] | None = None
+
+    @property
+    def can_migrate(self) -> bool:
+        return not any(item.severity == "error" for item in self.all)
+
+    def as_dict(self) -> dict[str, object]:
+        """The return values of the modules that examine a migration."""
+        return {
+            "can_migrate": self.can_migrate,
+            "findings": [item.as_dict() for item in self.all],
+            "plan": self.plan.as_dict(),
+        }
 
     def error(self, identifier: str, message: str, remedy: str) -> None:
         self.all.append(Finding(identifier, "error", message, remedy))

@@ -16,6 +16,7 @@ from ..._waiting import wait_for
 from ..model.entities import Host, Hosting
 from ..model.ids import namespace_of, short, some
 from ..model.interface import Participant, Reader
+from .delegation import delegated_namespaces
 
 
 def failures_of(
@@ -154,6 +155,37 @@ def refuse_unmovable(selection: PartySelection) -> None:
             else "Exclude them (they stay on the source), or move them first with their own authorisation.",
             details={"refused": dict(sorted(selection.refused.items()))},
         )
+
+
+@dataclass(frozen=True)
+class HostingPlan:
+    """What a target has to host: ``wanted`` as it has to be shown, ``missing`` of it. ``delegated``: the namespaces that it signs for."""
+
+    selection: PartySelection
+    delegated: frozenset[str]
+    wanted: dict[str, Hosting]
+    missing: dict[str, Hosting]
+
+
+def plan_hosting(
+    source: Reader,
+    source_store: str,
+    target: Reader,
+    store: str,
+    parties: t.Sequence[str] | None,
+    excluded: t.Collection[str],
+    namespaces: t.Collection[str] = (),
+    replaceable: t.Collection[str] = (),
+) -> HostingPlan:
+    """Select the parties of a source and compare them with what the target hosts; refuses parties that cannot move."""
+    delegated = delegated_namespaces(target, store)
+    selection = select_parties(
+        source, source.identity().uid, source_store, parties, excluded, {*delegated, *namespaces}
+    )
+    refuse_unmovable(selection)
+    uid = target.identity().uid
+    wanted = {party: hosted_on(mapping, uid) for party, mapping in selection.movable.items()}
+    return HostingPlan(selection, frozenset(delegated), wanted, missing_hostings(target, store, wanted, replaceable))
 
 
 def hosted_on(mapping: Hosting, participant: str) -> Hosting:

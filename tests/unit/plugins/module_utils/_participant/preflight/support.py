@@ -27,7 +27,8 @@ def look(
     source: dict[str, Any] | None = None, target: dict[str, Any] | None = None, **options: Any
 ) -> tuple[list[Finding], dict[str, Any]]:
     fresh = {"hosted": {}, **(target or {})}
-    return examine(old_participant(**(source or {})), new_participant(**fresh), replace(REQUEST, **options))
+    found = examine(old_participant(**(source or {})), new_participant(**fresh), replace(REQUEST, **options))
+    return found.all, found.plan.as_dict()
 
 
 def status(uid: str, version: str = "3.5.10", **values: Any) -> Identity:
@@ -35,7 +36,7 @@ def status(uid: str, version: str = "3.5.10", **values: Any) -> Identity:
 
 
 def look_at(source: Fake, target: Fake, **options: Any) -> list[Finding]:
-    return examine(source, target, replace(REQUEST, **options))[0]
+    return examine(source, target, replace(REQUEST, **options)).all
 
 
 def severities(findings: Iterable[Finding]) -> list[tuple[str, str]]:

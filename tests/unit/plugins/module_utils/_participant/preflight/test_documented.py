@@ -14,7 +14,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
 
 CODE = Path(examine.__file__).parents[1]
 DOCUMENT = CODE.parents[2] / "docs" / "preflight.md"
-EXAMINED = ("examine", "node", "contracts", "dars", "key_import", "known_bugs")
+EXAMINED = (
+    *(f"preflight/{name}" for name in ("examine", "node", "contracts", "dars", "key_import", "known_bugs")),
+    "migration/plan",
+)
 SEVERITIES = {"error": "error", "warn": "warning", "report": "error or warning"}
 # Refusals inside of checks, which become findings.
 REFUSING = {
@@ -38,7 +41,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 def in_the_code() -> dict[str, str]:
     found = {}
     for module in EXAMINED:
-        for name, call in calls(ast.parse((CODE / "preflight" / f"{module}.py").read_text(encoding="utf-8"))):
+        for name, call in calls(ast.parse((CODE / f"{module}.py").read_text(encoding="utf-8"))):
             if name in SEVERITIES and call.args and isinstance(call.args[0], ast.Constant):
                 found[str(call.args[0].value)] = SEVERITIES[name]
     for module, names in REFUSING.items():

@@ -28,8 +28,8 @@ def look(
 ) -> tuple[list[tuple[str, str]], dict[str, Any], list[Finding]]:
     fresh = {"hosted": {}, "known": [ONE], **(target or {})}
     known = {"known": [synchronizer("oldsync")], **(source or {})}
-    findings, plan = examine(old_participant(**known), new_participant(**fresh), replace(REQUEST, **options))
-    return support.severities(findings), plan, findings
+    found = examine(old_participant(**known), new_participant(**fresh), replace(REQUEST, **options))
+    return support.severities(found.all), found.plan.as_dict(), found.all
 
 
 def test_accepted() -> None:

@@ -36,8 +36,8 @@ def old(spec: str = "ec_p256", **values: Any) -> Any:
 def look(source: Any = None, target: Any = None, **wish: Any) -> tuple[dict[str, str], dict[str, Any]]:
     """Severity by id of what is found, and the plan."""
     source, target = source or old(), target or waiting(known=[synchronizer("one")])
-    findings, plan = examine(source, target, replace(REQUEST, **wish))
-    return {item.id: item.severity for item in findings}, dict(plan)
+    found = examine(source, target, replace(REQUEST, **wish))
+    return {item.id: item.severity for item in found.all}, found.plan.as_dict()
 
 
 def test_nothing_stands_against_it() -> None:
