@@ -16,6 +16,8 @@ from ._outcome import Outcome
 from ._participant.contracts.progress import Report
 from ._participant.model.interface import Participant, Reader, require_same_major
 
+_Seen = t.TypeVar("_Seen", bound=Reader)
+
 
 def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], Outcome], **rules: t.Any) -> None:
     """Run a module that connects to one participant."""
@@ -23,7 +25,7 @@ def run_participant(spec: Spec, ensure: t.Callable[[Params, Participant, bool], 
     module = _module({**connection_spec(), **spec}, required_together=together, **rules)
     _run(
         module,
-        lambda: ensure(module.params, participant_of(module.params, "participant"), module.check_mode),
+        lambda: ensure(module.params, _remembering(participant_of(module.params, "participant")), module.check_mode),
         check_dependencies,
     )
 
@@ -116,7 +118,12 @@ def read_file(path: str) -> bytes:
 
 
 def _side(module: AnsibleModule, name: str) -> Reader:
-    return reader_of(module.params[name], f"{name} participant")
+    return _remembering(reader_of(module.params[name], f"{name} participant"))
+
+
+def _remembering(participant: _Seen) -> _Seen:
+    participant.remember()
+    return participant
 
 
 def _given(module: AnsibleModule, name: str) -> Reader | None:

@@ -15,6 +15,15 @@ LONGEST_PAUSE_SECONDS = 2.0
 Found = t.TypeVar("Found")
 
 
+class Pauses:
+    """How many pauses this process has made: what was read before one may have changed since."""
+
+    made = 0
+
+
+pauses = Pauses()
+
+
 def wait_for(
     look: t.Callable[[], Found], seconds: float, until: t.Callable[[Found], object] = bool
 ) -> tuple[bool, Found]:
@@ -31,5 +40,6 @@ def wait_for(
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             return False, found
+        pauses.made += 1
         time.sleep(min(pause, remaining))
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

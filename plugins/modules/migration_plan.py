@@ -201,8 +201,6 @@ def situation(
     params: Params, source: Reader, target: Reader, files: journal.JournalFiles, found: journal.Journal, check: bool
 ) -> Situation:
     request = PlanRequest(MigrationRequest.of(params), params["admin_rights"])
-    for participant in (source, target):
-        participant.remember()
     if params["state"] == "verified":
         return verify(source, target, request, files, found, check)
     return plan(source, target, request, files, found)

@@ -165,3 +165,18 @@ def test_contracts_on_a_further_synchronizer(
     ada, ben = (migration.net.party(SOURCE, name) for name in ("Ada", "Ben"))
     migration.net.create(SOURCE, [ada], [ben], dar="bonds", count=3, synchronizer="north")
     assert "contracts of these parties are on" in refused(migration).failures[-1]["msg"]
+
+
+@pytest.mark.pairs(CANTON_3_5)
+@pytest.mark.capability("A busy node is waited for")
+@pytest.mark.fault("both participants", "refuse calls because they are overloaded, each more than once", "waited out")
+def test_busy_nodes_are_waited_for(migration: Migration) -> None:
+    calls = ("GetLedgerEnd", "ExportAcs", "ListUsers", "ListPartyToParticipant", "GetSchedule", "GrantUserRights")
+    busy = dict.fromkeys(calls, 2)
+    for name in (SOURCE, TARGET):
+        migration.net.set(name, "overloaded", busy)
+    migration.run("--tags", "preflight,prepare")
+    for name in (SOURCE, TARGET):
+        migration.net.set(name, "overloaded", busy)
+    migration.run()
+    assert_migrated(migration)

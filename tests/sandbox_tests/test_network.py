@@ -229,6 +229,16 @@ def test_transactions_in_flight_are_a_knob(network: Any) -> None:
         assert fresh["open"].admin(rpc) == {"pending_transactions": 3}
 
 
+def test_overloaded_is_a_knob(network: Any) -> None:
+    network.set("open", "overloaded", {"ListRegisteredSynchronizers": 2})
+    with client.participants(network.info()) as fresh:
+        rpc = f"{CONNECTIVITY}/ListRegisteredSynchronizers"
+        for _call in range(2):
+            error = refused(fresh["open"], rpc, {})
+            assert (error.code, error.reason) == ("ABORTED", "SERVER_OVERLOADED")
+        assert fresh["open"].admin(rpc)["results"]
+
+
 def test_pruning_schedule_is_kept(network: Any) -> None:
     service = "admin.participant.v30.PruningService"
     schedule = {"cron": "0 0 20 * * ?", "max_duration": "3600s", "retention": "86400s"}

@@ -48,6 +48,7 @@ CAPABILITIES = (
     "Move parties on one synchronizer",
     "Take identity and keys to a KMS",
     "Killed and started again",
+    "A busy node is waited for",
     "Node or run killed in the middle of its work",
 )
 YES = "yes"
@@ -59,6 +60,7 @@ ELSEWHERE = {
     "What connects is what the source has": "not tested",
     "A target that serves is never taken off, purged or rolled back": "not tested",
     "All contracts of a moving party, on whatever synchronizer they are": "not tested",
+    "A busy node is waited for": "not tested",
 }
 
 

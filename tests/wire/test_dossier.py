@@ -107,7 +107,8 @@ def test_every_answer_is_that_of_the_participant(live: Participant, tmp_path: Pa
     recorded = OfflineParticipant(path, live.label, live.identity().uid)
     asked = questions(live)
     methods = {name for name, value in vars(OfflineParticipant).items() if name[0] != "_" and callable(value)}
-    assert set(asked) | {"last_time", "require_live"} == methods  # the first moves on, the second is refused
+    # the first moves on, the second answers nothing, the third is refused
+    assert set(asked) | {"last_time", "remember", "require_live"} == methods
     for name, calls in asked.items():
         for arguments in calls:
             expected = settled(getattr(live, name)(*arguments))

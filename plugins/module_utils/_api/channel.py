@@ -9,6 +9,7 @@ It knows TLS, tokens, deadlines, retries, reflection and Canton's errors; it doe
 
 from __future__ import annotations
 
+import queue
 import random
 import time
 import typing as t
@@ -17,6 +18,7 @@ from .._errors import Busy, CantonError, DependencyMissing, NoReflection, NotOff
 from .descriptors import PROTOBUF_IMPORT_ERROR, Descriptors, Message, declare, file_name_and_dependencies
 from .endpoint import Endpoint
 from .failures import translate
+from .memory import Memory
 
 try:
     import grpc
@@ -72,7 +74,7 @@ class Api:
         self.starting: t.Callable[[str], bool] | None = None
         self._channel = _open(endpoint)
         self._descriptors: Descriptors | None = None
-        self._answers: dict[tuple[str, str], Message] | None = None
+        self._memory: Memory | None = None
 
     def close(self) -> None:
         self._channel.close()
@@ -100,33 +102,47 @@ class Api:
     def message(self, name: str) -> type[Message]:
         return self.descriptors.message(name)
 
-    def remember(self) -> None:
-        """From now on ``read`` asks each question once: for a caller that only reads, and whose questions belong to one moment."""
-        self._answers = {}
+    def remember(self, memory: Memory) -> None:
+        """From now on ``read`` asks a question once in a moment. Both APIs of a node share a memory."""
+        self._memory = memory
+
+    def _forget(self) -> None:
+        if self._memory is not None:
+            self._memory.forget()
 
     def read(self, rpc: str, **fields: t.Any) -> Message:
         """A unary call that changes nothing: what passes is waited out."""
-        if self._answers is None:
-            return self.repeatable(rpc, **fields)
-        question = (rpc, repr(fields))
-        if question not in self._answers:
-            self._answers[question] = self.repeatable(rpc, **fields)
-        return self._answers[question]
+        if self._memory is None:
+            return self.fresh(rpc, **fields)
+        return self._memory.ask(rpc, fields, lambda: self.fresh(rpc, **fields))
+
+    def fresh(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
+        """The same for what moves while others write: always asked. ``deadline`` as in ``repeatable``."""
+        return self._patiently(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)))
 
     def repeatable(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
         """A unary call that is safe to repeat, although it may change something: what passes is waited out.
 
         ``deadline`` is for calls that wait for something: seconds, where the endpoint's own timeout would be too short.
         """
-        return self._patiently(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)))
+        try:
+            return self.fresh(rpc, deadline, **fields)
+        finally:
+            self._forget()
 
     def once(self, rpc: str, **fields: t.Any) -> Message:
         """A unary call as it is: no retry, no waiting for a node that starts."""
-        return self._unary(rpc, fields)
+        try:
+            return self._unary(rpc, fields)
+        finally:
+            self._forget()
 
     def write(self, rpc: str, deadline: float | None = None, **fields: t.Any) -> Message:
         """A unary call that takes effect once: when the answer is lost, the caller has to read from the node. A busy node did nothing."""
-        return self._patiently(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)), Busy)
+        try:
+            return self._patiently(lambda: self._when_ready(rpc, lambda: self._unary(rpc, fields, deadline)), Busy)
+        finally:
+            self._forget()
 
     def write_many(
         self, rpc: str, requests: t.Sequence[dict[str, t.Any]], parallel: int
@@ -150,6 +166,7 @@ class Api:
             )
         while pending:
             collect()
+        self._forget()
         return answers
 
     def stream(self, rpc: str, **fields: t.Any) -> t.Iterator[Message]:
@@ -200,6 +217,8 @@ class Api:
             if failure:
                 raise failure[0] from None
             raise self._translate(exc, rpc) from exc
+        finally:
+            self._forget()
 
     def _patiently(self, attempt: t.Callable[[], t.Any], passing: type[CantonError] = CantonError) -> t.Any:
         return _retrying(attempt, self.endpoint.timeout, passing)
@@ -267,12 +286,30 @@ class Api:
         )
 
     def _reflect_with(self, rpc: str) -> Descriptors:
+        """One stream for all questions: the node answers each with one message, and what it answers leads to the next."""
         request, response = _reflection("Request"), _reflection("Response")
-        call = _bind(self._channel.stream_stream, rpc, request, response)
+        questions: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        bound = _bind(self._channel.stream_stream, rpc, request, response)
+        answers = bound(iter(questions.get, None), timeout=self.endpoint.timeout, metadata=self._metadata())
 
-        def ask(questions: t.Sequence[Message]) -> list[Message]:
-            return list(call(iter(questions), timeout=self.endpoint.timeout, metadata=self._metadata()))
+        def ask(wanted: t.Sequence[Message]) -> list[Message]:
+            for question in wanted:
+                questions.put(question)
+            return [next(answers) for _question in wanted]
 
+        try:
+            return self._described(ask, request)
+        except StopIteration as exc:
+            raise CantonError(
+                f"{self.endpoint.at_start()} ended its description before every question was answered",
+                error_id="reflection_cut",
+                hint="Run again. If a proxy stands before the node, set api_descriptors to a descriptor set.",
+            ) from exc
+        finally:
+            questions.put(None)
+            answers.cancel()
+
+    def _described(self, ask: t.Callable[[t.Sequence[Message]], list[Message]], request: type[Message]) -> Descriptors:
         listed = ask([request(list_services="*")])
         services = [item.name for answer in listed for item in answer.list_services_response.service]
         files: dict[str, tuple[bytes, list[str]]] = {}

@@ -73,6 +73,9 @@ class Core:
     def knob(self, key: str, default: Any = None) -> Any:
         return self.db.knob(self.name, key, default)
 
+    def strikes(self, key: str, call: str) -> bool:
+        return self.db.strikes(self.name, key, call)
+
     def keep(self, key: str, message: bytes | None) -> None:
         """Keep a serialized message that is only shown again."""
         self.db.set_knob(self.name, key, None if message is None else message.hex())

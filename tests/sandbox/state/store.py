@@ -81,6 +81,20 @@ class Store:
         with self.write() as connection:
             connection.execute("INSERT OR REPLACE INTO knobs VALUES (?,?,?)", (node, key, json.dumps(value)))
 
+    def strikes(self, node: str, key: str, call: str) -> bool:
+        """Whether a knob {call: how many of its next calls} strikes now; it counts down. ``*`` is every call that is not named."""
+        if not self.knob(node, key, None):
+            return False
+        with self.write() as connection:
+            row = connection.execute("SELECT value FROM knobs WHERE node=? AND key=?", (node, key)).fetchone()
+            left = dict(json.loads(row["value"]) or {})
+            name = call if left.get(call, 0) else "*"
+            if not left.get(name, 0):
+                return False
+            left[name] -= 1
+            connection.execute("UPDATE knobs SET value=? WHERE node=? AND key=?", (json.dumps(left), node, key))
+        return True
+
     def kms(self) -> dict[str, str] | None:
         """Endpoint and region of the KMS; ``None`` before there is one."""
         with self.read() as connection:

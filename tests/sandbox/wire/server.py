@@ -58,6 +58,8 @@ class Served(Protocol):
 
     def knob(self, key: str, default: Any = None) -> Any: ...
 
+    def strikes(self, key: str, call: str) -> bool: ...
+
 
 class Port(GenericHandler):
     """One API ("admin" or "ledger") of a node. Services can be added while it runs."""
@@ -120,12 +122,12 @@ class Port(GenericHandler):
 
         def unary(request: Any, context: grpc.ServicerContext) -> Any:
             with _Outcome(self, call, context):
-                self._admit(service, metadata)
+                self._admit(service, method.name, metadata)
                 return implementation(request, context)
 
         def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
             with _Outcome(self, call, context):
-                self._admit(service, metadata)
+                self._admit(service, method.name, metadata)
                 yield from implementation(request, context)
 
         make = getattr(grpc, f"{kind[0]}_{kind[1]}_rpc_method_handler")
@@ -136,10 +138,13 @@ class Port(GenericHandler):
         )
         return handler
 
-    def _admit(self, service: str, metadata: dict[str, str]) -> None:
+    def _admit(self, service: str, method: str, metadata: dict[str, str]) -> None:
         token = self._node.config["admin_token"]
         if token:
             auth.check_token(token, self._node.knob("token_expired", False), service, metadata)
+        if self._node.strikes("overloaded", method):
+            # what a node under load answers before it has done anything
+            raise CantonError("SERVER_OVERLOADED", "the knob says that this node has too much to do", retry=1)
 
     def fail(self, call: str, context: grpc.ServicerContext, error: BaseException, started: float) -> None:
         """Log the failure and end the call with it; returns when the call is over already."""

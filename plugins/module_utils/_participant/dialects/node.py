@@ -13,6 +13,7 @@ import typing as t
 
 from ..._api.channel import Api
 from ..._api.descriptors import Message
+from ..._api.memory import Memory
 from ..._errors import CantonError, NotOffered
 from ..model.entities import ActiveContract, IdentityProvider, LocalParty, Right, User
 
@@ -52,9 +53,10 @@ class LedgerAdmin:
         return self._ledger
 
     def remember(self) -> None:
+        memory = Memory()
         for api in (self.admin, self._ledger):
             if api is not None:
-                api.remember()
+                api.remember(memory)
 
     def _is_late(self, rpc: str) -> bool:
         """Whether an initialised node does not list the service yet: it may still be starting services."""

@@ -101,7 +101,7 @@ class Contracts(Node):
         """Submissions and transactions that are on their way; None where the node cannot count them (2.8)."""
         if not self.admin.has_rpc(IN_FLIGHT):
             return None
-        answer = self.admin.read(IN_FLIGHT, domain_id=synchronizer)
+        answer = self.admin.fresh(IN_FLIGHT, domain_id=synchronizer)
         return int(answer.pending_submissions + answer.pending_transactions)
 
     def pruning_schedule(self) -> str | None:

@@ -72,7 +72,7 @@ class Packages(Node):
 
     def validate_dar(self, payload: bytes, name: str, synchronizer: str) -> None:
         """2.10 only. A release without it raises NotOffered."""
-        self.admin.repeatable(PACKAGES + "ValidateDar", deadline=SLOW_SECONDS, data=payload, filename=name)
+        self.admin.fresh(PACKAGES + "ValidateDar", deadline=SLOW_SECONDS, data=payload, filename=name)
 
     def upload_dar(self, payload: bytes, main: str, description: str) -> None:
         """A refusal can come as a normal answer."""

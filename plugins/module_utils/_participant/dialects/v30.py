@@ -113,7 +113,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         if not self.admin.has_rpc(FETCH_TIME):
             return None
         try:
-            answer = self.admin.repeatable(
+            answer = self.admin.fresh(
                 FETCH_TIME,
                 deadline=FETCH_TIME_SECONDS,
                 synchronizer={"id": synchronizer},

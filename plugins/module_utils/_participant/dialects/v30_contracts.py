@@ -17,8 +17,7 @@ from .v30_messages import LEDGER, PARTICIPANT, REPAIR, SLOW_SECONDS, Node, snaps
 
 class Contracts(Node):
     def ledger_end(self) -> Offset:
-        # never remembered: it moves while others write
-        return int(self.ledger.repeatable(LEDGER + "StateService/GetLedgerEnd").offset)
+        return int(self.ledger.fresh(LEDGER + "StateService/GetLedgerEnd").offset)
 
     def active_contracts(self, parties: t.Iterable[str], offset: Offset) -> t.Iterator[ActiveContract]:
         wildcard: dict[str, t.Any] = {"cumulative": [{"wildcard_filter": {}}]}
@@ -100,7 +99,7 @@ class Contracts(Node):
 
     def in_flight(self, synchronizer: str) -> int | None:
         """See docs/canton/synchronizers.md#work-in-flight."""
-        answer = self.admin.read(
+        answer = self.admin.fresh(
             PARTICIPANT + "ParticipantInspectionService/CountInFlight", synchronizer_id=synchronizer
         )
         return int(answer.pending_submissions + answer.pending_transactions)

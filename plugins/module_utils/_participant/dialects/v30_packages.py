@@ -37,7 +37,7 @@ class Packages(Node):
         return str(self.admin.read(PACKAGES + "ValidateDar", data=payload, filename=name).main_package_id)
 
     def validate_dar(self, payload: bytes, name: str, synchronizer: str) -> None:
-        self.admin.repeatable(
+        self.admin.fresh(
             PACKAGES + "ValidateDar", deadline=SLOW_SECONDS, data=payload, filename=name, synchronizer_id=synchronizer
         )
 

@@ -75,7 +75,8 @@ class Reader(t.Protocol):
         """Whether a ledger API endpoint was given. Without one, users, parties and contracts raise ``ledger_endpoint_missing``."""
 
     def remember(self) -> None:
-        """From now on each list is read once. For a caller that writes nothing, and wants all that it reads to be of one moment."""
+        """From now on an answer counts for a moment, until this process writes to the node or waits. Ledger ends, contracts and work in
+        flight are asked each time."""
 
     def require_live(self, step: str) -> Participant:
         """The node itself. A dossier raises ``dossier_is_read_only``; ``step`` names what needs the node."""

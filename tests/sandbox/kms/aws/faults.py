@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -28,25 +27,13 @@ class Faults:
     def __init__(self, state: Path) -> None:
         path = state / "network.db"
         self._store = Store(path) if path.exists() else None
-        self._counting = threading.Lock()
 
     def _knob(self, key: str, default: Any) -> Any:
         value = default if self._store is None else self._store.knob(KMS, key, default)
         return default if value is None else value
 
     def _strikes(self, key: str, action: str) -> bool:
-        """Whether a knob {action: how many of the next calls} strikes now; it counts down. ``*`` is every action."""
-        if not self._knob(key, {}):
-            return False
-        with self._counting:
-            left = dict(self._knob(key, {}))
-            name = action if left.get(action, 0) else "*"
-            if not left.get(name, 0):
-                return False
-            left[name] -= 1
-            assert self._store is not None
-            self._store.set_knob(KMS, key, left)
-            return True
+        return self._store is not None and self._store.strikes(KMS, key, action)
 
     def before(self, action: str, access_key: str) -> Answer | None:
         """What is answered instead of carrying the call out; slow answers wait here."""

@@ -33,6 +33,7 @@ from unit.plugins.module_utils._api.server import (
 from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.memory import Memory
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Busy, CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
@@ -61,7 +62,27 @@ def test_descriptors_are_read_once(node: Node) -> None:
     api = node.api()
     for _unused in range(3):
         api.read(SAY)
-    assert sum(rpc.startswith("grpc.reflection") for rpc, _token in node.calls) == 3  # list, symbols, imports
+    # list, symbols and imports in one stream
+    assert sum(rpc.startswith("grpc.reflection") for rpc, _token in node.calls) == 1
+
+
+def test_remembered_until_the_next_write(node: Node) -> None:
+    api = node.api()
+    api.remember(Memory())
+
+    def said() -> int:
+        return sum(rpc.endswith(SAY) for rpc, _token in node.calls)
+
+    for _unused in range(3):
+        api.read(SAY, text="a question")
+    assert said() == 1
+    api.fresh(SAY, text="a question")
+    assert said() == 2
+    for write in (api.write, api.repeatable, api.once):
+        before = said()
+        write(SAY, text="a change")
+        api.read(SAY, text="a question")
+        assert said() == before + 2
 
 
 def test_no_reflection(node: Node) -> None:

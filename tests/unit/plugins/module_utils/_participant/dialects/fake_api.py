@@ -74,7 +74,7 @@ class FakeApi:
     def read(self, rpc: str, deadline: float | None = None, **fields: Any) -> Any:
         return self._call(rpc, fields)[0]
 
-    repeatable = write = read
+    fresh = repeatable = write = read
 
     def once(self, rpc: str, **fields: Any) -> Any:
         return self._call(rpc, fields)[0]

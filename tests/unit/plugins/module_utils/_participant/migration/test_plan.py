@@ -203,7 +203,7 @@ def test_verify_names_what_differs(prepared: Pair) -> None:
     prepared.migrate()
     prepared.target.vetted = {NEW_SYNC: set()}
     error = refused(prepared.prove)
-    assert error.error_id == "participants_differ" and "0 DARs to store, 1 to vet" in error.message
+    assert error.error_id == "participants_differ" and "DARs not stored or vetted: app" in error.message
 
 
 def test_lost_contracts_are_no_migration(prepared: Pair) -> None:
