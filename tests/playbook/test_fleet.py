@@ -35,6 +35,7 @@ MIDDLE = (
     "Cutover | Connect the target",
     "Cutover | Record the end",
 )
+WITHOUT_A_PLAN = ("Prepare | Record the end", "Cutover | Move to the target", "Verify | Compare both participants")
 KEYS = {
     "schema", "host", "name", "at", "status", "phase", "summary", "error", "direction", "source", "target", "synchronizers", "namespace",
     "delegated_to", "keys", "parties", "contracts", "digest", "packages", "users", "counterparties", "plan", "timeline", "downtime_seconds",
@@ -233,11 +234,12 @@ def test_stop_file_lets_nobody_begin(ships: Fleet) -> None:
 
 @only
 def test_starting_at_a_task_in_the_middle_changes_nothing_wrongly(ships: Fleet) -> None:
+    """Steps are included as the plan needs them, so Ansible finds none of them to start at; other tasks lack the plan."""
     connections = both_connections(ships)
-    for task in MIDDLE:
-        run = ships.run("--limit", SECOND, "--start-at-task", task, succeeds=False)
+    for task in (*MIDDLE, *WITHOUT_A_PLAN):
+        run = ships.run("--limit", SECOND, "--start-at-task", task, succeeds=task in MIDDLE)
+        assert ("No matching task" in run.output) is (task in MIDDLE)
         assert "Traceback" not in run.output
-        # either it stopped before the downtime, or it was whole
         assert both_connections(ships) == connections, task
         assert '"connected"' not in ships.migration(SECOND).file("journal.json").read_text(encoding="utf-8")
         assert not ships.migration(SECOND).file("receipt.json").exists()

@@ -117,8 +117,10 @@ def test_killed_at_tasks(
         time.sleep(chance.uniform(0, LONGEST_DELAY))
         outliving += playing.kill(with_modules=chance.random() < 0.5)
         killed.add(f"{tags}: {name}")
-    assert len(killed) > 30 if pair.every_task else len(killed) >= len(SOME)
+    # every step of the plan, and what comes late a second time
+    assert {name.partition(": ")[2] for name in killed} >= SOME, killed
     assert "cutover: Copy | Host the parties" in killed
+    assert len(killed) >= 18 or not pair.every_task, sorted(killed)
     all_end(outliving)
     migration.run()
     assert_migrated(migration)

@@ -42,7 +42,7 @@ VISIBLE_SECONDS = 60.0  # the target's index may lag behind a completed purge
 @dataclass(frozen=True)
 class Plan:
     """The ids to purge (sorted), and those of the same parties to keep. ``files`` are those of a snapshot whose import is
-    rolled back, with the receipt of that import if there is one."""
+    rolled back, with the receipt of that import if there is one; ``purged``: a purge of it has started before."""
 
     parties: tuple[str, ...]
     wanted: list[str]
@@ -50,7 +50,13 @@ class Plan:
     inactive: int = 0
     files: SnapshotFiles | None = None
     receipt: Receipt | None = None
+    purged: bool = False
     missing_on_source: list[str] | None = None
+
+    @property
+    def import_noted(self) -> bool:
+        """Whether there is something left of the import: its receipt, or contracts that an interrupted purge did not reach."""
+        return self.receipt is not None and bool(self.wanted or not self.purged)
 
 
 def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None = None) -> Outcome:
@@ -72,7 +78,7 @@ def ensure_purged(request: TransferRequest, contract_ids: t.Sequence[str] | None
     if plan.missing_on_source is not None:
         result["missing_on_source"] = plan.missing_on_source[:SHOWN_DIFFERENCES]
     return Outcome(
-        {"active": len(plan.wanted), "import_noted": plan.receipt is not None},
+        {"active": len(plan.wanted), "import_noted": plan.import_noted},
         {"active": 0, "import_noted": False},
         result,
         [f"{plan.inactive} of the contracts are not active on the {request.target.label} and were skipped"]
@@ -101,7 +107,7 @@ def _of_snapshot(request: TransferRequest, store: str) -> Plan:
             hint="They may exist on the target only. Check in the source's history what happened to them before you purge anything.",
             details={"missing": missing[:SHOWN_DIFFERENCES]},
         )
-    return Plan(tuple(manifest.parties), wanted, here - set(wanted), 0, files, receipt, missing)
+    return Plan(tuple(manifest.parties), wanted, here - set(wanted), 0, files, receipt, resumed, missing)
 
 
 def _import_to_take_back(files: SnapshotFiles, manifest: Manifest) -> tuple[Receipt | None, bool]:
@@ -176,8 +182,6 @@ def _carry_out(target: Participant, alias: str, store: str, plan: Plan) -> None:
     purge_in_batches(target, alias, plan.wanted, plan.parties)
     if plan.wanted:
         _prove(target, store, plan)
-    if plan.files is not None:
-        plan.files.end_purge()
 
 
 def purge_superseded(target: Participant, alias: str, manifest: Manifest, files: SnapshotFiles) -> int:

@@ -141,7 +141,8 @@ class Receipt:
 class SnapshotFiles:
     """``<base>.acs.gz``, ``<base>.manifest.json`` and ``<base>.receipt.json`` on the host that runs the module.
 
-    ``<base>.purge.json`` replaces the receipt while an import is rolled back.
+    ``<base>.purge.json`` replaces the receipt when an import is rolled back, until the next export or import: contracts that were purged look
+    like archived ones, and only this note tells the difference.
     """
 
     base: str
@@ -178,7 +179,7 @@ class SnapshotFiles:
         return _read_receipt(self.receipt)
 
     def read_purge(self) -> Receipt | None:
-        """The receipt of an import whose purge has started and is not proven yet."""
+        """The receipt of an import that was purged, or whose purge has started."""
         return _read_receipt(self.purge)
 
     def begin_purge(self, receipt: Receipt) -> None:
@@ -186,14 +187,13 @@ class SnapshotFiles:
         write_json(self.purge, asdict(receipt))
         remove(self.receipt)
 
-    def end_purge(self) -> None:
-        remove(self.purge)
-
     def write_manifest(self, manifest: Manifest) -> None:
         write_json(self.manifest, asdict(manifest))
+        remove(self.purge)
 
     def write_receipt(self, receipt: Receipt) -> None:
         write_json(self.receipt, asdict(receipt))
+        remove(self.purge)
 
     def chunks(self) -> t.Iterator[bytes]:
         try:
