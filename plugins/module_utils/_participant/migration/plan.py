@@ -157,21 +157,22 @@ def plan(source: Reader, target: Reader, request: PlanRequest, files: JournalFil
         return found
     old, new = findings.pair
     imported = files.imported(target.identity().uid)
-    _refuse_conflicts(found, imported)
+    _refuse_conflicts(found, old, imported)
     if not findings.can_migrate:
         return found
-    found.copies = findings.as_finding(Copies.of, source, target, old, new, request)
-    if found.copies is None:
+    copies: Copies | None = findings.as_finding(Copies.of, source, target, old, new, request)
+    if copies is None:
         return found
-    todo = {step.id for step in found.copies.steps() if step.needed}
+    found.copies = copies
+    todo = {step.id for step in copies.steps() if step.needed}
     found.stage = _stage(found, old, new, imported, todo)
     if found.stage == "serving" and imported and not todo and journal.last(CONNECTED):
         try:
-            found.proof = _proof(source, target, request, files, found.copies, check=True)
+            found.proof = _proof(source, target, request, files, copies, check=True)
             found.stage = "migrated"
         except CantonError:
             pass  # verify says what differs
-    found.steps = _steps(found, old, new)
+    found.steps = _steps(found, copies, old, new)
     return found
 
 
@@ -185,11 +186,9 @@ def _stage(found: Situation, old: Synchronizer, new: Synchronizer, imported: boo
     return "exported" if found.files.snapshot.read_manifest() else "source_down"
 
 
-def _refuse_conflicts(found: Situation, imported: bool) -> None:
+def _refuse_conflicts(found: Situation, old: Synchronizer, imported: bool) -> None:
     """States in which both participants could serve the same parties, or in which contracts would be purged that are new."""
     findings = found.findings
-    assert findings.pair is not None
-    old, _new = findings.pair
     source, target = findings.plan.source, findings.plan.target
     if findings.plan.stage == "target_serves" and not imported:
         findings.error(
@@ -229,9 +228,8 @@ def _is_connected(participant: Reader) -> bool:
     return any(item.connected for item in participant.synchronizers())
 
 
-def _steps(found: Situation, old: Synchronizer, new: Synchronizer) -> list[Step]:
-    assert found.copies is not None
-    copies = found.copies.steps()
+def _steps(found: Situation, wanted: Copies, old: Synchronizer, new: Synchronizer) -> list[Step]:
+    copies = wanted.steps()
     noted = bool(found.journal.last(CONNECTED))
     # a target that was connected once and is disconnected now has served, too
     serves = found.stage in ("serving", "migrated") or (found.stage == "imported" and noted)
@@ -302,17 +300,15 @@ def verify(
     copies = Copies.of(source, target, old, new, request)
     found = Situation(findings, journal, files, "serving", copies)
     found.proof = _proof(source, target, request, files, copies, check)
-    _refuse_differences(found, target.identity().uid)
+    _refuse_differences(copies, target.identity().uid)
     found.stage = "migrated"
-    found.steps = _steps(found, old, new)
+    found.steps = _steps(found, copies, old, new)
     return found
 
 
-def _refuse_differences(found: Situation, target: str) -> None:
-    assert found.copies is not None
-    if not any(step.needed for step in found.copies.steps()):
+def _refuse_differences(copies: Copies, target: str) -> None:
+    if not any(step.needed for step in copies.steps()):
         return
-    copies = found.copies
     users_differ = [
         user.id
         for user in [*copies.users.create, *copies.users.update, *(user for user, _rights in copies.users.grant)]
