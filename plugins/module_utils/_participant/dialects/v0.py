@@ -83,12 +83,6 @@ class V0(Parties, Packages, Contracts):
     def as_canton_3(self) -> Canton3 | None:
         return None
 
-    @staticmethod
-    def is_spoken_by(services: t.Iterable[str]) -> bool:
-        """Whether a node that lists these services speaks this dialect."""
-        versions = {name.split(".")[-2] for name in services if name.startswith(CANTON)}
-        return "v0" in versions and "v30" not in versions
-
     def identity(self) -> Identity:
         """A node that makes its own identity looks like one that waits for it, so both are waited for.
 

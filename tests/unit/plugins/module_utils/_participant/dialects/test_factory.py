@@ -10,7 +10,10 @@ import pytest
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api import channel
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.endpoint import Endpoint
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.factory import open_participant
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.factory import (
+    is_canton_2,
+    open_participant,
+)
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v0 import V0
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
 
@@ -27,3 +30,17 @@ def test_a_node_is_spoken_to_in_its_own_dialect(
     assert found.has_ledger is (ledger is not None)
     assert found.require_live("any step") is found
     assert found.as_canton_3() is (found if version == "v30" else None)
+
+
+@pytest.mark.parametrize(
+    ("services", "spoken"),
+    [
+        (["com.digitalasset.canton.health.admin.v0.StatusService", "grpc.health.v1.Health"], True),
+        (["com.digitalasset.canton.health.admin.v30.StatusService"], False),
+        (["com.digitalasset.canton.old.v0.Left", "com.digitalasset.canton.health.admin.v30.StatusService"], False),
+        (["com.daml.ledger.api.v1.ActiveContractsService"], False),
+        ([], False),
+    ],
+)
+def test_who_is_canton_2(services: list[str], spoken: bool) -> None:
+    assert is_canton_2(services) is spoken

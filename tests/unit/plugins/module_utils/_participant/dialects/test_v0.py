@@ -60,20 +60,6 @@ def configured(*configs: dict[str, Any]) -> dict[str, Any]:
     return {"results": [{"config": config} for config in configs]}
 
 
-@pytest.mark.parametrize(
-    ("services", "spoken"),
-    [
-        (["com.digitalasset.canton.health.admin.v0.StatusService", "grpc.health.v1.Health"], True),
-        (["com.digitalasset.canton.health.admin.v30.StatusService"], False),
-        (["com.digitalasset.canton.old.v0.Left", "com.digitalasset.canton.health.admin.v30.StatusService"], False),
-        (["com.daml.ledger.api.v1.ActiveContractsService"], False),
-        ([], False),
-    ],
-)
-def test_who_speaks_it(services: list[str], spoken: bool) -> None:
-    assert V0.is_spoken_by(services) is spoken
-
-
 # -- identity ---------------------------------------------------------------------------------------------------------
 
 
