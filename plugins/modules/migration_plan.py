@@ -29,8 +29,10 @@ options:
       - V(planned) returns the stage and the steps.
       - V(verified) proves in addition that the target has everything of the source, read from both participants now, and fails with what
         differs. The receipt of the import is renewed if the target has transacted since. It fails before the end of the cutover.
+      - V(rollback) returns what a rollback would take back, as described in C(docs/rollback.md) of the collection. It fails where a rollback would
+        lose something, for example because the target has transacted.
     type: str
-    choices: [planned, verified]
+    choices: [planned, verified, rollback]
     default: planned
   path:
     description: The journal folder of the migration, on the host that runs the module. It also has the snapshot. Estimates use the speed of earlier
@@ -81,13 +83,15 @@ stage:
     - C(unprepared), C(prepared) (the target lacks only the contracts), C(source_down) (the source is disconnected), C(exported), C(imported)
       (the target has the contracts and is disconnected), C(serving) (the target is connected), or C(migrated) (it serves, and both participants
       are proven equal now).
+    - With O(state=rollback), one of C(nothing_begun), C(prepared), C(source_disconnected), C(exported), C(imported), C(target_connected).
     - Missing if the findings have an error, and for methods other than C(other_synchronizer).
   returned: when it can be determined
   type: str
   sample: prepared
 steps:
   description: The steps of the migration in order, with C(id), C(needed) and C(why). The ids are C(reach_synchronizer), C(packages), C(delegation),
-    C(parties), C(users), C(disconnect_source), C(transfer) and C(connect_target).
+    C(parties), C(users), C(disconnect_source), C(transfer) and C(connect_target); with O(state=rollback) C(purge), C(reach_synchronizer)
+    and C(parties).
   returned: always
   type: list
   elements: dict
@@ -102,17 +106,17 @@ todo:
   sample: [packages]
 can_migrate:
   description: Whether no finding is an error.
-  returned: always
+  returned: unless O(state=rollback)
   type: bool
 findings:
   description: As of M(ledgerops.canton.participant_migration_info). In addition C(receipt_missing), C(source_connected_after_import) and
     C(purge_after_service), which need the journal.
-  returned: always
+  returned: unless O(state=rollback)
   type: list
   elements: dict
 plan:
   description: Numbers of the migration, as of M(ledgerops.canton.participant_migration_info).
-  returned: always
+  returned: unless O(state=rollback)
   type: dict
 source:
   description: C(identity) and C(synchronizers) of the source, as of M(ledgerops.canton.participant_info).
@@ -142,6 +146,11 @@ users:
   description: C(users), C(left_out) and what differs, as of M(ledgerops.canton.participant_user) in check mode.
   returned: with RV(stage)
   type: dict
+rollback:
+  description: C(stage), C(interrupted) (an earlier rollback is carried on), C(unhosted) (parties), C(purged) (number of contracts) and
+    C(missing_on_source) (first ids of snapshot contracts that the source lacks).
+  returned: with O(state=rollback)
+  type: dict
 proof:
   description: Contracts, digest and offsets of both participants, as of M(ledgerops.canton.participant_acs_transfer).
   returned: with RV(stage=migrated)
@@ -149,20 +158,22 @@ proof:
 """
 
 import dataclasses
+from collections.abc import Iterable
 
 from ..module_utils._connection import Params
 from ..module_utils._errors import CantonError
 from ..module_utils._outcome import Outcome
 from ..module_utils._participant import info
 from ..module_utils._participant.migration import journal, locks
-from ..module_utils._participant.migration.plan import PlanRequest, Situation, plan, verify
+from ..module_utils._participant.migration.plan import PlanRequest, Situation, Step, plan, verify
+from ..module_utils._participant.migration.rollback import plan_rollback
 from ..module_utils._participant.model.interface import Reader
 from ..module_utils._participant.preflight.findings import KEY_IMPORT, REQUEST_SPEC, MigrationRequest
 from ..module_utils._runner import run_pair
 
 SPEC = {
     **REQUEST_SPEC,
-    "state": {"type": "str", "choices": ["planned", "verified"], "default": "planned"},
+    "state": {"type": "str", "choices": ["planned", "verified", "rollback"], "default": "planned"},
     "path": {"type": "path", "required": True},
     "name": {"type": "str", "required": True},
     "admin_rights": {"type": "bool", "default": False},
@@ -184,6 +195,10 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
 
     lock(check=True)
     before = files.read(*uids)
+    read = {"source": seen(source), "target": seen(target), "journal": journal.shown(before, files)}
+    if params["state"] == "rollback":
+        planned = plan_rollback(source, target, MigrationRequest.of(params), files, before)
+        return Outcome(result={**read, **steps(planned.steps), "stage": planned.stage, "rollback": planned.as_dict()})
     found = situation(params, source, target, files, before, check)
     # A migration that is refused leaves nothing behind, not even a lock.
     if not check and found.findings.can_migrate:
@@ -194,7 +209,7 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
                 error_id="locked",
                 hint="Nothing was changed. Run again.",
             )
-    return Outcome(result=result(source, target, found))
+    return Outcome(result={**read, **result(found)})
 
 
 def situation(
@@ -206,15 +221,8 @@ def situation(
     return plan(source, target, request, files, found)
 
 
-def result(source: Reader, target: Reader, found: Situation) -> dict[str, object]:
-    values: dict[str, object] = {
-        **found.findings.as_dict(),
-        "source": seen(source),
-        "target": seen(target),
-        "journal": journal.shown(found.journal, found.files),
-        "steps": [dataclasses.asdict(step) for step in found.steps],
-        "todo": [step.id for step in found.steps if step.needed],
-    }
+def result(found: Situation) -> dict[str, object]:
+    values: dict[str, object] = {**found.findings.as_dict(), **steps(found.steps)}
     if found.stage is not None:
         values["stage"] = found.stage
     if found.copies is not None:
@@ -222,6 +230,13 @@ def result(source: Reader, target: Reader, found: Situation) -> dict[str, object
     if found.proof:
         values["proof"] = found.proof
     return values
+
+
+def steps(found: Iterable[Step]) -> dict[str, object]:
+    return {
+        "steps": [dataclasses.asdict(each) for each in found],
+        "todo": [each.id for each in found if each.needed],
+    }
 
 
 def seen(participant: Reader) -> dict[str, object]:

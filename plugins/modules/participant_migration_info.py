@@ -56,7 +56,7 @@ plan:
     - C(counterparties) are all parties that do not move but share contracts with moving parties, with the number of
       these contracts. C(packages) are the packages that the contracts use.
     - C(stage) is C(source_serves), C(source_down), C(imported) (the target has all contracts and is disconnected), or
-      C(target_serves) (the target is connected and has contracts of the source, which is disconnected).
+      C(target_serves) (the target is connected and has contracts of the source, or has archived them, and the source is disconnected).
   returned: always
   type: dict
   sample:

@@ -153,6 +153,26 @@ def test_a_target_that_serves_is_left_alone(migration: Migration) -> None:
 
 
 @pytest.mark.pairs(CANTON_3_5)
+@pytest.mark.capability("A target that serves is never taken off, purged or rolled back")
+@pytest.mark.fault(
+    "the journal folder",
+    "lost after the migration, and the target has archived all that was moved",
+    "refused: the target's own events tell that it has served",
+)
+def test_a_target_that_archived_everything_has_served(
+    network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path
+) -> None:
+    migration = Migration(pair, network(topology(pair, contracts=0, clients=1)), ansible, tmp_path)
+    ada, ben = (migration.net.party(SOURCE, name) for name in ("Ada", "Ben"))
+    moved = migration.net.create(SOURCE, [ada], [ben], dar="bonds", count=3)
+    migration.run()
+    migration.variables["kms_migration_journal"] = str(tmp_path / "elsewhere")
+    assert "Already migrated" in refused(migration).failures[-1]["msg"]
+    migration.net.archive(TARGET, moved)
+    assert "Already migrated" in refused(migration).failures[-1]["msg"]
+
+
+@pytest.mark.pairs(CANTON_3_5)
 @pytest.mark.capability("All contracts of a moving party, on whatever synchronizer they are")
 def test_contracts_on_a_further_synchronizer(
     network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path

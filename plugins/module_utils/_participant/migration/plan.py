@@ -78,23 +78,23 @@ class Copies:
         plan = self.users
         changed = [*plan.providers, *plan.create, *plan.update, *plan.grant, *plan.annotate]
         return [
-            _step(
+            step(
                 "packages",
                 self.packages.changes,
                 f"{len(self.packages.upload)} DARs to store, {len(self.packages.vet)} to vet",
             ),
-            _step(
+            step(
                 "delegation",
                 bool(namespaces) or not self.delegation.complete,
                 f"{len(namespaces) or 1} namespaces are not delegated to the target's key",
             ),
-            _step(
+            step(
                 "parties",
                 bool(self.parties.missing),
                 f"{len(self.parties.missing)} parties are not hosted by the target",
             ),
             # the target takes annotations of parties that it hosts
-            _step(
+            step(
                 "users",
                 not plan.empty or bool(self.parties.missing),
                 f"{len(changed)} users, identity providers or annotations differ",
@@ -129,7 +129,8 @@ class Copies:
         }
 
 
-def _step(identifier: str, needed: bool, why: str) -> Step:
+def step(identifier: str, needed: bool, why: str) -> Step:
+    """``why`` it is needed, if it is."""
     return Step(identifier, needed, why if needed else "nothing is missing")
 
 
@@ -164,7 +165,7 @@ def plan(source: Reader, target: Reader, request: PlanRequest, files: JournalFil
     if copies is None:
         return found
     found.copies = copies
-    todo = {step.id for step in copies.steps() if step.needed}
+    todo = {each.id for each in copies.steps() if each.needed}
     found.stage = _stage(found, old, new, imported, todo)
     if found.stage == "serving" and imported and not todo and journal.last(CONNECTED):
         try:
@@ -193,7 +194,8 @@ def _refuse_conflicts(found: Situation, old: Synchronizer, imported: bool) -> No
     if findings.plan.stage == "target_serves" and not imported:
         findings.error(
             "receipt_missing",
-            f"Already migrated: the target {target} is connected and has the contracts of these parties, and the source is disconnected. "
+            f"Already migrated: the target {target} is connected and has contracts of these parties, or has served them, and the source is "
+            "disconnected. "
             f"{found.files.folder} has no receipt of the import, so the migration cannot be verified",
             "Restore the journal folder of this migration, or set path to it.",
         )
@@ -237,18 +239,18 @@ def _steps(found: Situation, wanted: Copies, old: Synchronizer, new: Synchronize
     if serves:
         # Canton 2 takes annotations and display names only after the connection.
         copies = [
-            step
-            if step.id == "users" and offline and not found.journal.last("verified")
-            else Step(step.id, needed=False, why="the target serves already")
-            for step in copies
+            each
+            if each.id == "users" and offline and not found.journal.last("verified")
+            else Step(each.id, needed=False, why="the target serves already")
+            for each in copies
         ]
     # Canton 2 hosts parties and vets packages while it is disconnected; only a delegation has to reach the synchronizer first
     needs = ("delegation",) if offline else ("packages", "delegation", "parties")
-    reach = not new.connected and any(step.needed and step.id in needs for step in copies)
+    reach = not new.connected and any(each.needed and each.id in needs for each in copies)
     return [
-        _step("reach_synchronizer", reach, "the target has to be connected for the copies"),
+        step("reach_synchronizer", reach, "the target has to be connected for the copies"),
         *copies,
-        _step(
+        step(
             "disconnect_source",
             old.connected or not old.manual_connect,
             "the source serves, or would connect by itself",
@@ -258,7 +260,7 @@ def _steps(found: Situation, wanted: Copies, old: Synchronizer, new: Synchronize
             not serves,
             "the target serves already" if serves else "the target does not have the contracts, or is not proven to",
         ),
-        _step(
+        step(
             "connect_target",
             not (new.connected and noted) or new.manual_connect,
             "the target does not serve yet, or would not connect by itself",
@@ -307,7 +309,7 @@ def verify(
 
 
 def _refuse_differences(copies: Copies, target: str) -> None:
-    if not any(step.needed for step in copies.steps()):
+    if not any(each.needed for each in copies.steps()):
         return
     users_differ = [
         user.id

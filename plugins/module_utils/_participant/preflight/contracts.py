@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import typing as t
+from bisect import insort
 from contextlib import suppress
 
 from ..._errors import PartiesUnknown
 from ..contracts import throughput
+from ..contracts.serving import ASKED, archived_of
 from ..contracts.tally import Tally, tally
 from ..model.entities import ActiveContract, Identity, Synchronizer
 from ..model.ids import short
@@ -33,12 +35,18 @@ def check_contracts(
     # Target first: a contract that is archived in between then counts as one that the source no longer has.
     on_target = _contract_ids(findings.target, only_on_source)
     surplus = set(on_target)
-    pass_through = _Sorting(local, moving, surplus)
+    pass_through = _Sorting(local, moving, surplus, frozenset(on_target))
     found: Tally = tally(
         pass_through.sort(findings.source.active_contracts(local | moving, findings.source.ledger_end())), moving
     )
     _put_into_plan(findings, found, pass_through.counterparties)
     findings.plan.stage = _stage(old, new, found.contracts, len(on_target) - len(surplus))
+    if (
+        findings.plan.stage == "source_down"
+        and new.connected
+        and _has_served(findings, pass_through.lacking, surplus, moving)
+    ):
+        findings.plan.stage = "target_serves"
     _check_synchronizers_of_contracts(findings, found, old)
     _warn_of_others(findings, pass_through)
     _check_reassigned(findings, pass_through.reassigned)
@@ -61,6 +69,26 @@ def _stage(old: Synchronizer, new: Synchronizer, contracts: int, on_both: int) -
     return "target_serves" if new.connected else "imported" if on_both == contracts else "source_down"
 
 
+def _has_served(
+    findings: Findings, lacking: t.Collection[str], surplus: t.Collection[str], parties: t.Collection[str]
+) -> bool:
+    """Whether a connected target that has none of the source's contracts has served, and archived them: read from its own events.
+
+    A contract that only the target has means so too. Where the release does not tell (Canton 2), a target that serves these parties may have.
+    """
+    if surplus:
+        return True
+    if not lacking:
+        return False
+    target = findings.target.require_live("reading whether it has served")
+    archived = archived_of(target, set(lacking), parties)
+    return _knows_any(target, parties) if archived is None else bool(archived)
+
+
+def _knows_any(participant: Reader, parties: t.Collection[str]) -> bool:
+    return any(item.is_local and item.party in parties for item in participant.local_parties())
+
+
 def check_all_contracts(findings: Findings, old: Synchronizer, parties: t.Collection[str]) -> None:
     """Read all contracts of a source that moves as a whole: no party stays, and the target has nothing to compare with."""
     local = {item.party for item in findings.source.local_parties() if item.is_local} | set(parties)
@@ -74,11 +102,12 @@ def check_all_contracts(findings: Findings, old: Synchronizer, parties: t.Collec
 class _Sorting:
     """Yields the contracts that move, and counts their counterparties, the contracts that stay, and those with a key.
 
-    ``surplus`` loses every id that the source has.
+    ``surplus`` loses every id that the source has. ``lacking`` are ids that the target does not have, the first ASKED in their order.
     """
 
-    def __init__(self, local: set[str], moving: set[str], surplus: set[str]) -> None:
-        self._local, self._moving, self._surplus = local, moving, surplus
+    def __init__(self, local: set[str], moving: set[str], surplus: set[str], on_target: frozenset[str]) -> None:
+        self._local, self._moving, self._surplus, self._on_target = local, moving, surplus, on_target
+        self.lacking: list[str] = []
         self.counterparties: dict[str, int] = {}
         self.left_behind: dict[str, int] = {}
         self.keyed = 0
@@ -91,6 +120,10 @@ class _Sorting:
             if others == contract.stakeholders:
                 _count(self.left_behind, others & self._local)
                 continue
+            if contract.contract_id not in self._on_target:
+                # ids are hashes: the smallest ones are a fair sample
+                insort(self.lacking, contract.contract_id)
+                del self.lacking[ASKED:]
             _count(self.counterparties, others)
             self.keyed += contract.has_key
             if contract.reassignments:

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from unit.plugins.fakes import Fake
-from unit.plugins.module_utils._participant.preflight.support import EVE, look, look_at, severities
+from unit.plugins.fakes import Fake, new_participant, old_participant
+from unit.plugins.module_utils._participant.preflight.support import EVE, REQUEST, look, look_at, severities
 from unit.plugins.module_utils._participant.support import new_of_canton_2, old_of_canton_2
 from unit.plugins.samples import (
     ALICE,
@@ -31,6 +31,7 @@ from unit.plugins.samples import (
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import PartiesUnknown
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Dar, LocalParty
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.examine import examine
 
 
 def surplus(old_connected: bool, new_connected: bool) -> list[tuple[str, str]]:
@@ -44,6 +45,30 @@ def test_contracts_that_only_the_target_has() -> None:
     for states in ((True, True), (True, False), (False, False)):
         assert surplus(*states) == [("stale_contracts_on_target", "error")]
     assert surplus(False, True) == [("target_moved_on", "warning")]
+
+
+def stage_of(target: Fake, source: Fake | None = None) -> str:
+    found = examine(source or old_participant(), target, REQUEST)
+    return str(found.plan.stage)
+
+
+def test_a_target_that_has_none_of_the_contracts_may_have_served_them() -> None:
+    """While the source is off, the target's own events tell whether it archived them or never had them."""
+    on = {"known": [synchronizer("newsync")]}
+    assert stage_of(new_participant(**on)) == "source_down"
+    assert stage_of(new_participant(**on, archived={"00a2"})) == "target_serves"
+    assert stage_of(new_participant(**on, contracts=[contract("00f1", ALICE)])) == "target_serves"
+    # disconnected, it serves nobody
+    assert stage_of(new_participant(archived={"00a2"})) == "source_down"
+    # without contracts there is nothing to lose
+    assert stage_of(new_participant(**on), old_participant(contracts=[])) == "source_down"
+
+
+def test_canton_2_cannot_tell_whether_it_has_served() -> None:
+    on = {"known": [synchronizer("newsync")]}
+    assert stage_of(new_of_canton_2(**on), old_of_canton_2()) == "source_down"
+    local = [LocalParty(ALICE, is_local=True)]
+    assert stage_of(new_of_canton_2(**on, parties=local), old_of_canton_2()) == "target_serves"
 
 
 @pytest.mark.parametrize("excluded", ["app", PACKAGE])
