@@ -20,6 +20,7 @@ from playbook.migration import (
     Migration,
     assert_migrated,
     both,
+    live_on,
     summary,
     topology,
 )
@@ -88,6 +89,29 @@ def test_a_source_that_moved_on(migration: Migration) -> None:
         assert set(made) <= theirs.keys() and gone not in theirs
     assert int(found["contracts"]) > 0
     migration.run_again_changes_nothing()
+
+
+@pytest.mark.pairs(CANTON_3_5)
+@pytest.mark.capability("What connects is what the source has")
+@pytest.mark.fault(
+    "the source",
+    "connected again by hand after the import: a party, a DAR, a user and contracts are added",
+    "the import is taken back before the target is connected for the party, and everything is moved",
+)
+def test_a_party_that_was_added_after_the_import(migration: Migration) -> None:
+    stopped_before_the_connect(migration)
+    with both(migration) as (source, _target):
+        connect(source, OLD_ALIAS)
+        party = live_on(source)
+    (made,) = migration.net.create(SOURCE, [migration.net.party(SOURCE, "Ada")], [party], dar="bonds")
+    with both(migration) as (source, _target):
+        disconnect(source, OLD_ALIAS)
+    run = migration.run()
+    assert_migrated(migration)
+    with both(migration) as (_source, target):
+        assert made in target.contracts([party])[party]
+    done = [entry["task"].partition(" : ")[2] for entry in run.entries if entry["outcome"] == "ok"]
+    assert done.index("Cutover | Purge the contracts of the earlier import") < done.index("Copy | Connect the target")
 
 
 @pytest.mark.pairs(CANTON_3_5)

@@ -298,7 +298,10 @@ class Api:
             return [next(answers) for _question in wanted]
 
         try:
-            return self._described(ask, request)
+            described = self._described(ask, request)
+            questions.put(None)
+            # to its end: a node should not see a call that was broken off
+            list(answers)
         except StopIteration as exc:
             raise CantonError(
                 f"{self.endpoint.at_start()} ended its description before every question was answered",
@@ -308,6 +311,7 @@ class Api:
         finally:
             questions.put(None)
             answers.cancel()
+        return described
 
     def _described(self, ask: t.Callable[[t.Sequence[Message]], list[Message]], request: type[Message]) -> Descriptors:
         listed = ask([request(list_services="*")])

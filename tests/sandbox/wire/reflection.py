@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,10 +23,18 @@ class Reflection:
         self._messages = messages
         self._served = served
         self._answer = messages.cls(messages.release.reflection + ".ServerReflectionResponse")
+        # protobuf's descriptors do not stand being wrapped by several threads at a time: each question is worked out once, by one of them
+        self._one = threading.Lock()
+        self._answers: dict[tuple[tuple[str, ...], bytes], Any] = {}
 
     def ServerReflectionInfo(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         for request in requests:
-            yield self._respond(request)
+            with self._one:
+                question = (tuple(self._served()), request.SerializeToString())
+                if question not in self._answers:
+                    self._answers[question] = self._respond(request)
+                answer = self._answers[question]
+            yield answer
 
     def _respond(self, request: Any) -> Any:
         answer = self._answer(valid_host=request.host, original_request=request)

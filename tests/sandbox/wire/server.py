@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,6 +63,15 @@ class Served(Protocol):
     def strikes(self, key: str, call: str) -> bool: ...
 
 
+@dataclass(frozen=True)
+class Method:
+    """``requests`` and ``answers``: unary or stream."""
+
+    requests: str
+    answers: str
+    request: Any
+
+
 class Port(GenericHandler):
     """One API ("admin" or "ledger") of a node. Services can be added while it runs."""
 
@@ -70,6 +81,8 @@ class Port(GenericHandler):
         self._services: dict[str, Any] = {}
         self._log = logging.getLogger(f"{node.name}.{api}")
         self._server: grpc.Server | None = None
+        self._one = threading.Lock()
+        self._methods: dict[tuple[str, str], Method | None] = {}
         self.number = 0
         self.add(Reflection(node.messages, lambda: list(self._services)))
 
@@ -108,32 +121,44 @@ class Port(GenericHandler):
         path = handler_call_details.method
         name, _unused, method_name = path.lstrip("/").rpartition("/")
         service = self._services.get(name)
-        method = self._node.messages.service(name).methods_by_name.get(method_name) if service else None
-        implementation = getattr(service, method_name, None) if method else None
+        implementation = getattr(service, method_name, None) if service else None
+        method = self._method(name, method_name) if implementation else None
         if method is None or implementation is None:
             return _not_found(path)
         metadata = dict(handler_call_details.invocation_metadata or ())
-        return self._handler(method, implementation, metadata)
+        return self._handler(name, method_name, method, implementation, metadata)
 
-    def _handler(self, method: Any, implementation: Callable[..., Any], metadata: Any) -> MethodHandler:
-        kind = ("stream" if method.client_streaming else "unary", "stream" if method.server_streaming else "unary")
-        service = method.containing_service.full_name
-        call = f"{service.rpartition('.')[2]}/{method.name}"
+    def _method(self, service: str, name: str) -> Method | None:
+        """Worked out once: protobuf's descriptors do not stand being wrapped by several threads at a time."""
+        with self._one:
+            if (service, name) not in self._methods:
+                found = self._node.messages.service(service).methods_by_name.get(name)
+                self._methods[(service, name)] = found and Method(
+                    "stream" if found.client_streaming else "unary",
+                    "stream" if found.server_streaming else "unary",
+                    message_factory.GetMessageClass(found.input_type),
+                )
+            return self._methods[(service, name)]
+
+    def _handler(
+        self, service: str, name: str, method: Method, implementation: Callable[..., Any], metadata: Any
+    ) -> MethodHandler:
+        call = f"{service.rpartition('.')[2]}/{name}"
 
         def unary(request: Any, context: grpc.ServicerContext) -> Any:
             with _Outcome(self, call, context):
-                self._admit(service, method.name, metadata)
+                self._admit(service, name, metadata)
                 return implementation(request, context)
 
         def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
             with _Outcome(self, call, context):
-                self._admit(service, method.name, metadata)
+                self._admit(service, name, metadata)
                 yield from implementation(request, context)
 
-        make = getattr(grpc, f"{kind[0]}_{kind[1]}_rpc_method_handler")
+        make = getattr(grpc, f"{method.requests}_{method.answers}_rpc_method_handler")
         handler: MethodHandler = make(
-            unary if kind[1] == "unary" else stream,
-            request_deserializer=message_factory.GetMessageClass(method.input_type).FromString,
+            unary if method.answers == "unary" else stream,
+            request_deserializer=method.request.FromString,
             response_serializer=lambda answer: answer.SerializeToString(),
         )
         return handler
