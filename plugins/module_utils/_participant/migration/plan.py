@@ -294,7 +294,7 @@ def verify(
         raise CantonError(
             "The cutover of this migration is not finished, so there is nothing to verify",
             error_id="cutover_unfinished",
-            hint="Run the play with the phase cutover.",
+            hint="Finish the migration first, then verify it.",
         )
     old = synchronizers.known(source, wanted.source_synchronizer)
     new = synchronizers.known(target, wanted.target_synchronizer)
