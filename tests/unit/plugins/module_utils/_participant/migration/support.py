@@ -43,10 +43,11 @@ class Pair(Setting):
         self.journal = Journal(OLD, NEW)
         self.request = MigrationRequest("oldsync", "newsync", [ALICE], (), True, str(folder), backup_confirmed=True)
         self.parties = [ALICE]
+        self.kept = JournalFiles(str(folder), "node1")
 
     def look(self, **wish: Any) -> Situation:
         request = PlanRequest(replace(self.request, **wish))
-        return plan(self.source, self.target, request, JournalFiles(str(self.folder), "node1"), self.journal)
+        return plan(self.source, self.target, request, self.kept, self.journal)
 
     def todo(self) -> tuple[str | None, list[str]]:
         found = self.look()
@@ -75,14 +76,10 @@ class Pair(Setting):
 
     def prove(self) -> Situation:
         request = PlanRequest(self.request)
-        return verify(
-            self.source, self.target, request, JournalFiles(str(self.folder), "node1"), self.journal, check=False
-        )
+        return verify(self.source, self.target, request, self.kept, self.journal, check=False)
 
     def rollback(self) -> Rollback:
-        return plan_rollback(
-            self.source, self.target, self.request, JournalFiles(str(self.folder), "node1"), self.journal
-        )
+        return plan_rollback(self.source, self.target, self.request, self.kept, self.journal)
 
     def prepare(self) -> None:
         signed = [
