@@ -111,11 +111,10 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
         if params["vet"]:
             synchronizers.refuse_away(target, params["target_synchronizer"], "where the packages have to be vetted")
         packages.copy(plan, source, target.require_live("copying packages"), target_uid, store, params["wait_timeout"])
-    uploaded, vetted = [dar.main for dar in plan.upload], [dar.main for dar in plan.vet]
     outcome = Outcome(
         before={"missing": show(plan.upload), "unvetted": show(plan.vet)},
         after={"missing": [], "unvetted": []},
-        result={"uploaded": uploaded, "vetted": vetted, "unreachable_packages": sorted(plan.unreachable)},
+        result={**plan.missing(), "unreachable_packages": sorted(plan.unreachable)},
     )
     if plan.unreachable:
         outcome.warnings.append(

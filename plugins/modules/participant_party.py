@@ -183,12 +183,7 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
     return Outcome(
         before={"not_hosted": sorted(missing)},
         after={"not_hosted": []},
-        result={
-            "namespaces": plan.selection.namespaces(),
-            "parties": sorted(plan.wanted),
-            "hosted": sorted(missing),
-            "sent_again": sorted(again),
-        },
+        result={**plan.as_dict(), "sent_again": sorted(again)},
     )
 
 

@@ -93,13 +93,7 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
     plan = users.plan_copy(source, target, params["skip_users"], params["admin_rights"])
     if not plan.empty and not check:
         users.copy(plan, source, target.require_live("copying users"), params["skip_users"], params["admin_rights"])
-    result = {
-        "created": [user.id for user in plan.create],
-        "updated": [user.id for user in plan.update],
-        "granted": {user.id: sorted(map(str, rights)) for user, rights in plan.grant},
-        "identity_providers": [provider.id for provider in plan.providers],
-        "annotated": [party.party for party in plan.annotate],
-    }
+    result = plan.missing()
     nothing = {name: type(value)() for name, value in result.items()}
     left_out = "; ".join(f"{user} ({', '.join(rights)})" for user, rights in sorted(plan.left_out.items()))
     return Outcome(

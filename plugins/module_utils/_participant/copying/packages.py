@@ -35,6 +35,10 @@ class PackagePlan:
     def changes(self) -> bool:
         return bool(self.upload or self.vet)
 
+    def missing(self) -> dict[str, list[str]]:
+        """Return values of modules: the DARs to store and to vet, by their main package ids."""
+        return {"uploaded": [dar.main for dar in self.upload], "vetted": [dar.main for dar in self.vet]}
+
 
 def plan_copy(
     source: Reader,

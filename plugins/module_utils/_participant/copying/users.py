@@ -36,6 +36,16 @@ class UserPlan:
     def empty(self) -> bool:
         return not (self.providers or self.create or self.update or self.grant or self.annotate)
 
+    def missing(self) -> dict[str, t.Any]:
+        """Return values of modules: what differs, by ids."""
+        return {
+            "created": [user.id for user in self.create],
+            "updated": [user.id for user in self.update],
+            "granted": {user.id: sorted(map(str, rights)) for user, rights in self.grant},
+            "identity_providers": [provider.id for provider in self.providers],
+            "annotated": [party.party for party in self.annotate],
+        }
+
 
 def read_users(participant: Reader, providers: t.Iterable[str]) -> dict[tuple[str, str], User]:
     """All users by (identity provider, id); the default provider's users are under the empty id."""

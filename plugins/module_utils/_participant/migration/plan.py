@@ -109,23 +109,9 @@ class Copies:
                 "target_key": self.target_key,
                 "delegation": asdict(self.delegation),
             },
-            "hosted": {
-                "parties": sorted(self.parties.wanted),
-                "namespaces": self.parties.selection.namespaces(),
-                "hosted": sorted(self.parties.missing),
-            },
-            "packages": {
-                "uploaded": [dar.main for dar in self.packages.upload],
-                "vetted": [dar.main for dar in self.packages.vet],
-            },
-            "users": {
-                "users": self.users.users,
-                "left_out": self.users.left_out,
-                "created": [user.id for user in self.users.create],
-                "updated": [user.id for user in self.users.update],
-                "granted": {user.id: sorted(map(str, rights)) for user, rights in self.users.grant},
-                "annotated": [party.party for party in self.users.annotate],
-            },
+            "hosted": self.parties.as_dict(),
+            "packages": self.packages.missing(),
+            "users": {**self.users.missing(), "users": self.users.users, "left_out": self.users.left_out},
         }
 
 

@@ -166,6 +166,14 @@ class HostingPlan:
     wanted: dict[str, Hosting]
     missing: dict[str, Hosting]
 
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return values of modules: the parties, their namespaces, and those that are not hosted yet."""
+        return {
+            "namespaces": self.selection.namespaces(),
+            "parties": sorted(self.wanted),
+            "hosted": sorted(self.missing),
+        }
+
 
 def plan_hosting(
     source: Reader,
