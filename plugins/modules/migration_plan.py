@@ -168,7 +168,7 @@ from ..module_utils._participant.migration import journal, locks
 from ..module_utils._participant.migration.plan import PlanRequest, Situation, Step, plan, verify
 from ..module_utils._participant.migration.rollback import plan_rollback
 from ..module_utils._participant.model.interface import Reader
-from ..module_utils._participant.preflight.findings import KEY_IMPORT, REQUEST_SPEC, MigrationRequest
+from ..module_utils._participant.preflight.findings import REQUEST_SPEC, MigrationRequest
 from ..module_utils._runner import run_pair
 
 SPEC = {
@@ -184,9 +184,7 @@ SPEC = {
 
 
 def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
-    ours, theirs = source.identity().uid, target.identity().uid
-    # with its keys the identity moves, which the target may not have yet
-    uids = (ours, ours if params["method"] == KEY_IMPORT else theirs)
+    uids = (source.identity().uid, target.identity().uid)
     files = journal.JournalFiles.of_pair(params["path"], params["name"], *uids)
 
     def lock(check: bool) -> None:
