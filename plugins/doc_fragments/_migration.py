@@ -59,20 +59,19 @@ options:
     description:
       - Method of the migration. V(other_synchronizer), also called V(delegation), moves parties and contracts to another synchronizer.
       - V(same_synchronizer) moves them on the same synchronizer. It requires Canton 3.5 on both sides, and O(accept_unsupported).
-      - V(key_import) imports the keys into the KMS, for a new node with the same identity. It is refused without O(accept_key_import_crash), because
-        on real nodes the target crashes at every start. Use V(other_synchronizer) or V(same_synchronizer).
+      - V(key_import) was removed and is always refused, because on real nodes its target crashes at every start. The finding describes the alternative.
       - V(envelope) is always refused, because encrypting the key store with a KMS key needs no migration. The finding describes the alternative.
     type: str
     choices: [other_synchronizer, delegation, same_synchronizer, key_import, envelope]
     default: other_synchronizer
   kms_provider:
-    description: Provider of the KMS that has the keys of the target, or gets the keys of the source with O(method=key_import).
+    description: Provider of the KMS that has the keys of the target.
     type: str
     choices: [aws, gcp]
     default: aws
     version_added: 0.3.0
   rotate_keys:
-    description: Whether keys that the KMS cannot use will be replaced first, with O(method=key_import).
+    description: Has no effect. It belonged to O(method=key_import), and will be removed.
     type: bool
     default: false
     version_added: 0.3.0
@@ -80,11 +79,6 @@ options:
     description: Whether the operator accepts the risk of O(method=same_synchronizer), which the vendor's manual calls unsupported.
     type: bool
     default: false
-  accept_key_import_crash:
-    description: Whether O(method=key_import) is allowed although the target crashes on real nodes. For tests only.
-    type: bool
-    default: false
-    version_added: 0.3.0
   backup_confirmed:
     description: Whether the databases of both participants are backed up. Required for a migration; cannot be verified by API.
     type: bool

@@ -235,12 +235,6 @@ def _proof_of_the_rest(facts: Facts) -> t.Iterator[Document]:
         missing = [*(users.get("created") or []), *(users.get("updated") or []), *(users.get("granted") or {})]
         text = f"{_count(len(users['users']), 'user')} with rights, identity providers and annotations"
         yield _line("Users", _lacking(text, missing), not users.get("changed"))
-    keys = (facts.get("inventory") or {}).get("keys") or []
-    if _keeps_identity(facts) and keys and facts.get("result"):
-        outside = [str(key.get("name")) for key in keys if not key.get("kms_key_id")]
-        yield _line(
-            "Keys", _lacking("the keys of the identity are in the KMS, by their fingerprints", outside), not outside
-        )
     if pong.get("millis") is not None:
         yield _line("Ping", f"the target transacted, answer after {pong['millis']} ms", equal=True)
 
@@ -288,40 +282,10 @@ def _summary(status: str, facts: Facts, failure: Facts) -> str:
 
 def _by_hand(status: str, facts: Facts, failure: Facts) -> list[str]:
     journal = str(facts.get("journal") or "the journal")
-    snapshot = (
-        f"Delete the snapshot in {journal} when the migration is accepted. It contains contract payloads in cleartext."
-    )
-    with_the_keys = _by_hand_with_the_keys(status, snapshot) if _keeps_identity(facts) else []
-    return with_the_keys or _usual_by_hand(status, facts, failure, snapshot)
-
-
-def _keeps_identity(facts: Facts) -> bool:
-    """Whether the new node is the old participant, with its keys (method key_import)."""
-    source, target = ((facts.get(side) or {}).get("uid") for side in ("source", "target"))
-    return bool(source) and source == target
-
-
-def _by_hand_with_the_keys(status: str, snapshot: str) -> list[str]:
-    keep = [
-        "Destroy the old node's database and all its backups: they contain the private keys of the participant that runs now.",
-        "Remove canton.features.enable-preview-commands from every configuration that got it for the import.",
-        "Back up the database of the new node. Its keys are only in the KMS: make sure that they cannot be deleted there.",
-        snapshot,
-    ]
-    off = "Keep the old node stopped: two nodes of one identity must never be connected at the same time."
-    texts = {
-        "migrated": [off, "Retire it when the migration is accepted (playbook ledgerops.canton.retire).", *keep],
-        "retired": [off, *keep],
-        "moved": ["Verify the migration: --tags verify.", off, *keep],
-    }
-    return texts.get(status, [])
-
-
-def _usual_by_hand(status: str, facts: Facts, failure: Facts, snapshot: str) -> list[str]:
     keep = [
         "Take the old participant's root namespace key offline and keep it safe: it still controls the namespace, and only it can delegate again.",
         "Back up the database of the new participant.",
-        snapshot,
+        f"Delete the snapshot in {journal} when the migration is accepted. It contains contract payloads in cleartext.",
     ]
     again = "Start the same playbook again: it resumes where it stopped."
     back = "Or roll it back with ledgerops.canton.rollback."

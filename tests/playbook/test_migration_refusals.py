@@ -188,6 +188,24 @@ def test_source_and_target_the_same(ansible: Ansible, migration: Migration, tmp_
     assert set(findings) == {"same_participant"}
 
 
+@pytest.mark.pairs([LINES[0]])
+@pytest.mark.capability("Refusals with cause and remedy")
+def test_a_method_that_was_removed(ansible: Ansible, migration: Migration, tmp_path_factory: Any) -> None:
+    """By the first task of every entry point, whatever the old variables say."""
+    folder = tmp_path_factory.mktemp("removed")
+    removed = Migration(migration.pair, migration.net, ansible, folder)
+    removed.variables = {"kms_migration_method": "key_import", "kms_migration_rotate_keys": True}
+    before = removed.net.contents()
+    inventory = ["-i", str(removed.inventory())]
+    books = {name: [*inventory, f"ledgerops.canton.{name}"] for name in ("preflight", "rollback", "retire")}
+    for arguments in (*books.values(), removed.arguments(), removed.arguments("--tags", "cutover")):
+        run = ansible.playbook(arguments, succeeds=False)
+        assert "crashes at every start" in run.failures[0]["msg"] and "ledgerops.canton.migrate_in_place" in run.output
+        assert not any(run.changed) and "Traceback" not in run.output
+    assert removed.net.contents() == before
+    assert not removed.journal.exists()
+
+
 # -- pairs of releases that cannot work ------------------------------------------------------------------------------
 
 ACROSS = (Pair("2.10", "3.5", 7, 35), Pair("3.5", "2.10", 35, 7))

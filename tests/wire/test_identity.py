@@ -15,12 +15,10 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._connection impor
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._outcome import Outcome
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.preflight.findings import REQUEST_SPEC
 from ansible_collections.ledgerops.canton.plugins.modules import (
     kms_key_material,
     participant_identity,
     participant_key_rotation,
-    participant_migration_info,
 )
 from sandbox.kms.facts import DUMMY_CREDENTIALS
 from sandbox.v30.requests import VAULT
@@ -55,19 +53,6 @@ class Stage:
             "timeout": 20.0,
             "ready_timeout": 20.0,
         }
-
-    def findings(self, source: str, target: str, **params: Any) -> dict[str, str]:
-        """What preflight says of a migration with the keys, by id: the severity."""
-        values = {name: option.get("default") for name, option in REQUEST_SPEC.items()}
-        values.update(source_synchronizer="one", target_synchronizer="one", method="key_import", backup_confirmed=True)
-        values.update({"accept_key_import_crash": True, **params})
-        ports = {name: self.network.info()["participants"][name]["ledger_port"] for name in (source, target)}
-        ends = [
-            participant_of({**self.options(name), "ledger_endpoint": f"127.0.0.1:{ports[name]}"}, label)
-            for name, label in ((source, "source participant"), (target, "target participant"))
-        ]
-        result: Any = participant_migration_info.ensure(values, ends[0], ends[1], True).result
-        return {item["id"]: item["severity"] for item in result["findings"]}
 
     def participant(self, name: str) -> Any:
         return participant_of(self.options(name), f"participant {name}")
@@ -238,33 +223,6 @@ def test_it_carries_on_from_every_step(stage: Stage, monkeypatch: pytest.MonkeyP
     stage.identity("killed", **asked)
     assert not stage.identity("killed", **asked).changed
     assert stage.participant("killed").identity().initialized
-
-
-# -- preflight of a migration with the keys ---------------------------------------------------------------------------
-
-
-def test_what_preflight_says(stage: Stage) -> None:
-    """Before anything of ``heir`` and ``old`` is changed. What is not an error here is a warning."""
-    accepted = {"key_import_crashes": "warning"}
-    assert stage.findings("old", "heir") == {**accepted, "key_copies_remain": "warning"}
-    assert stage.findings("old", "heir", kms_provider="gcp") == {**accepted, "key_copies_remain": "warning"}
-    assert stage.findings("old", "heir", accept_key_import_crash=False)["key_import_crashes"] == "error"
-    plain = stage.findings("plain", "heir")
-    assert (
-        plain["key_import_namespace_key"]
-        == plain["key_import_key_spec"]
-        == plain["key_import_not_exportable"]
-        == "error"
-    )
-    on_gcp = stage.findings("plain", "heir", kms_provider="gcp")
-    assert "key_import_namespace_key" not in on_gcp and on_gcp["key_import_key_spec"] == "error"
-    assert stage.findings("old", "plain") == {**accepted, "key_import_target": "error"}
-    assert stage.findings("old", "old") == {**accepted, "target_not_on_kms": "error"}
-    assert stage.findings("old", "canton-2") == {"key_import_release": "error"}
-    assert stage.findings("heir", "old") == {**accepted, "not_initialized": "error"}
-    assert stage.findings("old", "heir", method="envelope") == {"envelope_needs_no_migration": "error"}
-    assert stage.findings("wrapped", "heir")["key_import_from_envelope"] == "warning"
-    assert stage.findings("new", "heir")["key_import_not_exportable"] == "error"
 
 
 # -- the identity of another node -------------------------------------------------------------------------------------

@@ -89,16 +89,6 @@ def _knows_any(participant: Reader, parties: t.Collection[str]) -> bool:
     return any(item.is_local and item.party in parties for item in participant.local_parties())
 
 
-def check_all_contracts(findings: Findings, old: Synchronizer, parties: t.Collection[str]) -> None:
-    """Read all contracts of a source that moves as a whole: no party stays, and the target has nothing to compare with."""
-    local = {item.party for item in findings.source.local_parties() if item.is_local} | set(parties)
-    found = tally(findings.source.active_contracts(local, findings.source.ledger_end()), parties)
-    _put_into_plan(findings, found, {})
-    _check_synchronizers_of_contracts(findings, found, old)
-    _check_packages(findings, found, set())
-    _check_disk(findings, found.contracts)
-
-
 class _Sorting:
     """Yields the contracts that move, and counts their counterparties, the contracts that stay, and those with a key.
 

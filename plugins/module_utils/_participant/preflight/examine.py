@@ -22,7 +22,6 @@ from ..model.keys import KMS_PROVIDERS, generated_specs
 from ..topology import delegation, hosting, synchronizers
 from . import contracts as preflight_contracts
 from . import dars, known_bugs
-from . import key_import as preflight_key_import
 from .findings import ENVELOPE, KEY_IMPORT, Findings, MigrationRequest, Parties
 from .node import check_backup, check_node, check_pruning
 
@@ -38,10 +37,27 @@ def examine(source: Reader, target: Reader, request: MigrationRequest) -> Findin
     ours, theirs = source.identity(), target.identity()
     findings.plan.source, findings.plan.target = ours.uid, theirs.uid
     if request.method in (KEY_IMPORT, ENVELOPE):
-        preflight_key_import.examine(findings, ours, theirs)
+        _refuse_method(findings)
     elif _are_comparable(findings, ours, theirs):
         _examine(findings, ours, theirs)
     return findings
+
+
+def _refuse_method(findings: Findings) -> None:
+    if findings.request.method == KEY_IMPORT:
+        findings.error(
+            "key_import_crashes",
+            "Method key_import was removed: on real networks the target, a new database with the identity of the source, crashes at every "
+            "start, while the source is already off",
+            "Use method in_place, by which the participant itself goes onto the KMS (docs/in-place.md).",
+        )
+        return
+    findings.error(
+        "envelope_needs_no_migration",
+        "Encrypting a participant's key store with a KMS key (a wrapper key, an envelope) requires no migration",
+        "Back up its database. Then set crypto.private-key-store.encryption.type = kms in its configuration and restart it. "
+        "To undo this later, set encryption.reverted = true.",
+    )
 
 
 def _are_comparable(findings: Findings, ours: Identity, theirs: Identity) -> bool:

@@ -14,10 +14,10 @@ from ..model.entities import Synchronizer
 from ..model.interface import Reader
 
 OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
-# The old keys go into the KMS and the identity stays; or the keys stay in the node's store, encrypted with a KMS key
-# (docs/canton/migration.md#importing-the-old-keys, docs/canton/kms.md#two-modes).
+# Understood, and refused: a new node with the old identity and keys, which dies on real networks; and an encrypted key store, which needs
+# no migration (docs/canton/migration.md#importing-the-old-keys, docs/canton/kms.md#two-modes).
 KEY_IMPORT, ENVELOPE = "key_import", "envelope"
-METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, KEY_IMPORT)
+METHODS = (OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER)
 
 
 # Options of the modules that examine a migration, besides its participants; documented in the fragment ``_migration``.
@@ -42,7 +42,6 @@ REQUEST_SPEC: dict[str, t.Any] = {
     "kms_provider": {"type": "str", "choices": ["aws", "gcp"], "default": "aws"},
     "rotate_keys": {"type": "bool", "default": False},
     "accept_unsupported": {"type": "bool", "default": False},
-    "accept_key_import_crash": {"type": "bool", "default": False},
     "backup_confirmed": {"type": "bool", "default": False},
 }
 
@@ -53,8 +52,7 @@ class MigrationRequest:
 
     ``namespaces`` will be delegated to the target besides the source's own, ``replace_hosts`` are hosts that the target may
     replace, and with ``purge_stale`` contracts that the source no longer has will be purged from the target.
-    ``backup_confirmed``, ``accept_unsupported`` and ``accept_key_import_crash`` are statements of the operator. Without ``count_contracts``
-    no contract is read.
+    ``backup_confirmed`` and ``accept_unsupported`` are statements of the operator. Without ``count_contracts`` no contract is read.
     """
 
     source_synchronizer: str
@@ -68,13 +66,11 @@ class MigrationRequest:
     exclude_dars: t.Collection[str] = ()
     method: str = OTHER_SYNCHRONIZER
     accept_unsupported: bool = False
-    accept_key_import_crash: bool = False
     backup_confirmed: bool = False
     namespaces: t.Collection[str] = ()
     replace_hosts: t.Collection[str] = ()
     purge_stale: bool = False
     kms_provider: str = "aws"
-    rotate_keys: bool = False
     count_contracts: bool = True
 
     @classmethod
@@ -110,7 +106,7 @@ class Plan:
     """Numbers of the migration, as far as they could be read; None: not read, and not in the result.
 
     ``delegation`` is where the delegation is found, ``counterparties`` maps parties that do not move to the number of contracts
-    shared with them, ``keys`` maps fingerprints to purpose and spec.
+    shared with them.
     """
 
     method: str
@@ -128,7 +124,6 @@ class Plan:
     estimate_basis: str | None = None
     dars: int | None = None
     users: int | None = None
-    keys: dict[str, str] | None = None
 
     def as_dict(self) -> dict[str, object]:
         return {name: value for name, value in asdict(self).items() if value is not None}

@@ -91,21 +91,6 @@ def test_what_moved() -> None:
     assert any("/var/lib/canton-migration" in line for line in found["by_hand"])
 
 
-def test_an_identity_that_took_its_keys_along() -> None:
-    """The old node's keys are those of the participant that runs: nobody may be told to keep them safe."""
-    usual = samples.migrated()
-    kept = {**usual, "source": usual["target"], "delegation": {}, "result": {**usual["result"], "delegated_to": ""}}
-    found = document(kept)
-    assert any("Destroy the old node's database" in line for line in found["by_hand"])
-    assert not any("root namespace key offline" in line for line in found["by_hand"])
-    assert any("root namespace key offline" in line for line in document(usual)["by_hand"])
-    (keys,) = [line for line in found["proof"] if line["what"] == "Keys"]
-    outside = {**kept, "inventory": {"keys": [{"name": "left", "kms_key_id": ""}]}}
-    (lacking,) = [line for line in document(outside)["proof"] if line["what"] == "Keys"]
-    assert keys["equal"] and not lacking["equal"] and "left" in lacking["compared"]
-    assert not [line for line in document(usual)["proof"] if line["what"] == "Keys"]
-
-
 def test_before_the_first_phase_the_plan_tells_who_moves() -> None:
     assert document(samples.facts())["target"] == {"uid": samples.NEW, "version": ""}
 

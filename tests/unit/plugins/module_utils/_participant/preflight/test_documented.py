@@ -15,13 +15,12 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.pref
 CODE = Path(examine.__file__).parents[1]
 DOCUMENT = CODE.parents[2] / "docs" / "preflight.md"
 EXAMINED = (
-    *(f"preflight/{name}" for name in ("examine", "node", "contracts", "dars", "key_import", "known_bugs")),
+    *(f"preflight/{name}" for name in ("examine", "node", "contracts", "dars", "known_bugs")),
     "migration/plan",
 )
 SEVERITIES = {"error": "error", "warn": "warning", "report": "error or warning"}
 # Refusals inside of checks, which become findings.
 REFUSING = {
-    "identity/initialisation": {"read_old"},
     "model/interface": {"require_same_major"},
     "topology/synchronizers": {"find", "known"},
     "topology/delegation": {"namespace_key", "refuse_without_root_key", "refuse_removed_delegation"},

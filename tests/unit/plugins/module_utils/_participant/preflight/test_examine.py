@@ -232,6 +232,20 @@ def test_several_at_once() -> None:
     assert plan["parties"] == 2
 
 
+@pytest.mark.parametrize(
+    ("method", "finding", "way_out"),
+    [
+        ("key_import", "key_import_crashes", "in_place"),
+        ("envelope", "envelope_needs_no_migration", "private-key-store.encryption"),
+    ],
+)
+def test_methods_that_are_refused_as_such(method: str, finding: str, way_out: str) -> None:
+    """Nothing else is asked of participants that such a method would not use as they are."""
+    (found,), plan = look({"status": Identity("", False, False)}, method=method)
+    assert (found.id, found.severity) == (finding, "error") and way_out in found.remedy
+    assert set(plan) == {"method", "source", "target"}
+
+
 def test_kms_may_be_left_out_of_it() -> None:
     assert look(target={"keys": [key(NEW_NAMESPACE)]}, require_kms=False)[0] == []
 
