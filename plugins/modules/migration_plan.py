@@ -31,8 +31,10 @@ options:
         differs. The receipt of the import is renewed if the target has transacted since. It fails before the end of the cutover.
       - V(rollback) returns what a rollback would take back, as described in C(docs/rollback.md) of the collection. It fails where a rollback would
         lose something, for example because the target has transacted.
+      - V(retirement) compares the contracts once more, and returns who can still sign for the source's namespace and what is left to do by hand,
+        as described in C(docs/retire.md) of the collection. It fails unless the target serves, and where the source has contracts that it lacks.
     type: str
-    choices: [planned, verified, rollback]
+    choices: [planned, verified, rollback, retirement]
     default: planned
   path:
     description: The journal folder of the migration, on the host that runs the module. It also has the snapshot. Estimates use the speed of earlier
@@ -53,6 +55,10 @@ options:
       the call does not take longer with their number. For the downtime.
     type: bool
     default: true
+  stops_source:
+    description: With O(state=retirement), whether the caller stops the process of the source, so that it is no step by hand.
+    type: bool
+    default: false
   lock:
     description: Whether to lock both participants for this run, as with O(ledgerops.canton.migration_journal#module:state=locked), unless the
       findings have an error. Release the locks with M(ledgerops.canton.migration_journal).
@@ -106,17 +112,17 @@ todo:
   sample: [packages]
 can_migrate:
   description: Whether no finding is an error.
-  returned: unless O(state=rollback)
+  returned: unless O(state=rollback) or O(state=retirement)
   type: bool
 findings:
   description: As of M(ledgerops.canton.participant_migration_info). In addition C(receipt_missing), C(source_connected_after_import) and
     C(purge_after_service), which need the journal.
-  returned: unless O(state=rollback)
+  returned: unless O(state=rollback) or O(state=retirement)
   type: list
   elements: dict
 plan:
   description: Numbers of the migration, as of M(ledgerops.canton.participant_migration_info).
-  returned: unless O(state=rollback)
+  returned: unless O(state=rollback) or O(state=retirement)
   type: dict
 source:
   description: C(identity) and C(synchronizers) of the source, as of M(ledgerops.canton.participant_info).
@@ -151,6 +157,11 @@ rollback:
     C(missing_on_source) (first ids of snapshot contracts that the source lacks).
   returned: with O(state=rollback)
   type: dict
+retirement:
+  description: C(source), C(target), C(namespace), C(powers) (the keys that can sign for the namespace on the target's synchronizer, and who holds
+    them) and C(by_hand) (what is left to do).
+  returned: with O(state=retirement)
+  type: dict
 proof:
   description: Contracts, digest and offsets of both participants, as of M(ledgerops.canton.participant_acs_transfer).
   returned: with RV(stage=migrated)
@@ -166,6 +177,7 @@ from ..module_utils._outcome import Outcome
 from ..module_utils._participant import info
 from ..module_utils._participant.migration import journal, locks
 from ..module_utils._participant.migration.plan import PlanRequest, Situation, Step, plan, verify
+from ..module_utils._participant.migration.retirement import plan_retirement
 from ..module_utils._participant.migration.rollback import plan_rollback
 from ..module_utils._participant.model.interface import Reader
 from ..module_utils._participant.preflight.findings import REQUEST_SPEC, MigrationRequest
@@ -173,11 +185,12 @@ from ..module_utils._runner import run_pair
 
 SPEC = {
     **REQUEST_SPEC,
-    "state": {"type": "str", "choices": ["planned", "verified", "rollback"], "default": "planned"},
+    "state": {"type": "str", "choices": ["planned", "verified", "rollback", "retirement"], "default": "planned"},
     "path": {"type": "path", "required": True},
     "name": {"type": "str", "required": True},
     "admin_rights": {"type": "bool", "default": False},
     "count_contracts": {"type": "bool", "default": True},
+    "stops_source": {"type": "bool", "default": False},
     "lock": {"type": "bool", "default": False},
     **locks.LOCK_SPEC,
 }
@@ -197,6 +210,11 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
     if params["state"] == "rollback":
         planned = plan_rollback(source, target, MigrationRequest.of(params), files, before)
         return Outcome(result={**read, **steps(planned.steps), "stage": planned.stage, "rollback": planned.as_dict()})
+    if params["state"] == "retirement":
+        retired = plan_retirement(
+            source, target, MigrationRequest.of(params), files, before, params["stops_source"], check
+        )
+        return Outcome(result={**read, **steps(()), "retirement": retired.as_dict()})
     found = situation(params, source, target, files, before, check)
     # A migration that is refused leaves nothing behind, not even a lock.
     if not check and found.findings.can_migrate:

@@ -21,6 +21,7 @@ from playbook.migration import (
     assert_migrated,
     both,
     live_on,
+    retire,
     summary,
     topology,
 )
@@ -207,8 +208,16 @@ def test_contracts_on_a_further_synchronizer(
     source["connections"].append({"synchronizer": "north", "alias": "ledger-north"})
     migration = Migration(pair, network(everything), ansible, tmp_path)
     ada, ben = (migration.net.party(SOURCE, name) for name in ("Ada", "Ben"))
-    migration.net.create(SOURCE, [ada], [ben], dar="bonds", count=3, synchronizer="north")
+    north: dict[str, Any] = {"dar": "bonds", "count": 3, "synchronizer": "north"}
+    made = migration.net.create(SOURCE, [ada], [ben], **north)
     assert "contracts of these parties are on" in refused(migration).failures[-1]["msg"]
+    # created after the migration: the source still serves there, and would be switched off
+    migration.net.archive(SOURCE, made)
+    migration.run()
+    migration.net.create(SOURCE, [ada], [ben], **north)
+    before = migration.net.contents()
+    assert "that are not migrated: 3 on" in retire(migration, succeeds=False).failures[-1]["msg"]
+    assert migration.net.contents() == before
 
 
 @pytest.mark.pairs(CANTON_3_5)

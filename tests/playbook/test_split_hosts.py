@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playbook.conftest import StartNetwork
 from playbook.harness import Ansible, Run
-from playbook.migration import NEW_ALIAS, Migration, assert_migrated, both, live_on, summary, topology
+from playbook.migration import NEW_ALIAS, Migration, assert_migrated, both, live_on, retire, summary, topology
 from playbook.releases import MATRIX, Pair
 
 OLD_HOST, NEW_HOST = "old-host", "new-host"
@@ -57,6 +57,9 @@ class SplitMigration(Migration):
         return path
 
 
+FACTS = "ledgerops.canton.kms_migration : Retire | Set result facts"
+
+
 @pytest.fixture
 def migration(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: Path) -> SplitMigration:
     migration = SplitMigration(pair, network(topology(pair, contracts=80, clients=3)), ansible, tmp_path)
@@ -79,6 +82,12 @@ def test_no_process_reaches_both(migration: SplitMigration) -> None:
     runs.append(migration.run("--check", "--diff", "--tags", "cutover,verify"))
     assert not any(runs[-1].changed), runs[-1].output
     assert migration.net.contents() == before
+
+    runs.append(retire(migration))
+    migration.net.command("stop", migration.source)
+    stopped = retire(migration)
+    told = [each.result(FACTS)["ansible_facts"]["kms_migration_retired"] for each in (runs[-1], stopped)]
+    assert told[0] == told[1] and len(told[0]["powers"]) == 2 and not any(stopped.changed)
 
     for run in runs:
         assert_apart(migration, run)
