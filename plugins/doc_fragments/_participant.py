@@ -72,8 +72,11 @@ def _options(depth: int, *variables: str) -> str:
     return textwrap.indent(_OPTIONS.format(token=defaults[0], ledger_token=defaults[1]), " " * depth)
 
 
-def _side(name: str, *more: str, text: str = "", kind: str = "dict\n    required: true", member: str = "") -> str:
-    """The option ``name`` with the connection of one participant, or of each ``member`` of a list; ``more`` are paragraphs."""
+def _side(
+    name: str, *more: str, text: str = "", kind: str = "dict\n    required: true", member: str = "", besides: str = ""
+) -> str:
+    """The option ``name`` with the connection of one participant, or of each ``member`` of a list; ``more`` are paragraphs,
+    ``besides`` are further options of that participant."""
     text = "".join(f"\n      - {line}" for line in (text or f"Connection options of the {name} participant.", *more))
     return f"""
 options:
@@ -93,7 +96,7 @@ options:
       dossier_uid:
         description: Expected id of the participant in the dossier. The dossier of another participant is refused.
         type: str
-{_options(6)}"""
+{_options(6)}{textwrap.indent(besides, " " * 6)}"""
 
 
 class ModuleDocFragment:
@@ -120,6 +123,19 @@ options:
         "cannot be reached, the task fails and changes nothing.",
         kind="list\n    elements: dict",
         member="[]",
+    )
+
+    ROOT_HOLDERS: str = _side(
+        "root_holders",
+        text="Participants that hold the root keys of further namespaces whose parties move, without a synchronizer connection. They are read only "
+        "while such a delegation is missing.",
+        kind="list\n    elements: dict\n    default: []",
+        member="[]",
+        besides="""\
+namespace:
+  description: Fingerprint of the namespace. Default is the participant's own.
+  type: str
+""",
     )
 
     SYNCHRONIZERS = r"""

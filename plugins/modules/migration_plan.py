@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - ledgerops.canton._participant.source
   - ledgerops.canton._participant.target
+  - ledgerops.canton._participant.root_holders
   - ledgerops.canton._participant.synchronizers
   - ledgerops.canton._migration
   - ledgerops.canton._attributes.info_module
@@ -55,6 +56,12 @@ options:
       the call does not take longer with their number. For the downtime.
     type: bool
     default: true
+  signed_delegations:
+    description: Files with delegations of further namespaces to the target, as written by M(ledgerops.canton.participant_namespace_delegation) with
+      V(state=signed). They are read only while such a delegation is missing.
+    type: list
+    elements: path
+    default: []
   stops_source:
     description: With O(state=retirement), whether the caller stops the process of the source, so that it is no step by hand.
     type: bool
@@ -157,6 +164,11 @@ rollback:
     C(missing_on_source) (first ids of snapshot contracts that the source lacks).
   returned: with O(state=rollback)
   type: dict
+further:
+  description: What O(root_holders) and O(signed_delegations) would delegate, C(namespaces), and those of them whose delegation is not in force yet,
+    C(root_holders) (their numbers from 0) and C(signed_delegations).
+  returned: with O(state=planned)
+  type: dict
 retirement:
   description: C(source), C(target), C(namespace), C(powers) (the keys that can sign for the namespace on the target's synchronizer, and who holds
     them) and C(by_hand) (what is left to do).
@@ -169,19 +181,28 @@ proof:
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 
-from ..module_utils._connection import Params
+from ..module_utils._connection import Params, Spec, participant_of, side_spec
 from ..module_utils._errors import CantonError
 from ..module_utils._outcome import Outcome
 from ..module_utils._participant import info
 from ..module_utils._participant.migration import journal, locks
+from ..module_utils._participant.migration.further import Further, RootHolder, read_further
 from ..module_utils._participant.migration.plan import PlanRequest, Situation, Step, plan, verify
 from ..module_utils._participant.migration.retirement import plan_retirement
 from ..module_utils._participant.migration.rollback import plan_rollback
 from ..module_utils._participant.model.interface import Reader
 from ..module_utils._participant.preflight.findings import REQUEST_SPEC, MigrationRequest
 from ..module_utils._runner import run_pair
+
+
+def _holders_spec() -> Spec:
+    side = side_spec(required=False)
+    options = {**side["options"], "namespace": {"type": "str"}}
+    return {**side, "type": "list", "elements": "dict", "default": [], "options": options}
+
 
 SPEC = {
     **REQUEST_SPEC,
@@ -190,6 +211,8 @@ SPEC = {
     "name": {"type": "str", "required": True},
     "admin_rights": {"type": "bool", "default": False},
     "count_contracts": {"type": "bool", "default": True},
+    "root_holders": _holders_spec(),
+    "signed_delegations": {"type": "list", "elements": "path", "default": []},
     "stops_source": {"type": "bool", "default": False},
     "lock": {"type": "bool", "default": False},
     **locks.LOCK_SPEC,
@@ -215,6 +238,10 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
             source, target, MigrationRequest.of(params), files, before, params["stops_source"], check
         )
         return Outcome(result={**read, **steps(()), "retirement": retired.as_dict()})
+    if params["state"] == "planned":
+        further = further_of(params, source, target)
+        params = {**params, "namespaces": [*params["namespaces"], *further.namespaces]}
+        read["further"] = dataclasses.asdict(further)
     found = situation(params, source, target, files, before, check)
     # A migration that is refused leaves nothing behind, not even a lock.
     if not check and found.findings.can_migrate:
@@ -226,6 +253,14 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
                 hint="Nothing was changed. Run again.",
             )
     return Outcome(result={**read, **result(found)})
+
+
+def further_of(params: Params, source: Reader, target: Reader) -> Further:
+    holders = [
+        RootHolder(functools.partial(participant_of, each, f"root holder {number}"), each["namespace"])
+        for number, each in enumerate(params["root_holders"], 1)
+    ]
+    return read_further(source, target, MigrationRequest.of(params), holders, params["signed_delegations"])
 
 
 def situation(
