@@ -95,16 +95,17 @@ stage:
   description:
     - C(unprepared), C(prepared) (the target lacks only the contracts), C(source_down) (the source is disconnected), C(exported), C(imported)
       (the target has the contracts and is disconnected), C(serving) (the target is connected), or C(migrated) (it serves, and both participants
-      are proven equal now).
-    - With O(state=rollback), one of C(nothing_begun), C(prepared), C(source_disconnected), C(exported), C(imported), C(target_connected).
-    - Missing if the findings have an error, and for methods other than C(other_synchronizer).
+      are proven equal now). With O(method=same_synchronizer), one of C(unprepared), C(prepared), C(moving) (both host parties) and C(migrated).
+    - With O(state=rollback), one of C(nothing_begun), C(prepared), C(source_disconnected), C(exported), C(imported), C(target_connected),
+      C(same_synchronizer).
+    - Missing if the findings have an error.
   returned: when it can be determined
   type: str
   sample: prepared
 steps:
   description: The steps of the migration in order, with C(id), C(needed) and C(why). The ids are C(reach_synchronizer), C(packages), C(delegation),
-    C(parties), C(users), C(disconnect_source), C(transfer) and C(connect_target); with O(state=rollback) C(purge), C(reach_synchronizer)
-    and C(parties).
+    C(parties), C(users), C(disconnect_source), C(transfer) and C(connect_target), with O(method=same_synchronizer) C(move) instead of the last
+    three; with O(state=rollback) C(purge), C(reach_synchronizer), C(parties) and C(connect_source), with O(method=same_synchronizer) C(withdraw).
   returned: always
   type: list
   elements: dict
@@ -160,8 +161,9 @@ users:
   returned: with RV(stage)
   type: dict
 rollback:
-  description: C(stage), C(interrupted) (an earlier rollback is carried on), C(unhosted) (parties), C(purged) (number of contracts) and
-    C(missing_on_source) (first ids of snapshot contracts that the source lacks).
+  description: C(stage), C(interrupted) (an earlier rollback is carried on), C(unhosted) (parties), C(purged) (number of contracts),
+    C(missing_on_source) (first ids of snapshot contracts that the source lacks), and for people C(found) (the stage) and C(summary) (lines that
+    are true at its end).
   returned: with O(state=rollback)
   type: dict
 further:
@@ -191,6 +193,7 @@ from ..module_utils._participant import info
 from ..module_utils._participant.migration import journal, locks
 from ..module_utils._participant.migration.further import Further, RootHolder, read_further
 from ..module_utils._participant.migration.plan import PlanRequest, Situation, Step, plan, verify
+from ..module_utils._participant.migration.replicated import complete, verify_replicated
 from ..module_utils._participant.migration.retirement import plan_retirement
 from ..module_utils._participant.migration.rollback import plan_rollback
 from ..module_utils._participant.model.interface import Reader
@@ -229,9 +232,21 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
 
     lock(check=True)
     before = files.read(*uids)
+
+    def lock_unchanged(check: bool) -> None:
+        lock(check)
+        if not check and files.read(*uids) != before:
+            raise CantonError(
+                "Another run has worked on this migration meanwhile",
+                error_id="locked",
+                hint="Nothing was changed. Run again.",
+            )
+
     read = {"source": seen(source), "target": seen(target), "journal": journal.shown(before, files)}
     if params["state"] == "rollback":
         planned = plan_rollback(source, target, MigrationRequest.of(params), files, before)
+        if planned.stage != "nothing_begun":
+            lock_unchanged(check)
         return Outcome(result={**read, **steps(planned.steps), "stage": planned.stage, "rollback": planned.as_dict()})
     if params["state"] == "retirement":
         retired = plan_retirement(
@@ -244,14 +259,8 @@ def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outco
         read["further"] = dataclasses.asdict(further)
     found = situation(params, source, target, files, before, check)
     # A migration that is refused leaves nothing behind, not even a lock.
-    if not check and found.findings.can_migrate:
-        lock(check=False)
-        if files.read(*uids) != before:
-            raise CantonError(
-                "Another run has worked on this migration meanwhile",
-                error_id="locked",
-                hint="Nothing was changed. Run again.",
-            )
+    if found.findings.can_migrate:
+        lock_unchanged(check)
     return Outcome(result={**read, **result(found)})
 
 
@@ -267,9 +276,13 @@ def situation(
     params: Params, source: Reader, target: Reader, files: journal.JournalFiles, found: journal.Journal, check: bool
 ) -> Situation:
     request = PlanRequest(MigrationRequest.of(params), params["admin_rights"])
+    on_one_synchronizer = request.migration.stays_on_synchronizer
     if params["state"] == "verified":
+        if on_one_synchronizer:
+            return verify_replicated(source, target, request, files, found)
         return verify(source, target, request, files, found, check)
-    return plan(source, target, request, files, found)
+    planned = plan(source, target, request, files, found)
+    return complete(planned, source, target, request) if on_one_synchronizer else planned
 
 
 def result(found: Situation) -> dict[str, object]:

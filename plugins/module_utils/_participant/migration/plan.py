@@ -24,7 +24,7 @@ from ..preflight.findings import OTHER_SYNCHRONIZER, Findings, MigrationRequest
 from ..topology import delegation, hosting, synchronizers
 from .journal import Journal, JournalFiles
 
-Stage = t.Literal["unprepared", "prepared", "source_down", "exported", "imported", "serving", "migrated"]
+Stage = t.Literal["unprepared", "prepared", "moving", "source_down", "exported", "imported", "serving", "migrated"]
 # What the journal calls the start of the cutover, and its end.
 CUTOVER, CONNECTED = "cutover", "connected"
 
@@ -288,13 +288,14 @@ def verify(
     copies = Copies.of(source, target, old, new, request)
     found = Situation(findings, journal, files, "serving", copies)
     found.proof = _proof(source, target, request, files, copies, check)
-    _refuse_differences(copies, target.identity().uid)
+    refuse_differences(copies, target.identity().uid)
     found.stage = "migrated"
     found.steps = _steps(found, copies, old, new)
     return found
 
 
-def _refuse_differences(copies: Copies, target: str) -> None:
+def refuse_differences(copies: Copies, target: str) -> None:
+    """Raise what the target lacks besides the contracts."""
     if not any(each.needed for each in copies.steps()):
         return
     users_differ = [

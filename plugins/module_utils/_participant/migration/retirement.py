@@ -19,10 +19,10 @@ from ..model.entities import Synchronizer
 from ..model.interface import Reader
 from ..preflight.findings import MigrationRequest
 from ..replication import contracts as replicated
-from ..replication.move import Options, Replication
 from ..topology import synchronizers
 from .journal import Journal, JournalFiles
 from .plan import CONNECTED
+from .replicated import replication_of
 
 # The paths of the release's console (docs/canton/keys.md#exporting-a-key-pair, docs/canton/keys.md#deleting-a-key-pair)
 FINGERPRINT = {2: "participant.id.uid.namespace.fingerprint", 3: "participant.fingerprint"}
@@ -127,15 +127,7 @@ def _verify_on_synchronizer(
     source: Reader, target: Reader, request: MigrationRequest, files: JournalFiles, old: Synchronizer, check: bool
 ) -> None:
     """The source served on, and may have contracts of the moved parties on its further synchronizers."""
-    options = Options(
-        request.source_synchronizer,
-        request.target_synchronizer,
-        files.base,
-        request.parties,
-        request.exclude,
-        check=check,
-    )
-    moved = replicated.ensure_verified(Replication(source, target, options)).result["parties"]
+    moved = replicated.ensure_verified(replication_of(source, target, request, files, check)).result["parties"]
     parties = sorted(t.cast(t.Iterable[str], moved))
     listed = elsewhere(tally(source.active_contracts(parties, source.ledger_end()), parties), {old.id})
     if listed:

@@ -14,18 +14,35 @@ from ..contracts.purge import ensure_purged
 from ..contracts.request import TransferRequest
 from ..model.interface import Reader
 from ..preflight.findings import MigrationRequest
+from ..replication import withdrawal
 from ..topology import synchronizers, unhosting
 from .journal import Journal, JournalFiles, archivable
 from .plan import CONNECTED, CUTOVER, Step, step
+from .replicated import replication_of
 
 ROLLBACK = "rollback"  # what the journal calls its start
-Stage = t.Literal["nothing_begun", "prepared", "source_disconnected", "exported", "imported", "target_connected"]
+Stage = t.Literal[
+    "nothing_begun", "prepared", "source_disconnected", "exported", "imported", "target_connected", "same_synchronizer"
+]
+
+
+FOUND: dict[Stage, str] = {
+    "nothing_begun": "Neither the journal nor the target has anything of this migration. There is nothing to roll back.",
+    "prepared": "The target was prepared. The source was not disconnected.",
+    "source_disconnected": "The cutover was started. No contracts were exported.",
+    "exported": "The contracts were exported. The journal has no receipt of the import.",
+    "imported": "The contracts were imported. The target was not connected since.",
+    "target_connected": "The contracts were imported and the target was connected.",
+    "same_synchronizer": "The move on one synchronizer was begun. The source hosts all parties.",
+}
 
 
 @dataclass(frozen=True)
 class Rollback:
     """``interrupted``: one was started before and is carried on, with the stage that it began with."""
 
+    source: str
+    target: str
     stage: Stage
     interrupted: bool
     hosted: dict[str, t.Any] = field(default_factory=dict)
@@ -39,13 +56,33 @@ class Rollback:
             "unhosted": self.hosted.get("unhosted", []),
             "purged": self.purge.get("contracts", 0),
             "missing_on_source": self.purge.get("missing_on_source"),
+            "found": FOUND[self.stage] + (" This resumes an interrupted rollback." if self.interrupted else ""),
+            "summary": self._summary(),
         }
+
+    def _summary(self) -> list[str]:
+        """What is true at its end, in lines for a person."""
+        alone = self.stage == "same_synchronizer"
+        missing = self.purge.get("missing_on_source")
+        has = "has all of them"
+        if not alone:
+            has = "was not compared" if missing is None else "has every contract of the snapshot"
+            has = f"lacks contracts of the snapshot, first {missing[0]}" if missing else has
+        return [
+            f"Source     {self.source} {'is the only host of all parties again' if alone else 'serves again'}",
+            f"Contracts  {self.purge.get('contracts', 0)} purged on the target; the source {has}",
+            f"Parties    {len(self.hosted.get('unhosted', []))} no longer hosted by {self.target}",
+            "Left       users and packages on the target, and the delegation of the namespace: Canton never accepts a removed one again",
+            "Again      the migration can be run again from the start",
+        ]
 
 
 def plan_rollback(
     source: Reader, target: Reader, request: MigrationRequest, files: JournalFiles, journal: Journal
 ) -> Rollback:
     """The stage and the steps; raises where a rollback would lose something."""
+    if request.stays_on_synchronizer:
+        return _plan_withdrawal(source, target, request, files)
     old = synchronizers.find(source, request.source_synchronizer)
     new = synchronizers.find(target, request.target_synchronizer)
     if old.id and old.id == new.id:
@@ -83,8 +120,27 @@ def plan_rollback(
             bool(hosted.get("unhosted")),
             f"{len(hosted.get('unhosted', []))} parties are hosted by the target",
         ),
+        Step("connect_source", needed=True, why="the source serves again, and the target is kept disconnected"),
     )
-    return Rollback(stage, interrupted, hosted, purge, steps if stage != "nothing_begun" else ())
+    ends = source.identity().uid, target.identity().uid
+    return Rollback(*ends, stage, interrupted, hosted, purge, steps if stage != "nothing_begun" else ())
+
+
+def _plan_withdrawal(source: Reader, target: Reader, request: MigrationRequest, files: JournalFiles) -> Rollback:
+    """While the source hosts the parties it has all their contracts, and the move can be rolled back at any stage."""
+    found = withdrawal.take_back(replication_of(source, target, request, files, check=True))
+    begun = found.changed or bool(archivable(files))
+    return Rollback(
+        source.identity().uid,
+        target.identity().uid,
+        "same_synchronizer" if begun else "nothing_begun",
+        interrupted=False,
+        hosted={"unhosted": found.result["withdrawn"]},
+        purge={"contracts": found.result["purged"], "missing_on_source": []},
+        steps=(step("withdraw", found.changed, "parties are hosted by both, or the journal has their move"),)
+        if begun
+        else (),
+    )
 
 
 def _hosting(request: MigrationRequest) -> dict[str, t.Any]:

@@ -82,7 +82,7 @@ def test_rollback(ask: Ask, participants: Participants) -> None:
     assert (values["stage"], values["todo"], values["rollback"]["purged"]) == ("nothing_begun", [], 0)
     participants.target.hosted = new_participant().hosted
     values = ask(state="rollback")
-    assert (values["stage"], values["todo"]) == ("prepared", ["reach_synchronizer", "parties"])
+    assert (values["stage"], values["todo"]) == ("prepared", ["reach_synchronizer", "parties", "connect_source"])
     assert ALICE in values["rollback"]["unhosted"]
 
 

@@ -10,6 +10,15 @@ from pathlib import Path
 import pytest
 from unit.plugins.module_utils._participant.migration.support import Pair
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.replication import steps
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.topology import synchronizers
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(synchronizers, "QUIET_POLLS", 1)
+
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:

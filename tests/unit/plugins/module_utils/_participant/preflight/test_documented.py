@@ -26,6 +26,8 @@ REFUSING = {
     "topology/delegation": {"namespace_key", "refuse_without_root_key", "refuse_removed_delegation"},
     "topology/hosting": {"missing_hostings"},
     "contracts/tally": {"add"},
+    "offline/participant": {"require_live"},
+    "replication/move": {"witness", "_requested"},
     "copying/users": {"plan_copy"},
 }
 
