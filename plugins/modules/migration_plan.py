@@ -166,6 +166,11 @@ rollback:
     are true at its end).
   returned: with O(state=rollback)
   type: dict
+summary:
+  description: Lines for a person.
+  returned: with RV(stage=migrated)
+  type: list
+  elements: str
 further:
   description: What O(root_holders) and O(signed_delegations) would delegate, C(namespaces), and those of them whose delegation is not in force yet,
     C(root_holders) (their numbers from 0) and C(signed_delegations).
@@ -196,6 +201,7 @@ from ..module_utils._participant.migration.plan import PlanRequest, Situation, S
 from ..module_utils._participant.migration.replicated import complete, verify_replicated
 from ..module_utils._participant.migration.retirement import plan_retirement
 from ..module_utils._participant.migration.rollback import plan_rollback
+from ..module_utils._participant.migration.summary import summary
 from ..module_utils._participant.model.interface import Reader
 from ..module_utils._participant.preflight.findings import REQUEST_SPEC, MigrationRequest
 from ..module_utils._runner import run_pair
@@ -292,7 +298,7 @@ def result(found: Situation) -> dict[str, object]:
     if found.copies is not None:
         values.update(found.copies.as_dict())
     if found.proof:
-        values["proof"] = found.proof
+        values.update(proof=found.proof, summary=summary(found))
     return values
 
 

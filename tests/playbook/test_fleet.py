@@ -290,7 +290,7 @@ def test_failed_hosts_hold_up_those_that_were_not_begun(ansible: Ansible, tmp_pa
       ansible.builtin.debug:
         msg: "{{{{ __kms_migration_stop_reason }}}}"
     - ansible.builtin.set_fact:
-        __kms_migration_entered: true
+        __kms_migration_entered: {{failed: false}}
       when: inventory_hostname != 'd'
     - name: Fail
       ansible.builtin.fail:
