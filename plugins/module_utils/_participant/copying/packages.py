@@ -13,6 +13,7 @@ from ..._errors import CantonError, SerialMismatch
 from ..._waiting import wait_for
 from ..model.entities import Dar, Vetting
 from ..model.interface import Participant, Reader
+from ..topology.delegation import EFFECT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ def plan_copy(
     present = {dar.main for dar in target.dars()}
     theirs = source.vettings(source_store, source_uid) if vetting else set()
     ours = target.vettings(target.hosting_store(target_store), target_uid) if vetting else set()
-    contents = {dar: source.dar_packages(dar.main) for dar in source.dars()}
-    copied = {dar: packages for dar, packages in contents.items() if not (dar.builtin or dar.is_among(excluded))}
-    packages = set().union(*copied.values())
-    lacking = {item for item in theirs if item.package_id in packages} - ours
+    dars = source.dars()
+    copied = [dar for dar in dars if not (dar.builtin or dar.is_among(excluded))]
     upload = [dar for dar in copied if dar.main not in present]
-    vet = [dar for dar, packages in copied.items() if packages & _ids(lacking)]
+    # What the DARs contain does not matter where both vet the same.
+    contents = {dar: source.dar_packages(dar.main) for dar in dars} if theirs != ours else {}
+    packages = set().union(*(contents.get(dar, ()) for dar in copied))
+    lacking = {item for item in theirs if item.package_id in packages} - ours
+    vet = [dar for dar in copied if contents.get(dar, set()) & _ids(lacking)]
     from_files = {
         target.require_live("reading DAR files").dar_main(payload, name): (name, payload)
         for name, payload in files.items()
@@ -134,7 +137,9 @@ def _vet(plan: PackagePlan, target: Participant, target_uid: str, store: str, se
         return True
 
     wait_for(write, seconds)
-    reached, _last = wait_for(lambda: wanted <= target.vettings(existing, target_uid), seconds)
+    reached, _last = wait_for(
+        lambda: wanted <= target.vettings(existing, target_uid), seconds, not_before=EFFECT_SECONDS
+    )
     if not reached:
         raise CantonError(
             f"The {target.label} does not list all packages as vetted after {seconds:g} s",

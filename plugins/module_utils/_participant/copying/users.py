@@ -47,11 +47,13 @@ class UserPlan:
         }
 
 
-def read_users(participant: Reader, providers: t.Iterable[str]) -> dict[tuple[str, str], User]:
-    """All users by (identity provider, id); the default provider's users are under the empty id."""
+def read_users(
+    participant: Reader, providers: t.Iterable[str], wanted: t.Callable[[str], bool] = bool
+) -> dict[tuple[str, str], User]:
+    """All users whose id is ``wanted`` by (identity provider, id); the default provider's users are under the empty id."""
     found: dict[tuple[str, str], User] = {}
     for provider in ["", *providers]:
-        for user in participant.users(provider):
+        for user in participant.users(provider, wanted):
             found[(user.identity_provider, user.id)] = user
     return found
 
@@ -71,11 +73,10 @@ def plan_copy(source: Reader, target: Reader, skip: t.Collection[str], admin_rig
                 error_id="identity_provider_differs",
                 hint="Make both configurations equal (issuer, JWKS URL, audience, activation), then run again.",
             )
-    have = read_users(target, theirs)
+    users = read_users(source, [item.id for item in wanted_providers], lambda name: name != ADMIN_USER)
+    have = read_users(target, theirs, {name for _provider, name in users}.__contains__)
     authenticates = target.knows_authentication()
-    for key, user in sorted(read_users(source, [item.id for item in wanted_providers]).items()):
-        if user.id == ADMIN_USER:
-            continue
+    for key, user in sorted(users.items()):
         on_target = have.get(key)
         if user.id in skip:
             _leave_out(plan, user, user.rights, on_target)

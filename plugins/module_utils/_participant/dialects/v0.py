@@ -350,8 +350,9 @@ class V0(Parties, Packages, Contracts):
         answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
         return read_pair(answer, self.admin.message(CANTON + "crypto.v0.CryptoKeyPair"), WRAPPED_V0, spec_name)
 
-    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
-        return [item.delegation for item in self.signed_delegations(store, namespace)]
+    def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
+        found = [item.delegation for item in self.signed_delegations(store, namespace)]
+        return [item for item in found if target in ("", item.target)]
 
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None

@@ -6,17 +6,17 @@
 
 from __future__ import annotations
 
-import operator
 import typing as t
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 
 from ..._errors import CantonError, MappingExists, Redacted, SigningRefused
 from ..._waiting import wait_for
 from ..model.entities import Host, Hosting
 from ..model.ids import namespace_of, short, some
 from ..model.interface import Participant, Reader
-from .delegation import delegated_namespaces
+from .delegation import EFFECT_SECONDS, delegated_namespaces
 
 
 def failures_of(
@@ -123,8 +123,11 @@ def select_parties(
     unless it is named in ``wanted``.
     """
     hosted = {item.party: item for item in source.hostings(store, source_uid)}
-    decentralized = source.decentralized_namespaces(store)
-    covered = {namespace_of(source_uid), *namespaces}
+    own = namespace_of(source_uid)
+    # The source's own namespace has a root key, so it is not decentralised.
+    others = any(namespace_of(party) != own for party in hosted)
+    decentralized = source.decentralized_namespaces(store) if others else ()
+    covered = {own, *namespaces}
     selection = PartySelection({}, {})
     for party in sorted(hosted) if wanted is None else wanted:
         if party in excluded or (wanted is None and party == source_uid):
@@ -269,19 +272,18 @@ def host_parties(
     """
     missing = dict(wanted)
     again: list[str] = []
-
+    uid = target.identity().uid
     remaining = seconds
     while missing:
         errors = target.host_parties(store, list(missing.values()), parallel)
         failures = failures_of(errors)
         if failures:
             raise _cannot_host(failures[0], len(failures), len(missing))
-        reached, missing = wait_for(
-            lambda: missing_hostings(target, store, wanted, replaceable),
-            min(LOST_AFTER_SECONDS, remaining),
-            until=operator.not_,
+        wait_for(
+            partial(_are_shown, target, uid, store, wanted), min(LOST_AFTER_SECONDS, remaining), not_before=EFFECT_SECONDS
         )
-        if reached:
+        missing = missing_hostings(target, store, wanted, replaceable)
+        if not missing:
             break
         remaining -= LOST_AFTER_SECONDS
         if remaining <= 0:
@@ -292,6 +294,12 @@ def host_parties(
             )
         again.extend(party for party in missing if party not in again)
     return again
+
+
+def _are_shown(target: Reader, uid: str, store: str, wanted: t.Mapping[str, Hosting]) -> bool:
+    """Whether the target's own hostings have all of ``wanted``. It is asked often, and so not for those of the whole network."""
+    shown = {item.party: item.hosts for item in target.hostings(target.hosting_store(store), uid)}
+    return all(shown.get(party) == mapping.hosts for party, mapping in wanted.items())
 
 
 def _cannot_host(error: CantonError, failed: int, total: int) -> CantonError:
