@@ -161,7 +161,7 @@ class Fake:
     def in_memory(self) -> bool:
         return self.memory
 
-    def synchronizers(self) -> list[Synchronizer]:
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
         return list(self.known)
 
     def own_keys(self) -> list[Key]:

@@ -149,7 +149,8 @@ class V0(Parties, Packages, Contracts):
             raise self._waits_for_identity("identity and keys")
         return self._is_late(rpc)
 
-    def synchronizers(self) -> list[Synchronizer]:
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
+        """The list of the connected ones has their health."""
         connected = {
             item.domain_alias: item for item in self.admin.read(CONNECTIVITY + "ListConnectedDomains").connected_domains
         }

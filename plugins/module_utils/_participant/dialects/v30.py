@@ -72,6 +72,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
     def __init__(self, admin: Api, ledger: Api | None) -> None:
         super().__init__(admin, ledger)
         self.admin.starting = self._is_starting
+        self._settled: Message | None = None
 
     def require_live(self, step: str) -> Participant:
         return self
@@ -126,7 +127,13 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return float(answer.timestamp.seconds + answer.timestamp.nanos / 1e9)
 
     def _status(self) -> Message:
-        return self.admin.read(STATUS)
+        """Of a node that has its identity, read once: neither that nor its release changes while it runs."""
+        if self._settled is not None:
+            return self._settled
+        status = self.admin.read(STATUS)
+        if status.HasField("status"):
+            self._settled = status
+        return status
 
     def _settled_status(self) -> Message | None:
         status = self._status()
@@ -147,9 +154,9 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
             raise self._waits_for_identity("identity and node topology")
         return True
 
-    def synchronizers(self) -> list[Synchronizer]:
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
         registered = self._registered()
-        healthy = self._healthy() if any(result.connected for result in registered) else {}
+        healthy = self._healthy() if health and any(result.connected for result in registered) else {}
         return [
             Synchronizer(
                 alias=result.config.synchronizer_alias,

@@ -90,8 +90,8 @@ class Reader(t.Protocol):
     def pruning_schedule(self) -> str | None:
         """The cron expression of its pruning schedule, empty without one; None where the API does not report it (Canton 2)."""
 
-    def synchronizers(self) -> list[Synchronizer]:
-        """The registered synchronizers, connected or not."""
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
+        """The registered synchronizers, connected or not. Without ``health``, which takes another call, a node may report none as healthy."""
 
     def protocol_version(self, item: Synchronizer) -> int | None:
         """The synchronizer's protocol version; None when the node does not know it."""

@@ -113,7 +113,7 @@ class OfflineParticipant:
     def identity(self) -> Identity:
         return t.cast("Identity", self._built(Identity, self._of("identity")))
 
-    def synchronizers(self) -> list[Synchronizer]:
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
         return [self._built(Synchronizer, item["synchronizer"]) for item in self._of("synchronizers")]
 
     def protocol_version(self, item: Synchronizer) -> int | None:

@@ -47,18 +47,24 @@ def test_no_time_is_no_trouble_and_no_node_is() -> None:
 
 
 def registered(connected: bool) -> dict[str, Any]:
-    item = {"config": {"synchronizer_alias": "main"}, "connected": connected, "physical_synchronizer_id": "da::1220::35-0"}
+    item = {
+        "config": {"synchronizer_alias": "main"},
+        "connected": connected,
+        "physical_synchronizer_id": "da::1220::35-0",
+    }
     return {"results": [item]}
 
 
 @LINES
-def test_the_health_of_synchronizers_is_asked_where_one_is_connected(line: str) -> None:
+def test_the_health_of_synchronizers_is_asked_only_where_it_is_wanted(line: str) -> None:
     listed = {"connected_synchronizers": [{"synchronizer_alias": "main", "healthy": True}]}
     speaker, api = canton_3(line, ListRegisteredSynchronizers=registered(True), ListConnectedSynchronizers=listed)
     (found,) = speaker.synchronizers()
+    assert found.connected and not api.requests("ListConnectedSynchronizers")
+    (found,) = speaker.synchronizers(health=True)
     assert found.connected and found.healthy
     speaker, api = canton_3(line, ListRegisteredSynchronizers=registered(False))
-    (found,) = speaker.synchronizers()
+    (found,) = speaker.synchronizers(health=True)
     assert not (found.connected or found.healthy or api.requests("ListConnectedSynchronizers"))
 
 
