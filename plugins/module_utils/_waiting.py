@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-FIRST_PAUSE_SECONDS = 0.1
+FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 
 Found = t.TypeVar("Found")

@@ -22,6 +22,7 @@ from playbook.migration import SOURCE, TARGET, Migration, assert_migrated, both,
 from playbook.playing import Playing, check_failure
 from playbook.releases import DIALECTS, Pair
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.load import AT_WORK
 from sandbox.daml.dars import make_dar
 from sandbox.kms.facts import KMS
 
@@ -30,14 +31,18 @@ LONGEST_DELAY = 1.0
 # What only the controller evaluates touches nothing: killed there, a run is killed right before the next module.
 NOT_OURS = {"assert", "debug", "fail", "include_tasks", "meta", "set_fact", "validate_argument_spec"}
 # Where not every task is the point: those whose work differs between releases.
-SOME = {
-    "Copy | Delegate the namespace",
-    "Copy | Copy and vet packages",
-    "Copy | Host the parties",
-    "Cutover | Disconnect the source when nothing is in flight",
-    "Cutover | Export the contracts",
-    "Cutover | Import and verify the contracts",
-    "Cutover | Connect the target",
+COPY, TRANSFER = "Copy | Copy what the target lacks", "Cutover | Transfer and verify the contracts"
+SOME = {COPY, "Cutover | Disconnect the source when nothing is in flight", TRANSFER, "Cutover | Connect the target"}
+# One task executes the copies of the plan. A copy has begun when the nodes have had so many of one of these calls since the run began, of which
+# Canton 3 has the one and Canton 2 the other; another one hosts the first party, as vetting and delegation are authorised by the same call.
+STEPS: dict[str, dict[str, dict[str, int]]] = {
+    "prepare": {
+        "packages": {"UploadDar": 1},
+        "delegation": {"AddTransactions": 1, "AddSignedTopologyTransaction": 1},
+        "parties": {"Authorize": 3, "AuthorizePartyToParticipant": 1},
+        "users": {"CreateUser": 1},
+    },
+    "cutover": {"packages": {"UploadDar": 1}, "parties": {"Authorize": 2, "AuthorizePartyToParticipant": 1}},
 }
 # Tasks that are the same in every phase.
 EVERY_PHASE = ("Start | ", "Plan | ", "Lock | ", "Unlock | ", "Report | ")
@@ -109,6 +114,10 @@ def test_killed_at_tasks(
                 migration.run("--tags", "cutover")
         if not (pair.every_task or name in SOME):
             continue
+        if name == COPY:
+            for step, calls in STEPS[tags].items():
+                killed_in_the_middle(migration, tags, calls)
+                killed.add(f"{tags}: {step}")
         playing = Playing(migration, tags)
         if not playing.reach(name, occurrence):
             code, output = playing.finish()
@@ -118,8 +127,8 @@ def test_killed_at_tasks(
         outliving += playing.kill(with_modules=chance.random() < 0.5)
         killed.add(f"{tags}: {name}")
     # every step of the plan, and what comes late a second time
-    assert {name.partition(": ")[2] for name in killed} >= SOME, killed
-    assert "cutover: Copy | Host the parties" in killed
+    assert {name.partition(": ")[2] for name in killed} >= SOME - {COPY}, killed
+    assert killed >= {f"{tags}: {step}" for tags, steps in STEPS.items() for step in steps}
     assert len(killed) >= 18 or not pair.every_task, sorted(killed)
     all_end(outliving)
     migration.run()
@@ -127,6 +136,22 @@ def test_killed_at_tasks(
     assert state(migration) == undisturbed.end
     migration.run_again_changes_nothing()
     migration.net.stop()
+
+
+def killed_in_the_middle(migration: Migration, tags: str, calls: dict[str, int]) -> None:
+    """The run and its modules, in the task that copies, when the nodes have had these calls."""
+    log = migration.net.log
+    before = log.stat().st_size
+    playing = Playing(migration, tags)
+    assert playing.reach(COPY)
+    eventually(lambda: had(log, before, calls), f"the calls {calls}")
+    playing.kill(with_modules=True)
+
+
+def had(log: Path, before: int, calls: dict[str, int]) -> bool:
+    """Whether what was logged since has so many of one of the calls."""
+    text = log.read_bytes()[before:].decode("utf-8")
+    return any(text.count(f"/{call} OK") >= number for call, number in calls.items())
 
 
 def all_end(outliving: list[int]) -> None:
@@ -210,10 +235,7 @@ def fails_clearly(migration: Migration, text: str) -> None:
 @pytest.mark.fault("the run with its modules, and the new participant", "while parties are hosted", "resumes")
 def test_killed_while_it_hosts_parties(middle: Migration) -> None:
     with knobs(middle, TARGET, sequencing_ms=1500):
-        playing = Playing(middle, "preflight,prepare")
-        assert playing.reach("Copy | Host the parties")
-        time.sleep(1.5)
-        playing.kill(with_modules=True)
+        killed_in_the_middle(middle, "preflight,prepare", STEPS["prepare"]["parties"])
         # with the node goes what waits in its memory, though the node has answered OK for it
         middle.net.command("kill", TARGET)
         middle.net.command("start", TARGET)
@@ -247,11 +269,12 @@ def written(migration: Migration) -> int:
 
 
 def sending(migration: Migration) -> bool:
-    """Whether the transfer has moved something; the task before has taken away what one that was killed had left."""
+    """Whether the import has been sent something; the export before has taken away what one that was killed had left."""
     try:
-        return bool(json.loads(migration.file("progress.json").read_text(encoding="utf-8"))["bytes"])
+        progress = json.loads(migration.file("progress.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
+    return progress["phase"] in ("importing", AT_WORK) and bool(progress["bytes"])
 
 
 @inside
@@ -261,7 +284,7 @@ def test_killed_while_it_exports(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_chunk_ms=400):
         before = written(middle)
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Export the contracts")
+        assert playing.reach(TRANSFER)
         eventually(lambda: written(middle) > before, "the beginning of the export")
         time.sleep(0.5)
         playing.kill(with_modules=True)
@@ -291,7 +314,7 @@ def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_chunk_ms=400):
         before = written(middle)
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Export the contracts")
+        assert playing.reach(TRANSFER)
         eventually(lambda: written(middle) > before, "the beginning of the export")
         middle.net.command("kill", SOURCE)
         playing.fails_clearly("source participant")
@@ -305,7 +328,7 @@ def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
 def test_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=4000):
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Import and verify the contracts")
+        assert playing.reach(TRANSFER)
         eventually(lambda: sending(middle), "the beginning of the import")
         playing.kill(with_modules=True)
     assert middle.file("manifest.json").exists()
@@ -331,7 +354,7 @@ def test_the_node_breaks_off_the_import(middle: Migration) -> None:
 def test_the_target_is_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=6000):
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Import and verify the contracts")
+        assert playing.reach(TRANSFER)
         eventually(lambda: sending(middle), "the beginning of the import")
         middle.net.command("kill", TARGET)
         playing.fails_clearly("target participant")

@@ -10,9 +10,11 @@ import typing as t
 from dataclasses import dataclass
 
 from ..._errors import CantonError, SerialMismatch
+from ..._outcome import Outcome
 from ..._waiting import wait_for
 from ..model.entities import Dar, Vetting
 from ..model.interface import Participant, Reader
+from ..topology import synchronizers
 from ..topology.delegation import EFFECT_SECONDS
 
 
@@ -146,3 +148,43 @@ def _vet(plan: PackagePlan, target: Participant, target_uid: str, store: str, se
             error_id="packages_not_vetted",
             hint="Check that it is connected to the synchronizer, then run again.",
         )
+
+
+def ensure_copied(
+    params: t.Mapping[str, t.Any],
+    source: Reader,
+    target: Reader,
+    check: bool,
+    files: t.Mapping[str, bytes],
+    vetting: bool = True,
+) -> Outcome:
+    """What ``participant_package`` does; ``files`` are contents by name."""
+    source_uid, target_uid = source.identity().uid, target.identity().uid
+    source_store = synchronizers.known_id(source, params["source_synchronizer"])
+    store = synchronizers.known_id(target, params["target_synchronizer"])
+    ends = (source, source_uid, source_store, target, target_uid, store)
+    plan = plan_copy(*ends, params["exclude"], files, vetting)
+    if plan.changes and not check:
+        if vetting:
+            synchronizers.refuse_away(target, params["target_synchronizer"], "where the packages have to be vetted")
+        copy(plan, source, target.require_live("copying packages"), target_uid, store, params["wait_timeout"])
+    outcome = Outcome(
+        before={"missing": _names(plan.upload), "unvetted": _names(plan.vet)},
+        after={"missing": [], "unvetted": []},
+        result={**plan.missing(), "unreachable_packages": sorted(plan.unreachable)},
+    )
+    if plan.unreachable:
+        outcome.warnings.append(
+            f"{len(plan.unreachable)} packages that the source vets are in none of its DARs and not on the target: "
+            + ", ".join(sorted(plan.unreachable)[:3])
+        )
+    if plan.surplus:
+        outcome.warnings.append(
+            f"The {target.label} vets {len(plan.surplus)} packages of the source's DARs that the source does not vet: "
+            + ", ".join(sorted(plan.surplus)[:3])
+        )
+    return outcome
+
+
+def _names(dars: t.Iterable[Dar]) -> list[str]:
+    return [f"{dar.name} {dar.version}".strip() for dar in dars]

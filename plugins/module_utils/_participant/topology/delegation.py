@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ..._errors import CantonError
+from ..._outcome import Outcome
 from ..._waiting import wait_for
 from ..model.entities import AUTHORIZED, Key, SignedDelegation
 from ..model.ids import namespace_of
@@ -166,3 +167,44 @@ def delegated_namespaces(target: Reader, synchronizer: str) -> set[str]:
     own = target.identity().namespace
     listed, in_force = (_namespaces_of(target, store, own, whole=True) for store in (AUTHORIZED, synchronizer))
     return {own} | (listed & in_force)
+
+
+def ensure_present(params: t.Mapping[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
+    """What ``participant_namespace_delegation`` does with the state ``present``: the source signs, unless it has signed."""
+    namespace = params["namespace"] or source.identity().namespace
+    key = namespace_key(target, target.identity().uid)
+
+    def sign_and_load(store: str) -> None:
+        loader = target.require_live("loading the delegation")
+        delegate(source, loader, namespace, key, store, params["wait_timeout"])
+
+    return ensure_in_force(params, source, target, namespace, key, sign_and_load, check)
+
+
+def ensure_in_force(
+    params: t.Mapping[str, t.Any],
+    source: Reader | None,
+    target: Reader,
+    namespace: str,
+    key: Key,
+    bring: t.Callable[[str], None],
+    check: bool,
+) -> Outcome:
+    """The delegation is effective on the synchronizer; ``bring`` loads it where it is not."""
+    store = synchronizers.known_id(target, params["synchronizer"])
+    before = delegation_state(source, target, namespace, key.fingerprint, store)
+    after = before
+    if not before.complete:
+        after = DelegationState.everywhere()
+        refuse_removed_delegation(source, target, namespace, key.fingerprint, store)
+        if source is not None:
+            refuse_without_root_key(source, namespace, before)
+        if not check:
+            synchronizers.connected_id(target, params["synchronizer"], "which the delegation has to reach")
+            bring(store)
+            after = delegation_state(source, target, namespace, key.fingerprint, store)
+    return Outcome(
+        asdict(before),
+        asdict(after),
+        {"namespace": namespace, "target_key": key.fingerprint, "delegation": asdict(after)},
+    )

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..._errors import CantonError, MappingExists, Redacted, SigningRefused
+from ..._outcome import Outcome
 from ..._waiting import wait_for
 from ..model.entities import Host, Hosting
 from ..model.ids import namespace_of, short, some
 from ..model.interface import Participant, Reader
+from . import synchronizers
 from .delegation import EFFECT_SECONDS, delegated_namespaces
 
 
@@ -280,7 +282,9 @@ def host_parties(
         if failures:
             raise _cannot_host(failures[0], len(failures), len(missing))
         wait_for(
-            partial(_are_shown, target, uid, store, wanted), min(LOST_AFTER_SECONDS, remaining), not_before=EFFECT_SECONDS
+            partial(_are_shown, target, uid, store, wanted),
+            min(LOST_AFTER_SECONDS, remaining),
+            not_before=EFFECT_SECONDS,
         )
         missing = missing_hostings(target, store, wanted, replaceable)
         if not missing:
@@ -310,3 +314,43 @@ def _cannot_host(error: CantonError, failed: int, total: int) -> CantonError:
             "permission kms:Sign). " + hint
         )
     return error.restated(f"{failed} of {total} parties could not be hosted. First error: {error.message}", hint)
+
+
+def ensure_hosted(params: t.Mapping[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
+    """What ``participant_party`` does with the state ``present``."""
+    source_store = synchronizers.known_id(source, params["source_synchronizer"])
+    store = synchronizers.known_id(target, params["target_synchronizer"])
+    plan = plan_hosting(
+        source,
+        source_store,
+        target,
+        store,
+        params["parties"],
+        params["exclude"],
+        params["namespaces"],
+        params["replace_hosts"],
+    )
+    missing = plan.missing
+    again: list[str] = []
+    if missing and not check:
+        synchronizers.refuse_away(target, params["target_synchronizer"], "where the parties have to be hosted")
+        lacking = set(plan.selection.namespaces()) - plan.delegated - {source.identity().namespace}
+        if lacking:
+            raise CantonError(
+                f"Namespaces of these parties are not delegated to the target on its synchronizer: {some(lacking)}",
+                error_id="namespace_not_delegated",
+                hint="Delegate them first with ledgerops.canton.participant_namespace_delegation.",
+            )
+        again = host_parties(
+            target.require_live("hosting parties"),
+            store,
+            missing,
+            params["parallel"],
+            params["wait_timeout"],
+            params["replace_hosts"],
+        )
+    return Outcome(
+        before={"not_hosted": sorted(missing)},
+        after={"not_hosted": []},
+        result={**plan.as_dict(), "sent_again": sorted(again)},
+    )

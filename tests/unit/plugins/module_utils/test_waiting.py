@@ -39,7 +39,7 @@ def test_it_looks_once_without_any_time(slept: list[float], seconds: float) -> N
 
 def test_pauses_double_up_to_a_limit(slept: list[float]) -> None:
     wait_for(lambda: None, 20.0)
-    assert slept[:3] == pytest.approx([0.1, 0.2, 0.4])
+    assert slept[:3] == pytest.approx([0.05, 0.1, 0.2])
     assert max(slept) == LONGEST_PAUSE_SECONDS and slept[-2] == LONGEST_PAUSE_SECONDS
 
 
