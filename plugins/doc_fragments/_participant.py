@@ -55,6 +55,11 @@ ready_timeout:
 api_descriptors:
   description: Descriptor-set file of the node's API, with all imports. Required only without gRPC reflection.
   type: path
+description_cache:
+  description: File in which the node's description of its API, read by gRPC reflection, is kept for the tasks after this one. It is used for ten
+    minutes, while the node at this address has the same id and release, and has mode 0600. Its folder must exist. Not for Canton 2.
+  type: path
+  version_added: 0.4.0
 """
 _RUNS_WHERE = """
 requirements:

@@ -53,6 +53,7 @@ def connection_spec(required: bool = True, from_environment: bool = True) -> Spe
         "timeout": {"type": "float", "default": 60.0},
         "ready_timeout": {"type": "float", "default": 60.0},
         "api_descriptors": {"type": "path"},
+        "description_cache": {"type": "path"},
     }
 
 
@@ -94,6 +95,7 @@ def participant_of(options: Params, label: str) -> Participant:
         "timeout": options["timeout"],
         "ready_timeout": options["ready_timeout"],
         "descriptors_file": options["api_descriptors"],
+        "description_cache": options["description_cache"],
     }
     admin = Endpoint(
         options["endpoint"], label, tls=tls, token=options["token"], token_file=options["token_file"], **shared

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-FIRST_PAUSE_SECONDS = 0.1
+FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 
 Found = t.TypeVar("Found")
@@ -25,14 +25,18 @@ pauses = Pauses()
 
 
 def wait_for(
-    look: t.Callable[[], Found], seconds: float, until: t.Callable[[Found], object] = bool
+    look: t.Callable[[], Found], seconds: float, until: t.Callable[[Found], object] = bool, not_before: float = 0.0
 ) -> tuple[bool, Found]:
     """Call ``look`` until ``until`` is true of what it returns, with pauses that double; at least once.
 
-    Returns whether it became true within ``seconds``, and what ``look`` returned last.
+    Where nothing can be seen earlier, ``not_before`` are the seconds before the first call. Returns whether it became true within ``seconds``,
+    and what ``look`` returned last.
     """
     deadline = time.monotonic() + seconds
     pause = FIRST_PAUSE_SECONDS
+    if not_before:
+        pauses.made += 1
+        time.sleep(min(not_before, seconds))
     while True:
         found = look()
         if until(found):

@@ -28,8 +28,9 @@ attributes:
 options:
   state:
     description: V(read) returns the contents of the journal. V(noted) records O(event) with the time. V(locked) acquires the locks on both
-      participants, or renews them if this run has them. V(unlocked) releases them. V(archived) renames all files of the migration, so that it can
-      start again.
+      participants, or renews them if this run has them. V(unlocked) releases them, and removes the files C(NAME-source.api.json) and
+      C(NAME-target.api.json), which a run may have used as C(description_cache). V(archived) renames all files of the migration, so
+      that it can start again.
     type: str
     choices: [read, noted, locked, unlocked, archived]
     default: read
@@ -56,6 +57,10 @@ options:
     description: With O(state=noted), further values to record with the event. Must not be secret.
     type: dict
     default: {}
+  at:
+    description: With O(state=noted), when the event happened, in ISO 8601 with a time zone. Default is now.
+    type: str
+    version_added: 0.4.0
   again:
     description: Whether to record an event that is already recorded.
     type: bool
@@ -143,6 +148,7 @@ SPEC = {
     "target": {"type": "str", "required": True},
     "event": {"type": "str"},
     "data": {"type": "dict", "default": {}},
+    "at": {"type": "str"},
     "again": {"type": "bool", "default": False},
     "label": {"type": "str", "default": "set-aside"},
     "keep_snapshot": {"type": "bool", "default": True},
@@ -165,7 +171,7 @@ def ensure_noted(params: Params, found: journal.Journal, files: journal.JournalF
     event = str(params["event"])
     if found.last(event) and not params["again"]:
         return Outcome(result=journal.shown(found, files))
-    after = found.with_event(event, params["data"])
+    after = found.with_event(event, params["data"], journal.moment(params["at"]))
     if not check:
         files.write(after)
     return Outcome({event: found.last(event)}, {event: after.last(event)}, journal.shown(after, files))
@@ -183,6 +189,7 @@ def ensure_unlocked(params: Params, check: bool) -> Outcome:
         journal_locks.Locks(params["path"], 0).release(
             [params["source"], params["target"]], journal_locks.Owner(**params["owner"])
         )
+        journal.remove_descriptions(params["path"], params["name"])
     return Outcome()
 
 

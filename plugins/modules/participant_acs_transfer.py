@@ -17,7 +17,7 @@ description:
     before the first byte is sent, and the target's ledger API with the manifest afterwards.
   - The files are O(path) with the endings C(.acs.gz), C(.manifest.json) and C(.receipt.json), mode 0600. The snapshot
     holds contract payloads in cleartext. Use an encrypted disk, and delete the files when the migration is accepted.
-  - The transfer runs in the background on the executing host, and the controller shows its progress. It continues if
+  - The transfer runs in the background on the executing host, unless O(background=false), and the controller shows its progress. It continues if
     the connection drops or Ansible is interrupted or killed. The same task, started again, waits for it and uses its
     result. The file O(path) with the ending C(.lock) prevents a second transfer of the same snapshot.
   - The speed of exports and imports is recorded in C(throughput.json) in the folder of O(path), for later estimates.
@@ -82,6 +82,12 @@ options:
     description: Seconds to wait until the target is connected (O(state=connected)).
     type: float
     default: 300.0
+  background:
+    description: Whether the transfer runs in the background. Otherwise it starts half a second earlier, ends with the connection, and shows no
+      progress; the same task, started again, resumes it. For a transfer that takes seconds.
+    type: bool
+    default: true
+    version_added: 0.4.0
   progress:
     description: Whether the controller shows bytes, contracts, contracts per second, elapsed and estimated time during the
       transfer. Not shown in check mode or with C(no_log).
@@ -188,6 +194,10 @@ counterparties:
     version of this collection.
   returned: when known
   type: dict
+connected_at:
+  description: Time at which the target was connected, UTC.
+  returned: for O(state=connected), if it was not connected before
+  type: str
 transfer:
   description: Size of the compressed snapshot, number of contracts, duration with the comparison, and contracts per second of this run; for
     O(state=transferred), over export and import.
@@ -220,7 +230,8 @@ SPEC = {
     "target_synchronizer": {"type": "str", "required": True},
     "target_protocol_version": {"type": "int"},
     "wait_timeout": {"type": "float", "default": 300.0},
-    # The first three are for the action plugin of the same name.
+    # The first four are for the action plugin of the same name.
+    "background": {"type": "bool", "default": True},
     "progress": {"type": "bool", "default": True},
     "progress_interval": {"type": "float", "default": 5.0},
     "progress_patience": {"type": "float", "default": 300.0},

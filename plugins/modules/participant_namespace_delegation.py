@@ -117,16 +117,13 @@ content:
   type: dict
 """
 
-import typing as t
-from dataclasses import asdict
-
 from ..module_utils._connection import Params
 from ..module_utils._errors import CantonError
 from ..module_utils._files import write_json
 from ..module_utils._outcome import Outcome
-from ..module_utils._participant.model.entities import AUTHORIZED, Key
+from ..module_utils._participant.model.entities import AUTHORIZED
 from ..module_utils._participant.model.interface import Participant, Reader
-from ..module_utils._participant.topology import delegation, delegation_file, synchronizers, undelegation
+from ..module_utils._participant.topology import delegation, delegation_file, undelegation
 from ..module_utils._runner import run_either
 
 SPEC = {
@@ -157,18 +154,7 @@ def ensure(params: Params, source: Reader | None, target: Reader | None, check: 
             error_id="source_or_file",
             hint="Set source to sign now, or signed_file to load what was signed before.",
         )
-    return ensure_present(params, source, target, check)
-
-
-def ensure_present(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
-    namespace = params["namespace"] or source.identity().namespace
-    key = delegation.namespace_key(target, target.identity().uid)
-
-    def delegate(store: str) -> None:
-        loader = target.require_live("loading the delegation")
-        delegation.delegate(source, loader, namespace, key, store, params["wait_timeout"])
-
-    return _ensure_in_force(params, source, target, namespace, key, delegate, check)
+    return delegation.ensure_present(params, source, target, check)
 
 
 def ensure_loaded(params: Params, target: Participant, check: bool) -> Outcome:
@@ -186,35 +172,7 @@ def ensure_loaded(params: Params, target: Participant, check: bool) -> Outcome:
     def load(store: str) -> None:
         delegation.load(None, target, chain.transactions, store, params["wait_timeout"])
 
-    return _ensure_in_force(params, None, target, chain.namespace, wanted.key, load, check)
-
-
-def _ensure_in_force(
-    params: Params,
-    source: Reader | None,
-    target: Reader,
-    namespace: str,
-    key: Key,
-    delegate: t.Callable[[str], None],
-    check: bool,
-) -> Outcome:
-    store = synchronizers.known_id(target, params["synchronizer"])
-    before = delegation.delegation_state(source, target, namespace, key.fingerprint, store)
-    after = before
-    if not before.complete:
-        after = delegation.DelegationState.everywhere()
-        delegation.refuse_removed_delegation(source, target, namespace, key.fingerprint, store)
-        if source is not None:
-            delegation.refuse_without_root_key(source, namespace, before)
-        if not check:
-            synchronizers.connected_id(target, params["synchronizer"], "which the delegation has to reach")
-            delegate(store)
-            after = delegation.delegation_state(source, target, namespace, key.fingerprint, store)
-    return Outcome(
-        asdict(before),
-        asdict(after),
-        {"namespace": namespace, "target_key": key.fingerprint, "delegation": asdict(after)},
-    )
+    return delegation.ensure_in_force(params, None, target, chain.namespace, wanted.key, load, check)
 
 
 def ensure_key_exported(params: Params, target: Reader, check: bool) -> Outcome:

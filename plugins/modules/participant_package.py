@@ -77,14 +77,11 @@ unreachable_packages:
 """
 
 import os
-from collections.abc import Sequence
 
 from ..module_utils._connection import SYNCHRONIZERS, Params
 from ..module_utils._outcome import Outcome
 from ..module_utils._participant.copying import packages
-from ..module_utils._participant.model.entities import Dar
 from ..module_utils._participant.model.interface import Reader
-from ..module_utils._participant.topology import synchronizers
 from ..module_utils._runner import read_file, run_pair
 
 SPEC = {
@@ -96,37 +93,9 @@ SPEC = {
 }
 
 
-def show(dars: Sequence[Dar]) -> list[str]:
-    return [f"{dar.name} {dar.version}".strip() for dar in dars]
-
-
 def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
-    source_uid, target_uid = source.identity().uid, target.identity().uid
-    source_store = synchronizers.known_id(source, params["source_synchronizer"])
-    store = synchronizers.known_id(target, params["target_synchronizer"])
-    payloads = {os.path.basename(path): read_file(path) for path in params["files"]}
-    ends = (source, source_uid, source_store, target, target_uid, store)
-    plan = packages.plan_copy(*ends, params["exclude"], payloads, params["vet"])
-    if plan.changes and not check:
-        if params["vet"]:
-            synchronizers.refuse_away(target, params["target_synchronizer"], "where the packages have to be vetted")
-        packages.copy(plan, source, target.require_live("copying packages"), target_uid, store, params["wait_timeout"])
-    outcome = Outcome(
-        before={"missing": show(plan.upload), "unvetted": show(plan.vet)},
-        after={"missing": [], "unvetted": []},
-        result={**plan.missing(), "unreachable_packages": sorted(plan.unreachable)},
-    )
-    if plan.unreachable:
-        outcome.warnings.append(
-            f"{len(plan.unreachable)} packages that the source vets are in none of its DARs and not on the target: "
-            + ", ".join(sorted(plan.unreachable)[:3])
-        )
-    if plan.surplus:
-        outcome.warnings.append(
-            f"The {target.label} vets {len(plan.surplus)} packages of the source's DARs that the source does not vet: "
-            + ", ".join(sorted(plan.surplus)[:3])
-        )
-    return outcome
+    files = {os.path.basename(path): read_file(path) for path in params["files"]}
+    return packages.ensure_copied(params, source, target, check, files, params["vet"])
 
 
 def main() -> None:

@@ -127,11 +127,9 @@ with_contracts:
 """
 
 from ..module_utils._connection import SYNCHRONIZERS, Params
-from ..module_utils._errors import CantonError
 from ..module_utils._outcome import Outcome
-from ..module_utils._participant.model import ids
 from ..module_utils._participant.model.interface import Reader
-from ..module_utils._participant.topology import hosting, synchronizers, unhosting
+from ..module_utils._participant.topology import hosting, unhosting
 from ..module_utils._runner import run_pair
 
 SPEC = {
@@ -149,42 +147,7 @@ SPEC = {
 def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
     if params["state"] == "absent":
         return unhosting.ensure_absent(params, source, target, check)
-    source_store = synchronizers.known_id(source, params["source_synchronizer"])
-    store = synchronizers.known_id(target, params["target_synchronizer"])
-    plan = hosting.plan_hosting(
-        source,
-        source_store,
-        target,
-        store,
-        params["parties"],
-        params["exclude"],
-        params["namespaces"],
-        params["replace_hosts"],
-    )
-    missing = plan.missing
-    again: list[str] = []
-    if missing and not check:
-        synchronizers.refuse_away(target, params["target_synchronizer"], "where the parties have to be hosted")
-        lacking = set(plan.selection.namespaces()) - plan.delegated - {source.identity().namespace}
-        if lacking:
-            raise CantonError(
-                f"Namespaces of these parties are not delegated to the target on its synchronizer: {ids.some(lacking)}",
-                error_id="namespace_not_delegated",
-                hint="Delegate them first with ledgerops.canton.participant_namespace_delegation.",
-            )
-        again = hosting.host_parties(
-            target.require_live("hosting parties"),
-            store,
-            missing,
-            params["parallel"],
-            params["wait_timeout"],
-            params["replace_hosts"],
-        )
-    return Outcome(
-        before={"not_hosted": sorted(missing)},
-        after={"not_hosted": []},
-        result={**plan.as_dict(), "sent_again": sorted(again)},
-    )
+    return hosting.ensure_hosted(params, source, target, check)
 
 
 def main() -> None:

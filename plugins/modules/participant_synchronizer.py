@@ -119,12 +119,12 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     if params["state"] == "registered":
         return ensure_registered(params, participant, check)
     connected = params["state"] == "connected"
-    before = participant.synchronizers()
-    chosen = [synchronizers.find(participant, params["synchronizer"])] if params["synchronizer"] else before
+    before = participant.synchronizers(health=check)
+    chosen = [synchronizers.find(participant, params["synchronizer"]).alias] if params["synchronizer"] else []
     manual = params["manual_connect"]
     after = []
     for item in before:
-        if item in chosen:
+        if item.alias in chosen or not chosen:
             item = dataclasses.replace(
                 item,
                 connected=connected,
@@ -136,7 +136,7 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     if not check:
         for old, new in zip(before, after):
             warnings.append(apply(params, participant, old, new))
-        after = participant.synchronizers()
+        after = participant.synchronizers(health=True)
     return Outcome(show(before), show(after), result(after), [text for text in warnings if text])
 
 
@@ -150,7 +150,7 @@ def apply(params: Params, participant: Participant, old: Synchronizer, new: Sync
 
 
 def ensure_registered(params: Params, participant: Participant, check: bool) -> Outcome:
-    before = participant.synchronizers()
+    before = participant.synchronizers(health=True)
     alias = params["synchronizer"]
     if any(item.alias == alias for item in before):
         return Outcome(show(before), show(before), result(before))
@@ -161,7 +161,7 @@ def ensure_registered(params: Params, participant: Participant, check: bool) -> 
     if not check:
         ca_cert = read_file(params["sequencer_ca_cert"]) if params["sequencer_ca_cert"] else b""
         participant.register(alias, params["sequencers"], ca_cert, manual)
-        after = participant.synchronizers()
+        after = participant.synchronizers(health=True)
         if not any(item.alias == alias for item in after):
             raise CantonError(
                 f"The {participant.label} accepted synchronizer {alias} but does not list it", "not_registered"

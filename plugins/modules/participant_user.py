@@ -77,10 +77,7 @@ left_out:
   sample: {operator: [participant_admin]}
 """
 
-from ..module_utils._connection import Params
-from ..module_utils._outcome import Outcome
-from ..module_utils._participant.copying import users
-from ..module_utils._participant.model.interface import Reader
+from ..module_utils._participant.copying.users import ensure_copied
 from ..module_utils._runner import run_pair
 
 SPEC = {
@@ -89,23 +86,8 @@ SPEC = {
 }
 
 
-def ensure(params: Params, source: Reader, target: Reader, check: bool) -> Outcome:
-    plan = users.plan_copy(source, target, params["skip_users"], params["admin_rights"])
-    if not plan.empty and not check:
-        users.copy(plan, source, target.require_live("copying users"), params["skip_users"], params["admin_rights"])
-    result = plan.missing()
-    nothing = {name: type(value)() for name, value in result.items()}
-    left_out = "; ".join(f"{user} ({', '.join(rights)})" for user, rights in sorted(plan.left_out.items()))
-    return Outcome(
-        before={"missing": result},
-        after={"missing": nothing},
-        result={**result, "left_out": plan.left_out, "users": plan.users},
-        warnings=[f"Rights of {len(plan.left_out)} users are not copied: {left_out}"] if left_out else [],
-    )
-
-
 def main() -> None:
-    run_pair(SPEC, ensure)
+    run_pair(SPEC, ensure_copied)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import getpass
+import multiprocessing
 import os
 import socket
 import typing as t
@@ -15,8 +16,12 @@ Owner = dict[str, t.Any]
 
 
 def this_run() -> Owner:
-    """The owner of the locks that this run takes: ansible-playbook itself, whose workers run the plugins."""
-    pid = os.getppid()
+    """The owner of the locks that this run takes: ansible-playbook itself, whose workers run the plugins.
+
+    A worker that outlives a killed run has another parent by then, which lives on.
+    """
+    starter = multiprocessing.parent_process()
+    pid = os.getppid() if starter is None or starter.pid is None else starter.pid
     return {"controller": socket.gethostname(), "boot": _boot(), "pid": pid, "started": _started(pid), "user": _user()}
 
 

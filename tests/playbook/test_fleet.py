@@ -29,9 +29,9 @@ CONTRACTS = 40
 ROLE = Path(__file__).parents[2] / "roles" / "kms_migration"
 # where a start in the middle could do harm, or could look as if all was well
 MIDDLE = (
-    "Copy | Host the parties",
+    "Copy | Copy what the target lacks",
     "Cutover | Disconnect the source when nothing is in flight",
-    "Cutover | Import and verify the contracts",
+    "Cutover | Transfer and verify the contracts",
     "Cutover | Connect the target",
     "Cutover | Record the end",
 )

@@ -22,6 +22,7 @@ from playbook.migration import SOURCE, TARGET, Migration, assert_migrated, both,
 from playbook.playing import Playing, check_failure
 from playbook.releases import DIALECTS, Pair
 
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.contracts.load import AT_WORK
 from sandbox.daml.dars import make_dar
 from sandbox.kms.facts import KMS
 
@@ -30,15 +31,19 @@ LONGEST_DELAY = 1.0
 # What only the controller evaluates touches nothing: killed there, a run is killed right before the next module.
 NOT_OURS = {"assert", "debug", "fail", "include_tasks", "meta", "set_fact", "validate_argument_spec"}
 # Where not every task is the point: those whose work differs between releases.
-SOME = {
-    "Copy | Delegate the namespace",
-    "Copy | Copy and vet packages",
-    "Copy | Host the parties",
-    "Cutover | Disconnect the source when nothing is in flight",
-    "Cutover | Export the contracts",
-    "Cutover | Import and verify the contracts",
-    "Cutover | Connect the target",
+COPY, TRANSFER = "Copy | Copy what the target lacks", "Cutover | Transfer and verify the contracts"
+SOME = {COPY, "Cutover | Disconnect the source when nothing is in flight", TRANSFER, "Cutover | Connect the target"}
+# One task executes the copies of the plan. A step has begun when the nodes have had this call since the task began.
+STEPS = {
+    "prepare": {
+        "packages": "UploadDar",
+        "delegation": "ListNamespaceDelegation",
+        "parties": "ListPartyToParticipant",
+        "users": "ListUsers",
+    },
+    "cutover": {"packages": "UploadDar", "parties": "ListPartyToParticipant"},
 }
+LONGEST_STEP = 0.3
 # Tasks that are the same in every phase.
 EVERY_PHASE = ("Start | ", "Plan | ", "Lock | ", "Unlock | ", "Report | ")
 _WAIT_SECONDS = 60
@@ -109,6 +114,11 @@ def test_killed_at_tasks(
                 migration.run("--tags", "cutover")
         if not (pair.every_task or name in SOME):
             continue
+        if name == COPY:
+            for step, call in STEPS[tags].items():
+                killed_in_the_middle(migration, tags, call, chance.uniform(0, LONGEST_STEP))
+                killed.add(f"{tags}: {step}")
+            continue
         playing = Playing(migration, tags)
         if not playing.reach(name, occurrence):
             code, output = playing.finish()
@@ -118,8 +128,8 @@ def test_killed_at_tasks(
         outliving += playing.kill(with_modules=chance.random() < 0.5)
         killed.add(f"{tags}: {name}")
     # every step of the plan, and what comes late a second time
-    assert {name.partition(": ")[2] for name in killed} >= SOME, killed
-    assert "cutover: Copy | Host the parties" in killed
+    assert {name.partition(": ")[2] for name in killed} >= SOME - {COPY}, killed
+    assert killed >= {f"{tags}: {step}" for tags, steps in STEPS.items() for step in steps}
     assert len(killed) >= 18 or not pair.every_task, sorted(killed)
     all_end(outliving)
     migration.run()
@@ -127,6 +137,17 @@ def test_killed_at_tasks(
     assert state(migration) == undisturbed.end
     migration.run_again_changes_nothing()
     migration.net.stop()
+
+
+def killed_in_the_middle(migration: Migration, tags: str, call: str, delay: float) -> None:
+    """The run and its modules, in the task that copies, so many seconds after the nodes have had this call."""
+    playing = Playing(migration, tags)
+    assert playing.reach(COPY)
+    log = migration.net.log
+    before = log.stat().st_size
+    eventually(lambda: f"/{call} OK" in log.read_bytes()[before:].decode("utf-8"), f"the call {call}")
+    time.sleep(delay)
+    playing.kill(with_modules=True)
 
 
 def all_end(outliving: list[int]) -> None:
@@ -210,10 +231,7 @@ def fails_clearly(migration: Migration, text: str) -> None:
 @pytest.mark.fault("the run with its modules, and the new participant", "while parties are hosted", "resumes")
 def test_killed_while_it_hosts_parties(middle: Migration) -> None:
     with knobs(middle, TARGET, sequencing_ms=1500):
-        playing = Playing(middle, "preflight,prepare")
-        assert playing.reach("Copy | Host the parties")
-        time.sleep(1.5)
-        playing.kill(with_modules=True)
+        killed_in_the_middle(middle, "preflight,prepare", STEPS["prepare"]["parties"], 0.5)
         # with the node goes what waits in its memory, though the node has answered OK for it
         middle.net.command("kill", TARGET)
         middle.net.command("start", TARGET)
@@ -247,11 +265,12 @@ def written(migration: Migration) -> int:
 
 
 def sending(migration: Migration) -> bool:
-    """Whether the transfer has moved something; the task before has taken away what one that was killed had left."""
+    """Whether the import has been sent something; the export before has taken away what one that was killed had left."""
     try:
-        return bool(json.loads(migration.file("progress.json").read_text(encoding="utf-8"))["bytes"])
+        progress = json.loads(migration.file("progress.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
+    return progress["phase"] in ("importing", AT_WORK) and bool(progress["bytes"])
 
 
 @inside
@@ -261,7 +280,7 @@ def test_killed_while_it_exports(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_chunk_ms=400):
         before = written(middle)
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Export the contracts")
+        assert playing.reach(TRANSFER)
         eventually(lambda: written(middle) > before, "the beginning of the export")
         time.sleep(0.5)
         playing.kill(with_modules=True)
@@ -291,7 +310,7 @@ def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
     with knobs(middle, SOURCE, export_chunk_bytes=1000, export_chunk_ms=400):
         before = written(middle)
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Export the contracts")
+        assert playing.reach(TRANSFER)
         eventually(lambda: written(middle) > before, "the beginning of the export")
         middle.net.command("kill", SOURCE)
         playing.fails_clearly("source participant")
@@ -305,7 +324,7 @@ def test_the_source_is_killed_while_it_exports(middle: Migration) -> None:
 def test_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=4000):
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Import and verify the contracts")
+        assert playing.reach(TRANSFER)
         eventually(lambda: sending(middle), "the beginning of the import")
         playing.kill(with_modules=True)
     assert middle.file("manifest.json").exists()
@@ -331,7 +350,7 @@ def test_the_node_breaks_off_the_import(middle: Migration) -> None:
 def test_the_target_is_killed_while_it_imports(middle: Migration) -> None:
     with knobs(middle, TARGET, import_ms_per_chunk=6000):
         playing = Playing(middle, "cutover")
-        assert playing.reach("Cutover | Import and verify the contracts")
+        assert playing.reach(TRANSFER)
         eventually(lambda: sending(middle), "the beginning of the import")
         middle.net.command("kill", TARGET)
         playing.fails_clearly("target participant")

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playbook.conftest import StartNetwork
-from playbook.harness import Ansible, Run
+from playbook.harness import Ansible, Run, eventually
 from playbook.migration import NEW_ALIAS, OLD_ALIAS, SOURCE, TARGET, Migration, assert_migrated, both, state, topology
 from playbook.observe import DELEGATION
 from playbook.playing import Playing
@@ -28,10 +29,11 @@ def arguments(migration: Migration, *flags: str) -> list[str]:
     return ["-i", str(migration.inventory()), *flags, ROLLBACK]
 
 
-def killed_at(migration: Migration, task: str) -> None:
-    """A migration that lost its machine when this task began."""
+def killed_at(migration: Migration, task: str, until: Callable[[], bool] = lambda: True) -> None:
+    """A migration that lost its machine when this task began, or was as far as ``until`` says."""
     playing = Playing(migration, "preflight,prepare,cutover")
     assert playing.reach(task)
+    eventually(until, f"the middle of the task {task}")
     playing.kill(with_modules=True)
 
 
@@ -84,7 +86,7 @@ def test_stages(network: StartNetwork, ansible: Ansible, pair: Pair, tmp_path: P
     assert (stage(again), any(again.changed)) == ("nothing_begun", False)
 
     # the module may still have done its work before it was killed
-    killed_at(migration, "Cutover | Import and verify the contracts")
+    killed_at(migration, "Cutover | Transfer and verify the contracts", migration.file("manifest.json").exists)
     assert stage(rollback(migration)) in ("exported", "imported")
     assert_taken_back(migration, before)
     snapshots = set(migration.journal.glob("*.acs.gz"))

@@ -15,6 +15,7 @@ import time
 import typing as t
 
 from .._errors import Busy, CantonError, DependencyMissing, NoReflection, NotOffered
+from .description import Description, KeptDescriptions
 from .descriptors import PROTOBUF_IMPORT_ERROR, Descriptors, Message, declare, file_name_and_dependencies
 from .endpoint import Endpoint
 from .failures import translate
@@ -67,9 +68,12 @@ def check_dependencies() -> None:
 class Api:
     """Calls by full RPC name with plain dictionaries or messages, and messages back."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, kept: KeptDescriptions | None = None) -> None:
         check_dependencies()
         self.endpoint = endpoint
+        self._kept = kept
+        # whether the description in use is one that was kept
+        self._is_old = False
         # Set by a dialect: whether a node that does not offer this RPC is still starting.
         self.starting: t.Callable[[str], bool] | None = None
         self._channel = _open(endpoint)
@@ -85,8 +89,29 @@ class Api:
             if self.endpoint.descriptors_file:
                 self._descriptors = Descriptors.from_file(self.endpoint.descriptors_file, self.endpoint.at_start())
             else:
-                self._descriptors = self._patiently(self._reflect)
+                self._descriptors = self._describe()
         return self._descriptors
+
+    def _describe(self) -> Descriptors:
+        found = self._kept.read(self.endpoint.address) if self._kept else None
+        self._is_old = found is not None
+        if found is None:
+            found = t.cast("Description", self._patiently(self._reflect))
+            if self._kept:
+                self._kept.keep(self.endpoint.address, found)
+        return Descriptors(found.files, found.services, self.endpoint.at_start())
+
+    def describe_again(self) -> None:
+        """Ask the node for its description when it is needed next; one that was kept no longer counts."""
+        self._descriptors = None
+        if self._kept:
+            self._kept.drop(self.endpoint.address)
+
+    def _sure(self, known: t.Callable[[Descriptors], bool]) -> bool:
+        """The answer of the description. What one that was kept does not know is asked of the node."""
+        if not known(self.descriptors) and self._is_old:
+            self.describe_again()
+        return known(self.descriptors)
 
     @property
     def services(self) -> t.Collection[str]:
@@ -94,10 +119,10 @@ class Api:
         return self.descriptors.services
 
     def has_rpc(self, rpc: str) -> bool:
-        return self.descriptors.has_rpc(rpc)
+        return self._sure(lambda found: found.has_rpc(rpc))
 
     def has_field(self, message: str, field: str) -> bool:
-        return self.descriptors.has_field(message, field)
+        return self._sure(lambda found: found.has_field(message, field))
 
     def message(self, name: str) -> type[Message]:
         return self.descriptors.message(name)
@@ -247,14 +272,17 @@ class Api:
             except NotOffered:
                 if self.endpoint.descriptors_file:
                     raise
+                if self._is_old:
+                    self.describe_again()
+                    continue
                 if time.monotonic() >= deadline or self.starting is None or not self._starts(rpc, self.starting):
                     raise
-            self._descriptors = None
+            self.describe_again()
             time.sleep(READY_POLL_SECONDS)
 
     def _starts(self, rpc: str, starting: t.Callable[[str], bool]) -> bool:
         # The description that the node returned before may be outdated.
-        self._descriptors = None
+        self.describe_again()
         return starting(rpc)
 
     def _metadata(self) -> tuple[tuple[str, str], ...] | None:
@@ -273,7 +301,7 @@ class Api:
                 ) from exc
         return (("authorization", f"Bearer {token}"),) if token else None
 
-    def _reflect(self) -> Descriptors:
+    def _reflect(self) -> Description:
         for version in ("v1", "v1alpha"):
             try:
                 return self._reflect_with(f"grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
@@ -285,7 +313,7 @@ class Api:
             hint="Check that the address is that of the API. If a proxy removes reflection, set api_descriptors to a descriptor set.",
         )
 
-    def _reflect_with(self, rpc: str) -> Descriptors:
+    def _reflect_with(self, rpc: str) -> Description:
         """One stream for all questions: the node answers each with one message, and what it answers leads to the next."""
         request, response = _reflection("Request"), _reflection("Response")
         questions: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
@@ -313,7 +341,7 @@ class Api:
             answers.cancel()
         return described
 
-    def _described(self, ask: t.Callable[[t.Sequence[Message]], list[Message]], request: type[Message]) -> Descriptors:
+    def _described(self, ask: t.Callable[[t.Sequence[Message]], list[Message]], request: type[Message]) -> Description:
         listed = ask([request(list_services="*")])
         services = [item.name for answer in listed for item in answer.list_services_response.service]
         files: dict[str, tuple[bytes, list[str]]] = {}
@@ -326,7 +354,7 @@ class Api:
             unknown = {name for _raw, needed in files.values() for name in needed if name not in files}
             requested = {question.file_by_filename for question in wanted}
             wanted = [request(file_by_filename=name) for name in sorted(unknown - requested)]
-        return Descriptors([raw for raw, _needed in files.values()], services, self.endpoint.at_start())
+        return Description(tuple(raw for raw, _needed in files.values()), tuple(services))
 
     def _translate(self, exc: t.Any, rpc: str) -> CantonError:
         return translate(exc.code(), exc.details() or "", dict(exc.trailing_metadata() or ()), rpc, self.endpoint)

@@ -25,6 +25,8 @@ class Endpoint:
     timeout: float = 60.0
     ready_timeout: float = 60.0
     descriptors_file: str | None = None
+    # where the description of the node is kept for the tasks after this one
+    description_cache: str | None = None
 
     def where(self) -> str:
         return f"the {self.label} at {self.address}"

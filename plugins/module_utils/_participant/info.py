@@ -33,7 +33,7 @@ def identity(participant: Reader) -> dict[str, t.Any]:
 def synchronizers(participant: Reader) -> list[dict[str, t.Any]]:
     return [
         {**dataclasses.asdict(item), "id": item.id, "protocol_version": participant.protocol_version(item)}
-        for item in participant.synchronizers()
+        for item in participant.synchronizers(health=True)
     ]
 
 

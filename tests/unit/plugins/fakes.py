@@ -161,7 +161,7 @@ class Fake:
     def in_memory(self) -> bool:
         return self.memory
 
-    def synchronizers(self) -> list[Synchronizer]:
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
         return list(self.known)
 
     def own_keys(self) -> list[Key]:
@@ -173,8 +173,9 @@ class Fake:
     def decentralized_namespaces(self, _store: str) -> set[str]:
         return self.decentralized
 
-    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
-        return [item for item in self.delegated.get(store, []) if namespace in ("", item.namespace)]
+    def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
+        found = self.delegated.get(store, [])
+        return [item for item in found if namespace in ("", item.namespace) and target in ("", item.target)]
 
     def written_for(self, item: Synchronizer) -> int | None:
         return self.protocol_version(item) if self.major == 2 else None
@@ -242,8 +243,8 @@ class Fake:
     def knows_authentication(self) -> bool:
         return self.authenticates
 
-    def users(self, provider: str) -> list[User]:
-        return [user for user in self.people if user.identity_provider == provider]
+    def users(self, provider: str, wanted: Callable[[str], bool] = bool) -> list[User]:
+        return [user for user in self.people if user.identity_provider == provider and wanted(user.id)]
 
     def local_parties(self, provider: str = "") -> list[LocalParty]:
         return [party for party in self.parties if party.identity_provider == provider]

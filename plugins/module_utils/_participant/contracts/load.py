@@ -16,7 +16,7 @@ from ..model.ids import short, some
 from ..model.interface import Participant, Reader
 from .export import TransferSpec, checked_export
 from .progress import Report, silent
-from .proof import difference, holds_all, prove
+from .proof import TargetNow, difference, holds_all, is_all_of, prove
 from .serving import refuse_served, since_import
 from .snapshot import Manifest, Receipt, SnapshotFiles, SnapshotReader
 
@@ -77,21 +77,19 @@ def unvetted(target: Reader, store: str, uid: str, packages: t.Iterable[str]) ->
     ]
 
 
-def already_imported(
-    target: Participant, manifest: Manifest, files: SnapshotFiles, report: Report = silent
-) -> Receipt | None:
+def already_imported(now: TargetNow, files: SnapshotFiles, report: Report = silent) -> Receipt | None:
     """The receipt of this very snapshot, as far as it is still true; or a new one when the contracts are all there without it.
 
     A target that is connected, and may have served, keeps the receipt of its import. One that lost contracts without an archival gets
     them again. Of one that is disconnected it cannot be told whether contracts were archived or purged: that is refused.
     """
+    target, manifest = now.target, now.manifest
     receipt = files.read_receipt()
     is_its_own = receipt is not None and (receipt.sha256, receipt.target) == (manifest.sha256, manifest.target)
-    end = target.ledger_end()
-    if receipt is not None and is_its_own and receipt.offset == end:
+    if receipt is not None and is_its_own and receipt.offset == now.end:
         return receipt  # nothing was written to this node since
-    if manifest.contracts and holds_all(target, manifest, end, report):
-        return Receipt(manifest.target, manifest.sha256, end, stamp())
+    if manifest.contracts and is_all_of(now.tally, manifest):
+        return Receipt(manifest.target, manifest.sha256, now.end, stamp())
     if receipt is None or not is_its_own:
         return None
     since = since_import(target, manifest, files, receipt)
@@ -120,7 +118,7 @@ def verify(target: Participant, manifest: Manifest, files: SnapshotFiles, report
             error_id="receipt_missing",
             hint="Import first (state imported): only then it is known what the target was given.",
         )
-    found = already_imported(target, manifest, files, report)
+    found = already_imported(TargetNow(target, manifest, report), files, report)
     if found is None:
         raise difference(target, manifest, target.ledger_end(), files)
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..._errors import CantonError
 from ..._files import stamp
@@ -59,6 +60,21 @@ def target_tally(target: Reader, manifest: Manifest, offset: Offset, report: Rep
     shown = target.active_contracts(manifest.parties, offset)
     counting = counted(shown, report, "counting the contracts of the target", manifest.contracts)
     return tally(counting, manifest.parties)
+
+
+class TargetNow:
+    """What a target has now of a manifest's parties: each answer is asked for once, and only when it is needed."""
+
+    def __init__(self, target: Participant, manifest: Manifest, report: Report = silent) -> None:
+        self.target, self.manifest, self._report = target, manifest, report
+
+    @cached_property
+    def end(self) -> Offset:
+        return self.target.ledger_end()
+
+    @cached_property
+    def tally(self) -> Tally:
+        return target_tally(self.target, self.manifest, self.end, self._report)
 
 
 def holds_all(target: Reader, manifest: Manifest, offset: Offset, report: Report = silent) -> bool:

@@ -18,7 +18,7 @@ from ..model.interface import Reader
 from ..topology import synchronizers
 from .export import check_snapshot, current_export, export, manifest_of, reference, refuse_busy_source, refuse_moved_on
 from .load import already_imported, pipe, refuse_unready_target, send, verify
-from .proof import is_all_of, prove, target_tally
+from .proof import TargetNow, is_all_of, prove, target_tally
 from .purge import purge_superseded
 from .request import TransferRequest
 from .serving import since_import
@@ -113,7 +113,8 @@ def _result(
 
 def ensure_imported(request: TransferRequest) -> Outcome:
     target, manifest, files = request.live_target(), request.manifest(), request.files()
-    existing = already_imported(target, manifest, files, request.report)
+    now = TargetNow(target, manifest, request.report)
+    existing = already_imported(now, files, request.report)
     if existing is not None:
         if not request.check and files.read_receipt() != existing:
             files.write_receipt(existing)
@@ -122,7 +123,7 @@ def ensure_imported(request: TransferRequest) -> Outcome:
     new = synchronizers.known(target, request.target_synchronizer)
     warnings = refuse_unready_target(target, manifest, new.id)
     synchronizers.refuse_connected(target, "and contracts can only be imported while it is not")
-    before = target_tally(target, manifest, target.ledger_end(), request.report)
+    before = now.tally
     receipt = stats = None
     if not request.check:
         began = time.monotonic()
@@ -204,9 +205,12 @@ def ensure_connected(request: TransferRequest) -> Outcome:
     after = dataclasses.replace(item, connected=True, manual_connect=False)
     if not item.connected and request.source is not None:
         refuse_busy_source(request.source, request.source_synchronizer or "")
+    result = _result(manifest, receipt)
     if not request.check:
         synchronizers.change(target, item, after, request.seconds)
-    return Outcome(_connection(item), _connection(after), _result(manifest, receipt))
+    if not item.connected:
+        result["connected_at"] = stamp()
+    return Outcome(_connection(item), _connection(after), result)
 
 
 def _connection(item: Synchronizer) -> dict[str, object]:

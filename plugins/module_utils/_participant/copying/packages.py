@@ -10,9 +10,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ..._errors import CantonError, SerialMismatch
+from ..._outcome import Outcome
 from ..._waiting import wait_for
 from ..model.entities import Dar, Vetting
 from ..model.interface import Participant, Reader
+from ..topology import synchronizers
+from ..topology.delegation import EFFECT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,14 @@ def plan_copy(
     present = {dar.main for dar in target.dars()}
     theirs = source.vettings(source_store, source_uid) if vetting else set()
     ours = target.vettings(target.hosting_store(target_store), target_uid) if vetting else set()
-    contents = {dar: source.dar_packages(dar.main) for dar in source.dars()}
-    copied = {dar: packages for dar, packages in contents.items() if not (dar.builtin or dar.is_among(excluded))}
-    packages = set().union(*copied.values())
-    lacking = {item for item in theirs if item.package_id in packages} - ours
+    dars = source.dars()
+    copied = [dar for dar in dars if not (dar.builtin or dar.is_among(excluded))]
     upload = [dar for dar in copied if dar.main not in present]
-    vet = [dar for dar, packages in copied.items() if packages & _ids(lacking)]
+    # What the DARs contain does not matter where both vet the same.
+    contents = {dar: source.dar_packages(dar.main) for dar in dars} if theirs != ours else {}
+    packages = set().union(*(contents.get(dar, ()) for dar in copied))
+    lacking = {item for item in theirs if item.package_id in packages} - ours
+    vet = [dar for dar in copied if contents.get(dar, set()) & _ids(lacking)]
     from_files = {
         target.require_live("reading DAR files").dar_main(payload, name): (name, payload)
         for name, payload in files.items()
@@ -134,10 +139,52 @@ def _vet(plan: PackagePlan, target: Participant, target_uid: str, store: str, se
         return True
 
     wait_for(write, seconds)
-    reached, _last = wait_for(lambda: wanted <= target.vettings(existing, target_uid), seconds)
+    reached, _last = wait_for(
+        lambda: wanted <= target.vettings(existing, target_uid), seconds, not_before=EFFECT_SECONDS
+    )
     if not reached:
         raise CantonError(
             f"The {target.label} does not list all packages as vetted after {seconds:g} s",
             error_id="packages_not_vetted",
             hint="Check that it is connected to the synchronizer, then run again.",
         )
+
+
+def ensure_copied(
+    params: t.Mapping[str, t.Any],
+    source: Reader,
+    target: Reader,
+    check: bool,
+    files: t.Mapping[str, bytes],
+    vetting: bool = True,
+) -> Outcome:
+    """What ``participant_package`` does; ``files`` are contents by name."""
+    source_uid, target_uid = source.identity().uid, target.identity().uid
+    source_store = synchronizers.known_id(source, params["source_synchronizer"])
+    store = synchronizers.known_id(target, params["target_synchronizer"])
+    ends = (source, source_uid, source_store, target, target_uid, store)
+    plan = plan_copy(*ends, params["exclude"], files, vetting)
+    if plan.changes and not check:
+        if vetting:
+            synchronizers.refuse_away(target, params["target_synchronizer"], "where the packages have to be vetted")
+        copy(plan, source, target.require_live("copying packages"), target_uid, store, params["wait_timeout"])
+    outcome = Outcome(
+        before={"missing": _names(plan.upload), "unvetted": _names(plan.vet)},
+        after={"missing": [], "unvetted": []},
+        result={**plan.missing(), "unreachable_packages": sorted(plan.unreachable)},
+    )
+    if plan.unreachable:
+        outcome.warnings.append(
+            f"{len(plan.unreachable)} packages that the source vets are in none of its DARs and not on the target: "
+            + ", ".join(sorted(plan.unreachable)[:3])
+        )
+    if plan.surplus:
+        outcome.warnings.append(
+            f"The {target.label} vets {len(plan.surplus)} packages of the source's DARs that the source does not vet: "
+            + ", ".join(sorted(plan.surplus)[:3])
+        )
+    return outcome
+
+
+def _names(dars: t.Iterable[Dar]) -> list[str]:
+    return [f"{dar.name} {dar.version}".strip() for dar in dars]

@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ..._errors import CantonError
+from ..._outcome import Outcome
 from ..model.entities import ADMIN_USER, IdentityProvider, LocalParty, Right, User
 from ..model.interface import Participant, Reader
 
@@ -28,7 +29,8 @@ class UserPlan:
     create: list[User] = field(default_factory=list)
     update: list[User] = field(default_factory=list)
     grant: list[tuple[User, frozenset[Right]]] = field(default_factory=list)
-    annotate: list[LocalParty] = field(default_factory=list)
+    # the party as the source has it, and as the target has it
+    annotate: list[tuple[LocalParty, LocalParty]] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     users: list[str] = field(default_factory=list)
 
@@ -43,15 +45,17 @@ class UserPlan:
             "updated": [user.id for user in self.update],
             "granted": {user.id: sorted(map(str, rights)) for user, rights in self.grant},
             "identity_providers": [provider.id for provider in self.providers],
-            "annotated": [party.party for party in self.annotate],
+            "annotated": [party.party for party, _existing in self.annotate],
         }
 
 
-def read_users(participant: Reader, providers: t.Iterable[str]) -> dict[tuple[str, str], User]:
-    """All users by (identity provider, id); the default provider's users are under the empty id."""
+def read_users(
+    participant: Reader, providers: t.Iterable[str], wanted: t.Callable[[str], bool] = bool
+) -> dict[tuple[str, str], User]:
+    """All users whose id is ``wanted`` by (identity provider, id); the default provider's users are under the empty id."""
     found: dict[tuple[str, str], User] = {}
     for provider in ["", *providers]:
-        for user in participant.users(provider):
+        for user in participant.users(provider, wanted):
             found[(user.identity_provider, user.id)] = user
     return found
 
@@ -71,11 +75,10 @@ def plan_copy(source: Reader, target: Reader, skip: t.Collection[str], admin_rig
                 error_id="identity_provider_differs",
                 hint="Make both configurations equal (issuer, JWKS URL, audience, activation), then run again.",
             )
-    have = read_users(target, theirs)
+    users = read_users(source, [item.id for item in wanted_providers], lambda name: name != ADMIN_USER)
+    have = read_users(target, theirs, {name for _provider, name in users}.__contains__)
     authenticates = target.knows_authentication()
-    for key, user in sorted(read_users(source, [item.id for item in wanted_providers]).items()):
-        if user.id == ADMIN_USER:
-            continue
+    for key, user in sorted(users.items()):
         on_target = have.get(key)
         if user.id in skip:
             _leave_out(plan, user, user.rights, on_target)
@@ -125,7 +128,7 @@ def _plan_annotations(plan: UserPlan, source: Reader, target: Reader, providers:
         annotated = set(wanted.annotations) <= set(existing.annotations)
         named = wanted.display_name in ("", existing.display_name)
         if not (annotated and named) or wanted.identity_provider != existing.identity_provider:
-            plan.annotate.append(wanted)
+            plan.annotate.append((wanted, existing))
 
 
 def _parties(participant: Reader, providers: t.Sequence[str]) -> dict[str, LocalParty]:
@@ -142,19 +145,34 @@ def copy(plan: UserPlan, source: Reader, target: Participant, skip: t.Collection
         target.update_user(user)
     for user, rights in plan.grant:
         target.grant_rights(user, rights)
-    known = _parties(target, [provider.id for provider in target.identity_providers()])
-    for party in plan.annotate:
-        if known[party.party].identity_provider != party.identity_provider:
+    for party, existing in plan.annotate:
+        if existing.identity_provider != party.identity_provider:
             target.assign_party_to_provider(party.party, party.identity_provider)
         target.annotate_party(party.party, dict(party.annotations), party.identity_provider)
-        if party.display_name not in ("", known[party.party].display_name):
+        if party.display_name not in ("", existing.display_name):
             target.set_display_name(party.party, party.display_name)
     left = plan_copy(source, target, skip, admin_rights)
     if not left.empty:
         names = [user.id for user in left.create + left.update] + [user.id for user, _rights in left.grant]
-        names += [provider.id for provider in left.providers] + [party.party for party in left.annotate]
+        names += [provider.id for provider in left.providers] + [party.party for party, _existing in left.annotate]
         raise CantonError(
             f"The {target.label} accepted the users but shows some of them differently than the {source.label}: {', '.join(names[:5])}",
             error_id="users_differ",
             hint="Check whether they are changed by others at the same time, then run again.",
         )
+
+
+def ensure_copied(params: t.Mapping[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
+    """What ``participant_user`` does."""
+    plan = plan_copy(source, target, params["skip_users"], params["admin_rights"])
+    if not plan.empty and not check:
+        copy(plan, source, target.require_live("copying users"), params["skip_users"], params["admin_rights"])
+    result = plan.missing()
+    nothing = {name: type(value)() for name, value in result.items()}
+    left_out = "; ".join(f"{user} ({', '.join(rights)})" for user, rights in sorted(plan.left_out.items()))
+    return Outcome(
+        before={"missing": result},
+        after={"missing": nothing},
+        result={**result, "left_out": plan.left_out, "users": plan.users},
+        warnings=[f"Rights of {len(plan.left_out)} users are not copied: {left_out}"] if left_out else [],
+    )

@@ -9,7 +9,12 @@ from __future__ import annotations
 import typing as t
 
 from ..._api.endpoint import Endpoint
+from ..._errors import NotOffered
 from ..model.interface import Participant
+
+if t.TYPE_CHECKING:
+    from ..._api.channel import Api
+    from ..._api.description import KeptDescriptions
 
 CANTON = "com.digitalasset.canton."
 
@@ -20,9 +25,21 @@ def open_participant(admin: Endpoint, ledger: Endpoint | None) -> Participant:
     Only that dialect is loaded, as every task pays for what it imports.
     """
     from ..._api.channel import Api
+    from ..._api.description import KeptDescriptions
 
-    api = Api(admin)
-    ledger_api = Api(ledger) if ledger else None
+    kept = KeptDescriptions(admin.description_cache) if admin.description_cache else None
+    api = Api(admin, kept)
+    ledger_api = Api(ledger, kept) if ledger else None
+    found = _speaker(api, ledger_api)
+    if kept is not None and not _is_of(kept, found):
+        for each in (api, ledger_api):
+            if each is not None:
+                each.describe_again()
+        found = _speaker(api, ledger_api)
+    return found
+
+
+def _speaker(api: Api, ledger_api: Api | None) -> Participant:
     if is_canton_2(api.services):
         from .v0 import V0
 
@@ -30,6 +47,16 @@ def open_participant(admin: Endpoint, ledger: Endpoint | None) -> Participant:
     from .v30 import V30
 
     return V30(api, ledger_api)
+
+
+def _is_of(kept: KeptDescriptions, participant: Participant) -> bool:
+    """Whether what is kept is of this node as it is now: one of Canton 3 that is initialised, which reports its whole release."""
+    try:
+        found = participant.identity()
+    except NotOffered:
+        return kept.confirm("")
+    whole = participant.major > 2 and found.initialized and found.version
+    return kept.confirm(f"{found.uid} {found.version}" if whole else "")
 
 
 def is_canton_2(services: t.Iterable[str]) -> bool:

@@ -96,12 +96,13 @@ class LedgerAdmin:
             },
         )
 
-    def users(self, identity_provider: str) -> list[User]:
-        """Users of one identity provider with their rights; the empty id is the default provider (docs/canton/ledger-api.md#users)."""
+    def users(self, identity_provider: str, wanted: t.Callable[[str], bool] = bool) -> list[User]:
+        """One more call for the rights of each of them (docs/canton/ledger-api.md#users)."""
         return [
             self._user(message)
             for answer in self._pages("UserManagementService/ListUsers", identity_provider)
             for message in answer.users
+            if wanted(message.id)
         ]
 
     def _user(self, message: Message) -> User:

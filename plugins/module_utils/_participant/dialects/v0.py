@@ -149,7 +149,8 @@ class V0(Parties, Packages, Contracts):
             raise self._waits_for_identity("identity and keys")
         return self._is_late(rpc)
 
-    def synchronizers(self) -> list[Synchronizer]:
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
+        """The list of the connected ones has their health."""
         connected = {
             item.domain_alias: item for item in self.admin.read(CONNECTIVITY + "ListConnectedDomains").connected_domains
         }
@@ -350,8 +351,9 @@ class V0(Parties, Packages, Contracts):
         answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
         return read_pair(answer, self.admin.message(CANTON + "crypto.v0.CryptoKeyPair"), WRAPPED_V0, spec_name)
 
-    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
-        return [item.delegation for item in self.signed_delegations(store, namespace)]
+    def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
+        found = [item.delegation for item in self.signed_delegations(store, namespace)]
+        return [item for item in found if target in ("", item.target)]
 
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None

@@ -72,6 +72,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
     def __init__(self, admin: Api, ledger: Api | None) -> None:
         super().__init__(admin, ledger)
         self.admin.starting = self._is_starting
+        self._settled: Message | None = None
 
     def require_live(self, step: str) -> Participant:
         return self
@@ -126,7 +127,13 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         return float(answer.timestamp.seconds + answer.timestamp.nanos / 1e9)
 
     def _status(self) -> Message:
-        return self.admin.read(STATUS)
+        """Of a node that has its identity, read once: neither that nor its release changes while it runs."""
+        if self._settled is not None:
+            return self._settled
+        status = self.admin.read(STATUS)
+        if status.HasField("status"):
+            self._settled = status
+        return status
 
     def _settled_status(self) -> Message | None:
         status = self._status()
@@ -147,8 +154,9 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
             raise self._waits_for_identity("identity and node topology")
         return True
 
-    def synchronizers(self) -> list[Synchronizer]:
-        healthy = self._connected()
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
+        registered = self._registered()
+        healthy = self._healthy() if health and any(result.connected for result in registered) else {}
         return [
             Synchronizer(
                 alias=result.config.synchronizer_alias,
@@ -162,7 +170,7 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
                     for url in each.grpc.connections
                 ),
             )
-            for result in self._registered()
+            for result in registered
         ]
 
     def protocol_version(self, item: Synchronizer) -> int | None:
@@ -184,7 +192,8 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         """Always: nothing can be written while disconnected (docs/canton/topology.md#stores)."""
         return True
 
-    def _connected(self) -> dict[str, bool]:
+    def _healthy(self) -> dict[str, bool]:
+        """Of the connected ones, by alias."""
         answer = self.admin.read(CONNECTIVITY + "ListConnectedSynchronizers")
         return {item.synchronizer_alias: item.healthy for item in answer.connected_synchronizers}
 
@@ -284,13 +293,15 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
         answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
         return read_pair(answer, self.admin.message(CRYPTO + "CryptoKeyPair"), (PROTO_VERSION,), spec_name)
 
-    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
-        answer = self.admin.read(READ + "ListNamespaceDelegation", base_query=query(store), filter_namespace=namespace)
-        return [
-            _delegation(result.item, result.context.serial)
-            for result in answer.results
-            if not namespace or result.item.namespace == namespace
-        ]
+    def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
+        answer = self.admin.read(
+            READ + "ListNamespaceDelegation",
+            base_query=query(store),
+            filter_namespace=namespace,
+            filter_target_key_fingerprint=target,
+        )
+        found = [_delegation(result.item, result.context.serial) for result in answer.results]
+        return [item for item in found if namespace in ("", item.namespace) and target in ("", item.target)]
 
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None

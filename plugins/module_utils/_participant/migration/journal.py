@@ -14,10 +14,10 @@ import dataclasses
 import os
 import re
 import typing as t
-from datetime import datetime
+from datetime import datetime, timezone
 
 from ..._errors import CantonError
-from ..._files import file_error, make_folder, now, read_json, stamp, write_json
+from ..._files import file_error, make_folder, now, read_json, remove, stamp, write_json
 from ..contracts.snapshot import SnapshotFiles
 from ..model.ids import short
 
@@ -64,8 +64,8 @@ class Journal:
         """What was recorded with the last one of this event."""
         return next((item.data for item in reversed(self.events) if item.event == event), {})
 
-    def with_event(self, event: str, data: dict[str, t.Any] | None = None) -> Journal:
-        return dataclasses.replace(self, events=(*self.events, Event(event, stamp(), data or {})))
+    def with_event(self, event: str, data: dict[str, t.Any] | None = None, at: datetime | None = None) -> Journal:
+        return dataclasses.replace(self, events=(*self.events, Event(event, stamp(at), data or {})))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +168,29 @@ def shown(found: Journal, files: JournalFiles) -> dict[str, object]:
         "imported": files.imported(found.target),
         "files": archivable(files),
     }
+
+
+def remove_descriptions(folder: str, name: str) -> None:
+    """The descriptions of both nodes, which the tasks of one run have kept for one another."""
+    for side in ("source", "target") if _NAME.fullmatch(name) else ():
+        remove(os.path.join(folder, f"{name}-{side}.api.json"))
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time with its zone, as ISO 8601 has it; None: none was given."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise CantonError(
+            f"{text!r} is no time in ISO 8601 with a time zone",
+            error_id="time_invalid",
+            hint="Write it as 2026-11-25T08:00:00.000+00:00.",
+        )
+    return found.astimezone(timezone.utc)
 
 
 def check_name(name: str) -> None:

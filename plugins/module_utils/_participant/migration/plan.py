@@ -310,7 +310,7 @@ def refuse_differences(copies: Copies, target: str) -> None:
         ),
         "users": ", ".join(sorted(set(users_differ))),
         "identity providers": ", ".join(item.id for item in copies.users.providers),
-        "annotations": some([item.party for item in copies.users.annotate]),
+        "annotations": some([item.party for item, _existing in copies.users.annotate]),
     }
     raise CantonError(
         f"The target {target} differs from the source. "

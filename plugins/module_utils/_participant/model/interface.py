@@ -90,8 +90,8 @@ class Reader(t.Protocol):
     def pruning_schedule(self) -> str | None:
         """The cron expression of its pruning schedule, empty without one; None where the API does not report it (Canton 2)."""
 
-    def synchronizers(self) -> list[Synchronizer]:
-        """The registered synchronizers, connected or not."""
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
+        """The registered synchronizers, connected or not. Without ``health``, which takes another call, a node may report none as healthy."""
 
     def protocol_version(self, item: Synchronizer) -> int | None:
         """The synchronizer's protocol version; None when the node does not know it."""
@@ -115,8 +115,8 @@ class Reader(t.Protocol):
     def own_keys(self) -> list[Key]:
         """The keys of which the node has the private key, in its own store or in a KMS."""
 
-    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
-        """The delegations in force of one namespace. Of all namespaces when it is empty, which a dossier does not have."""
+    def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
+        """The delegations in force of one namespace, or to the key ``target``. Without a namespace those of all, which a dossier does not have."""
 
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
@@ -150,8 +150,8 @@ class Reader(t.Protocol):
     def identity_providers(self) -> list[IdentityProvider]:
         """The configured identity providers, without the default one."""
 
-    def users(self, identity_provider: str) -> list[User]:
-        """The users of one identity provider with their rights. The empty id is the default provider."""
+    def users(self, identity_provider: str, wanted: t.Callable[[str], bool] = bool) -> list[User]:
+        """The users of one identity provider with their rights, those whose id is ``wanted``. The empty id is the default provider."""
 
     def local_parties(self, identity_provider: str = "") -> list[LocalParty]:
         """Every party that the ledger API knows for one identity provider; local ones are marked."""

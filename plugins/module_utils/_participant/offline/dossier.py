@@ -104,7 +104,7 @@ def read(participant: Reader, sections: t.Collection[str], namespaces: t.Collect
     observed: Values = {"read_at": stamp()}
     if not (identity.initialized and identity.active):
         return Dossier(content, observed)
-    known = participant.synchronizers()
+    known = participant.synchronizers(health=True)
     stores = sorted({item.id for item in known if item.id})
     content["synchronizers"] = [
         {

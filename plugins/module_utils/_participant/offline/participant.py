@@ -113,7 +113,7 @@ class OfflineParticipant:
     def identity(self) -> Identity:
         return t.cast("Identity", self._built(Identity, self._of("identity")))
 
-    def synchronizers(self) -> list[Synchronizer]:
+    def synchronizers(self, health: bool = False) -> list[Synchronizer]:
         return [self._built(Synchronizer, item["synchronizer"]) for item in self._of("synchronizers")]
 
     def protocol_version(self, item: Synchronizer) -> int | None:
@@ -158,11 +158,12 @@ class OfflineParticipant:
     def own_keys(self) -> list[Key]:
         return t.cast("list[Key]", self._built(list[Key], self._of("keys", "own")))
 
-    def delegations(self, store: str, namespace: str = "") -> list[Delegation]:
+    def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
         if not namespace:
             raise self._lacks("delegations of all namespaces", "")
         found = self._of("topology", "delegations", store, namespace)
-        return t.cast("list[Delegation]", self._built(list[Delegation], found))
+        built = t.cast("list[Delegation]", self._built(list[Delegation], found))
+        return [item for item in built if target in ("", item.target)]
 
     def signed_delegations(
         self, store: str, namespace: str, removed: bool = False, written_for: int | None = None
@@ -209,8 +210,9 @@ class OfflineParticipant:
     def identity_providers(self) -> list[IdentityProvider]:
         return t.cast("list[IdentityProvider]", self._built(list[IdentityProvider], self._of("users", "providers")))
 
-    def users(self, identity_provider: str) -> list[User]:
-        return t.cast("list[User]", self._built(list[User], self._of("users", "users", identity_provider)))
+    def users(self, identity_provider: str, wanted: t.Callable[[str], bool] = bool) -> list[User]:
+        found = t.cast("list[User]", self._built(list[User], self._of("users", "users", identity_provider)))
+        return [user for user in found if wanted(user.id)]
 
     def local_parties(self, identity_provider: str = "") -> list[LocalParty]:
         found = self._of("users", "local_parties", identity_provider)

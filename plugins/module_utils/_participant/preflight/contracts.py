@@ -230,13 +230,15 @@ def _check_packages(findings: Findings, found: Tally, available: set[str]) -> No
     """``available``: packages that the target has. An import demands that each package of the contracts is stored there."""
     dars = findings.source.dars()
     findings.plan.dars = sum(1 for dar in dars if not dar.builtin)
-    excluded: set[str] = set()
-    for dar in dars:
-        if dar.is_among(findings.request.exclude_dars):
-            excluded |= findings.source.dar_packages(dar.main)
-        else:
-            available |= findings.source.dar_packages(dar.main)
     lacking = set(found.packages) - available - {""}
+    excluded: set[str] = set()
+    for dar in dars if lacking else ():
+        packages = findings.source.dar_packages(dar.main)
+        if dar.is_among(findings.request.exclude_dars):
+            excluded |= packages
+        else:
+            available |= packages
+    lacking -= available
     if lacking & excluded:
         findings.error(
             "excluded_dars_used",

@@ -334,9 +334,10 @@ def _moved_before(
 
 def _check_super_validator(findings: Findings, source: Identity, old: Synchronizer) -> None:
     """The decentralised party of a Splice network is hosted by its super validators only (docs/canton/migration.md#parties-of-a-super-validator)."""
-    decentralized = findings.source.decentralized_namespaces(old.id)
     for item in findings.source.hostings(old.id, source.uid):
-        if item.party.startswith(SPLICE_DSO) and namespace_of(item.party) in decentralized:
+        if item.party.startswith(SPLICE_DSO) and namespace_of(item.party) in findings.source.decentralized_namespaces(
+            old.id
+        ):
             findings.error(
                 "splice_super_validator",
                 f"The source hosts {ids.short(item.party)}: it is a super validator of a Splice network, which cannot be migrated this way",

@@ -7,15 +7,18 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ..._errors import CantonError
+from ..._outcome import Outcome
 from ..._waiting import wait_for
 from ..model.entities import AUTHORIZED, Key, SignedDelegation
 from ..model.ids import namespace_of
 from ..model.interface import Participant, Reader
 from . import synchronizers
 
+# A write reaches the synchronizer, and is in effect a quarter of a second later (docs/canton/topology.md#effect-after-a-delay).
+EFFECT_SECONDS = 0.4
 SIGNED_SECONDS = 30.0  # a node's own store lists what it has signed at once, unless a read lags behind
 
 
@@ -63,9 +66,15 @@ def delegation_state(
     """Without a ``source`` its signature is at hand: it came in a file."""
     return DelegationState(
         source is None or is_delegated(source, AUTHORIZED, namespace, target_key),
-        is_delegated(target, AUTHORIZED, namespace, target_key),
-        is_delegated(target, synchronizer, namespace, target_key),
+        namespace in _namespaces_of(target, AUTHORIZED, target_key),
+        namespace in _namespaces_of(target, synchronizer, target_key),
     )
+
+
+def _namespaces_of(target: Reader, store: str, key: str, whole: bool = False) -> set[str]:
+    """The namespaces that a store delegates to a key, all in one question; with ``whole`` only where it is for all parties."""
+    found = target.delegations(store, target=key)
+    return {item.namespace for item in found if not (whole and item.restriction == "specific")}
 
 
 def refuse_removed_delegation(
@@ -125,10 +134,10 @@ def load(
     delegation = chain[-1].delegation
 
     def in_force() -> bool:
-        return delegation_state(source, target, delegation.namespace, delegation.target, synchronizer).complete
+        return delegation.namespace in _namespaces_of(target, synchronizer, delegation.target)
 
-    reached, _last = wait_for(in_force, seconds)
-    if not reached:
+    wait_for(in_force, seconds, not_before=EFFECT_SECONDS)
+    if not delegation_state(source, target, delegation.namespace, delegation.target, synchronizer).complete:
         raise CantonError(
             f"The delegation of {delegation.namespace[:12]}… to {delegation.target[:12]}… was accepted, but the synchronizer does not list it",
             error_id="delegation_not_effective",
@@ -156,9 +165,46 @@ def delegated_namespaces(target: Reader, synchronizer: str) -> set[str]:
     A delegation counts when both the target's own store and the synchronizer's list it, and when it is for all parties.
     """
     own = target.identity().namespace
+    listed, in_force = (_namespaces_of(target, store, own, whole=True) for store in (AUTHORIZED, synchronizer))
+    return {own} | (listed & in_force)
 
-    def listed(store: str) -> set[str]:
-        found = target.delegations(store)
-        return {item.namespace for item in found if item.target == own and item.restriction != "specific"}
 
-    return {own} | (listed(AUTHORIZED) & listed(synchronizer))
+def ensure_present(params: t.Mapping[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
+    """What ``participant_namespace_delegation`` does with the state ``present``: the source signs, unless it has signed."""
+    namespace = params["namespace"] or source.identity().namespace
+    key = namespace_key(target, target.identity().uid)
+
+    def sign_and_load(store: str) -> None:
+        loader = target.require_live("loading the delegation")
+        delegate(source, loader, namespace, key, store, params["wait_timeout"])
+
+    return ensure_in_force(params, source, target, namespace, key, sign_and_load, check)
+
+
+def ensure_in_force(
+    params: t.Mapping[str, t.Any],
+    source: Reader | None,
+    target: Reader,
+    namespace: str,
+    key: Key,
+    bring: t.Callable[[str], None],
+    check: bool,
+) -> Outcome:
+    """The delegation is effective on the synchronizer; ``bring`` loads it where it is not."""
+    store = synchronizers.known_id(target, params["synchronizer"])
+    before = delegation_state(source, target, namespace, key.fingerprint, store)
+    after = before
+    if not before.complete:
+        after = DelegationState.everywhere()
+        refuse_removed_delegation(source, target, namespace, key.fingerprint, store)
+        if source is not None:
+            refuse_without_root_key(source, namespace, before)
+        if not check:
+            synchronizers.connected_id(target, params["synchronizer"], "which the delegation has to reach")
+            bring(store)
+            after = delegation_state(source, target, namespace, key.fingerprint, store)
+    return Outcome(
+        asdict(before),
+        asdict(after),
+        {"namespace": namespace, "target_key": key.fingerprint, "delegation": asdict(after)},
+    )

@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
-import operator
 import typing as t
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 
 from ..._errors import CantonError, MappingExists, Redacted, SigningRefused
+from ..._outcome import Outcome
 from ..._waiting import wait_for
 from ..model.entities import Host, Hosting
 from ..model.ids import namespace_of, short, some
 from ..model.interface import Participant, Reader
-from .delegation import delegated_namespaces
+from . import synchronizers
+from .delegation import EFFECT_SECONDS, delegated_namespaces
 
 
 def failures_of(
@@ -123,8 +125,11 @@ def select_parties(
     unless it is named in ``wanted``.
     """
     hosted = {item.party: item for item in source.hostings(store, source_uid)}
-    decentralized = source.decentralized_namespaces(store)
-    covered = {namespace_of(source_uid), *namespaces}
+    own = namespace_of(source_uid)
+    # The source's own namespace has a root key, so it is not decentralised.
+    others = any(namespace_of(party) != own for party in hosted)
+    decentralized = source.decentralized_namespaces(store) if others else ()
+    covered = {own, *namespaces}
     selection = PartySelection({}, {})
     for party in sorted(hosted) if wanted is None else wanted:
         if party in excluded or (wanted is None and party == source_uid):
@@ -269,19 +274,20 @@ def host_parties(
     """
     missing = dict(wanted)
     again: list[str] = []
-
+    uid = target.identity().uid
     remaining = seconds
     while missing:
         errors = target.host_parties(store, list(missing.values()), parallel)
         failures = failures_of(errors)
         if failures:
             raise _cannot_host(failures[0], len(failures), len(missing))
-        reached, missing = wait_for(
-            lambda: missing_hostings(target, store, wanted, replaceable),
+        wait_for(
+            partial(_are_shown, target, uid, store, wanted),
             min(LOST_AFTER_SECONDS, remaining),
-            until=operator.not_,
+            not_before=EFFECT_SECONDS,
         )
-        if reached:
+        missing = missing_hostings(target, store, wanted, replaceable)
+        if not missing:
             break
         remaining -= LOST_AFTER_SECONDS
         if remaining <= 0:
@@ -294,6 +300,12 @@ def host_parties(
     return again
 
 
+def _are_shown(target: Reader, uid: str, store: str, wanted: t.Mapping[str, Hosting]) -> bool:
+    """Whether the target's own hostings have all of ``wanted``. It is asked often, and so not for those of the whole network."""
+    shown = {item.party: item.hosts for item in target.hostings(target.hosting_store(store), uid)}
+    return all(shown.get(party) == mapping.hosts for party, mapping in wanted.items())
+
+
 def _cannot_host(error: CantonError, failed: int, total: int) -> CantonError:
     hint = error.hint
     if isinstance(error, UNSIGNED):
@@ -302,3 +314,43 @@ def _cannot_host(error: CantonError, failed: int, total: int) -> CantonError:
             "permission kms:Sign). " + hint
         )
     return error.restated(f"{failed} of {total} parties could not be hosted. First error: {error.message}", hint)
+
+
+def ensure_hosted(params: t.Mapping[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
+    """What ``participant_party`` does with the state ``present``."""
+    source_store = synchronizers.known_id(source, params["source_synchronizer"])
+    store = synchronizers.known_id(target, params["target_synchronizer"])
+    plan = plan_hosting(
+        source,
+        source_store,
+        target,
+        store,
+        params["parties"],
+        params["exclude"],
+        params["namespaces"],
+        params["replace_hosts"],
+    )
+    missing = plan.missing
+    again: list[str] = []
+    if missing and not check:
+        synchronizers.refuse_away(target, params["target_synchronizer"], "where the parties have to be hosted")
+        lacking = set(plan.selection.namespaces()) - plan.delegated - {source.identity().namespace}
+        if lacking:
+            raise CantonError(
+                f"Namespaces of these parties are not delegated to the target on its synchronizer: {some(lacking)}",
+                error_id="namespace_not_delegated",
+                hint="Delegate them first with ledgerops.canton.participant_namespace_delegation.",
+            )
+        again = host_parties(
+            target.require_live("hosting parties"),
+            store,
+            missing,
+            params["parallel"],
+            params["wait_timeout"],
+            params["replace_hosts"],
+        )
+    return Outcome(
+        before={"not_hosted": sorted(missing)},
+        after={"not_hosted": []},
+        result={**plan.as_dict(), "sent_again": sorted(again)},
+    )

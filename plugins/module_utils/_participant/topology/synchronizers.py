@@ -16,9 +16,9 @@ from ..model.interface import Participant, Reader
 QUIET_POLLS = 3  # in a row with nothing in flight, so that a gap between two transactions is not taken for quiet
 
 
-def find(participant: Reader, wanted: str) -> Synchronizer:
+def find(participant: Reader, wanted: str, health: bool = False) -> Synchronizer:
     """The synchronizer with this alias, logical id or physical id; never a prefix of one."""
-    known = participant.synchronizers()
+    known = participant.synchronizers(health)
     for item in known:
         if wanted and wanted in (item.alias, item.id, item.physical_id):
             return item
@@ -117,7 +117,7 @@ def set_connected(participant: Participant, alias: str, connected: bool, seconds
     def is_so(item: Synchronizer) -> bool:
         return item.connected == connected and (item.healthy or not connected)
 
-    reached, _last = wait_for(lambda: find(participant, alias), seconds, until=is_so)
+    reached, _last = wait_for(lambda: find(participant, alias, health=connected), seconds, until=is_so)
     if not reached:
         raise CantonError(
             f"The {participant.label} accepted the request to {'connect' if connected else 'disconnect'} {alias}, "

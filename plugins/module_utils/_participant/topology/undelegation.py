@@ -64,7 +64,7 @@ def undelegate(
         state = delegation.delegation_state(source, target, namespace, target_key.fingerprint, synchronizer)
         return state == delegation.DelegationState.nowhere()
 
-    reached, _last = wait_for(gone, seconds)
+    reached, _last = wait_for(gone, seconds, not_before=delegation.EFFECT_SECONDS)
     if not reached:
         raise CantonError(
             f"The removal of the delegation of {namespace[:12]}… was accepted, but the synchronizer still lists it",

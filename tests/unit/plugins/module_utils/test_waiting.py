@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import LONGEST_PAUSE_SECONDS, wait_for
+from ansible_collections.ledgerops.canton.plugins.module_utils._waiting import LONGEST_PAUSE_SECONDS, pauses, wait_for
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_it_looks_once_without_any_time(slept: list[float], seconds: float) -> N
 
 def test_pauses_double_up_to_a_limit(slept: list[float]) -> None:
     wait_for(lambda: None, 20.0)
-    assert slept[:3] == pytest.approx([0.1, 0.2, 0.4])
+    assert slept[:3] == pytest.approx([0.05, 0.1, 0.2])
     assert max(slept) == LONGEST_PAUSE_SECONDS and slept[-2] == LONGEST_PAUSE_SECONDS
 
 
@@ -47,3 +47,13 @@ def test_what_is_asked_for_may_be_nothing(slept: list[float]) -> None:
     looks = iter([["left"], ["left"], []])
     assert wait_for(lambda: next(looks), 60.0, until=lambda left: not left) == (True, [])
     assert len(slept) == 2
+
+
+def test_it_does_not_look_before_anything_can_be_seen(slept: list[float]) -> None:
+    made = pauses.made
+    assert wait_for(lambda: len(slept), 60.0, not_before=0.4) == (True, 1)
+    assert slept == [0.4] and pauses.made == made + 1, "what was read before the pause may have changed"
+
+
+def test_a_first_pause_is_not_longer_than_the_whole_time(slept: list[float]) -> None:
+    assert wait_for(list, 0.1, not_before=0.4) == (False, []) and slept == [0.1]

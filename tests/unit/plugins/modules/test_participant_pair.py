@@ -36,6 +36,7 @@ from ansible_collections.ledgerops.canton.plugins.module_utils._participant.mode
     User,
 )
 from ansible_collections.ledgerops.canton.plugins.modules import (
+    migration_copy,
     participant_acs_transfer,
     participant_migration_info,
     participant_namespace_delegation,
@@ -122,6 +123,17 @@ def test_packages(connected: Participants, tmp_path: Path) -> None:
     values = connected.thrice(participant_package, **BOTH, files=[str(tmp_path / "extra.dar")])
     assert values["uploaded"] == values["vetted"] == [PACKAGE, "pkg-extra"]
     assert values["diff"]["before"] == {"missing": ["app 1.0.0", "extra.dar"], "unvetted": ["app 1.0.0", "extra.dar"]}
+
+
+def test_copies_of_a_migration_in_their_order(connected: Participants) -> None:
+    connected.source.people = [User("app", rights=frozenset({Right("can_act_as", ALICE)}))]
+    values = connected.thrice(
+        migration_copy, **BOTH, exclude=[BOB], steps=["users", "parties", "delegation", "packages"]
+    )
+    assert [change[0] for change in connected.target.changes] == ["upload", "vet", "load", "host"]
+    assert [user.id for user in connected.target.people] == ["app"]
+    assert values["packages"]["uploaded"] == [PACKAGE] and values["users"]["created"] == ["app"]
+    assert values["delegation"]["delegation"]["synchronizer"] and values["parties"]["hosted"] == [ALICE, CAROL]
 
 
 def test_packages_that_nothing_brings(connected: Participants) -> None:

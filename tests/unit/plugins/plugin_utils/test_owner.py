@@ -6,14 +6,31 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import subprocess
 import sys
+from types import SimpleNamespace
+
+import pytest
 
 from ansible_collections.ledgerops.canton.plugins.plugin_utils import _owner
 
 
 def test_a_run_that_lives_is_not_gone() -> None:
     assert not _owner.is_gone(_owner.this_run())
+
+
+def test_a_worker_that_outlives_its_run_locks_for_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By then its parent is another: process 1, which never ends."""
+    run = subprocess.Popen([sys.executable, "-c", ""])
+    run.wait()
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: SimpleNamespace(pid=run.pid))
+    owner = _owner.this_run()
+    assert owner["pid"] == run.pid and _owner.is_gone(owner)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: None)
+    assert _owner.this_run()["pid"] == 1
 
 
 def test_a_run_that_ended_is_gone_also_when_its_number_was_given_again() -> None:

@@ -33,6 +33,7 @@ from unit.plugins.module_utils._api.server import (
 from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.channel import Api
+from ansible_collections.ledgerops.canton.plugins.module_utils._api.description import Description, KeptDescriptions
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.memory import Memory
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import Busy, CantonError
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.dialects.v30 import V30
@@ -83,6 +84,32 @@ def test_remembered_until_the_next_write(node: Node) -> None:
         write(SAY, text="a change")
         api.read(SAY, text="a question")
         assert said() == before + 2
+
+
+def reflected(node: Node) -> int:
+    return sum(rpc.startswith("grpc.reflection") for rpc, _token in node.calls)
+
+
+def test_a_kept_description_spares_the_question(node: Node, tmp_path: Path) -> None:
+    kept = KeptDescriptions(str(tmp_path / "api.json"))
+    kept.confirm("node 1")
+    first = Api(node.api().endpoint, kept)
+    assert first.read(SAY, text="hello").text == "hello" and reflected(node) == 1
+    again = KeptDescriptions(str(tmp_path / "api.json"))
+    second = Api(first.endpoint, again)
+    assert second.read(SAY, text="again").text == "again" and second.services == first.services
+    assert second.has_field("demo.Word", "data") and reflected(node) == 1
+    # what it does not know is asked of the node, once
+    assert not (second.has_rpc(f"{SERVICE}/Nothing") or second.has_field("demo.Word", "nothing"))
+    assert reflected(node) == 2
+
+
+def test_a_kept_description_without_the_service_is_asked_again(node: Node, tmp_path: Path) -> None:
+    kept = KeptDescriptions(str(tmp_path / "api.json"))
+    kept.confirm("node 1")
+    kept.keep(node.api().endpoint.address, Description((), ()))
+    api = Api(node.api().endpoint, KeptDescriptions(str(tmp_path / "api.json")))
+    assert api.read(SAY, text="hello").text == "hello" and reflected(node) == 1
 
 
 def test_no_reflection(node: Node) -> None:

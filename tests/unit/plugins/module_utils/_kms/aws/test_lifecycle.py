@@ -175,7 +175,7 @@ def test_change_is_awaited_until_it_shows(keys: AwsKeys, monkeypatch: pytest.Mon
     monkeypatch.setattr(keys, "find", lambda name: hidden.pop() if hidden else find(name))
     after = lifecycle.plan(lifecycle.ABSENT, None, NAMESPACE, "alias/canton/p1", PARAMS)
     key, view = lifecycle.apply(keys, None, lifecycle.ABSENT, after, {**PARAMS, "wait_timeout": 60.0})
-    assert pauses == [0.1, 0.2]
+    assert pauses == [0.05, 0.1]
     assert view == after
     assert key.aliases == ("alias/canton/p1",)
 
@@ -208,7 +208,7 @@ def test_each_part_of_a_change_is_awaited(
     monkeypatch.setattr("time.sleep", pauses.append)
     monkeypatch.setattr(keys, "find", late)
     assert lifecycle.apply(keys, key, before, after, params)[1] == after
-    assert pauses == [0.1]
+    assert pauses == [0.05]
 
 
 def test_deletion_is_taken_back_before_anything_else(keys: AwsKeys) -> None:

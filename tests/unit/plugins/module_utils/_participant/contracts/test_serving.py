@@ -43,9 +43,11 @@ def test_what_connects_is_what_the_source_has(moved: Setting) -> None:
     predicted = connect(moved, check=True)
     assert ("connect", "newsync") not in moved.target.changes
     done = connect(moved)
+    assert str(done.result.pop("connected_at")) >= str(predicted.result.pop("connected_at"))
     assert done.exit_values(True) == predicted.exit_values(True) and done.changed
     assert moved.target.changes[-2:] == [("automatic", "newsync"), ("connect", "newsync")]
-    assert not connect(moved).changed
+    again = connect(moved)
+    assert not again.changed and "connected_at" not in again.result, "it was connected before"
 
 
 def test_nothing_is_counted_again_while_both_ledger_ends_stay(moved: Setting, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,3 +161,9 @@ def test_vetting_is_looked_for_in_the_own_store_while_away(store: str, to_vet: l
     source = old_of_canton_2()
     found = packages.plan_copy(source, OLD, source.known[0].id, target, NEW, NEW_SYNC, (), {})
     assert [dar.main for dar in found.vet] == to_vet
+
+
+def test_contents_of_dars_are_not_read_where_both_vet_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    origin, target = source(), new_participant(dar_contents=CONTENTS, vetted={NEW_SYNC: {PACKAGE, "dep", "b"}})
+    monkeypatch.setattr(origin, "dar_packages", lambda main: pytest.fail(f"{main} was read"))
+    assert not plan(target, origin).changes

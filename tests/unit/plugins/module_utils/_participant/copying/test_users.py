@@ -132,7 +132,7 @@ def test_annotations_of_parties_that_both_host(wanted: LocalParty, standing: Loc
     found = plan(
         new_participant(parties=[standing], providers=[IDP]), source(parties=[wanted], people=[], providers=[IDP])
     )
-    assert found.annotate == ([wanted] if annotated else [])
+    assert [party for party, _existing in found.annotate] == ([wanted] if annotated else [])
 
 
 def test_copy_leaves_nothing_to_do() -> None:
@@ -160,6 +160,6 @@ def test_display_names_are_copied() -> None:
     source = old_of_canton_2(parties=[LocalParty(ALICE, True, display_name="Alice & Co"), LocalParty(BOB, True)])
     target = new_of_canton_2(parties=[LocalParty(ALICE, True), LocalParty(BOB, True, display_name="bob")])
     plan = users.plan_copy(source, target, (), False)
-    assert [item.party for item in plan.annotate] == [ALICE]
+    assert [party.party for party, _existing in plan.annotate] == [ALICE]
     users.copy(plan, source, target, (), False)
     assert {item.party: item.display_name for item in target.parties} == {ALICE: "Alice & Co", BOB: "bob"}

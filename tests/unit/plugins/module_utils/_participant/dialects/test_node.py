@@ -35,6 +35,13 @@ def test_users_of_all_pages_with_their_rights(line: str) -> None:
 
 
 @LINES
+def test_only_the_rights_of_users_that_are_wanted_are_read(line: str) -> None:
+    speaker, api = of_line(line, ListUsers={"users": [{"id": "one"}, {"id": "two"}]})
+    assert [user.id for user in speaker.users("", {"two"}.__contains__)] == ["two"]
+    assert [request.user_id for request in api.requests("ListUserRights")] == ["two"]
+
+
+@LINES
 def test_users_are_written_with_what_the_release_knows(line: str) -> None:
     user = User("three", ALICE, annotations=(("k", "v"),), primary_party_authentication=True, rights=RIGHTS)
     speaker, api = of_line(line)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from unit.plugins.module_utils._participant.dialects.fake_api import NAMESPACE, canton_3
@@ -43,6 +44,47 @@ def test_no_time_is_no_trouble_and_no_node_is() -> None:
     gone, _api = canton_3("3.5", FetchTime=Unreachable("no"))
     with pytest.raises(CantonError):
         gone.last_time("da::1220")
+
+
+def registered(connected: bool) -> dict[str, Any]:
+    item = {
+        "config": {"synchronizer_alias": "main"},
+        "connected": connected,
+        "physical_synchronizer_id": "da::1220::35-0",
+    }
+    return {"results": [item]}
+
+
+@LINES
+def test_the_health_of_synchronizers_is_asked_only_where_it_is_wanted(line: str) -> None:
+    listed = {"connected_synchronizers": [{"synchronizer_alias": "main", "healthy": True}]}
+    speaker, api = canton_3(line, ListRegisteredSynchronizers=registered(True), ListConnectedSynchronizers=listed)
+    (found,) = speaker.synchronizers()
+    assert found.connected and not api.requests("ListConnectedSynchronizers")
+    (found,) = speaker.synchronizers(health=True)
+    assert found.connected and found.healthy
+    speaker, api = canton_3(line, ListRegisteredSynchronizers=registered(False))
+    (found,) = speaker.synchronizers(health=True)
+    assert not (found.connected or found.healthy or api.requests("ListConnectedSynchronizers"))
+
+
+@LINES
+def test_delegations_to_a_key_of_all_namespaces(line: str) -> None:
+    speaker, api = canton_3(line)
+    wanted = key(speaker)
+    public = speaker.admin.message("com.digitalasset.canton.crypto.v30.PublicKey").FromString(wanted.public_key)
+    other = {"public_key": b"other", "key_spec": 2}
+    # the node may read its filter as a prefix
+    api.answers["ListNamespaceDelegation"] = {
+        "results": [
+            {"item": {"namespace": name, "target_key": target}}
+            for name, target in (("1220aa", public.signing_public_key), ("1220bb", other))
+        ]
+    }
+    fingerprint = speaker.read_key(wanted.public_key, "").fingerprint
+    assert [item.namespace for item in speaker.delegations("da::1220", target=fingerprint)] == ["1220aa"]
+    (sent,) = api.requests("ListNamespaceDelegation")
+    assert (sent.filter_namespace, sent.filter_target_key_fingerprint) == ("", fingerprint)
 
 
 REMOVE = 2

@@ -42,6 +42,27 @@ def test_events_are_kept_in_order_and_in_private(files: JournalFiles) -> None:
     assert stat.S_IMODE(Path(files.journal).stat().st_mode) == 0o600
 
 
+def test_an_event_may_have_happened_before(files: JournalFiles) -> None:
+    at = journal.moment("2026-11-25T09:00:00.250+01:00")
+    assert files.read(OLD, NEW).with_event("connected", at=at).last("connected") == "2026-11-25T08:00:00.250+00:00"
+    assert journal.moment(None) is None
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-11-25T09:00:00", ""])
+def test_a_time_without_a_zone_is_refused(text: str) -> None:
+    assert refused(lambda: journal.moment(text)).error_id == "time_invalid"
+
+
+def test_descriptions_of_a_run_are_removed_with_its_locks(tmp_path: Path) -> None:
+    kept = [tmp_path / f"bank-{side}.api.json" for side in ("source", "target")]
+    other = tmp_path / "bank.1-source.api.json"
+    for file in (kept[0], other):
+        file.write_text("{}")
+    for name in ("bank", "../bank"):
+        journal.remove_descriptions(str(tmp_path), name)
+    assert list(tmp_path.iterdir()) == [other]
+
+
 def test_the_journal_of_another_pair_is_refused(files: JournalFiles) -> None:
     files.write(files.read(OLD, NEW).with_event("prepared"))
     assert refused(lambda: files.read(NEW, OLD)).error_id == "journal_of_another_pair"
