@@ -33,6 +33,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         _validation, wanted = self.validate_argument_spec(SPEC, required_together=[("name", "found")])
+        if not wanted["folder"]:
+            result.update(changed=False, folder=None, report=None, fleet=None)
+            return result
         folder = Path(wanted["folder"]).resolve()
         if wanted["name"] == FLEET or "/" in (wanted["name"] or ""):
             raise AnsibleActionFail(

@@ -18,7 +18,7 @@ extends_documentation_fragment:
   - ledgerops.canton._attributes
 options:
   folder:
-    description: Folder on the controller. It is created with mode C(0700), its files with mode C(0600).
+    description: Folder on the controller. It is created with mode C(0700), its files with mode C(0600). When empty, nothing is written.
     type: path
     required: true
   name:
@@ -55,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 folder:
-  description: Absolute path of the folder.
+  description: Absolute path of the folder. Null when O(folder) is empty.
   returned: success
   type: str
 report:
