@@ -105,6 +105,25 @@ def test_what_aws_refuses(served: Served) -> None:
     assert served.state(pending) == "PendingImport"
 
 
+def test_what_aws_signs(served: Served) -> None:
+    client = served.client
+    key_id = served.create("ECC_NIST_P384", Origin="AWS_KMS")
+    sign = {"KeyId": key_id, "Message": b"m", "MessageType": "RAW", "SigningAlgorithm": "ECDSA_SHA_384"}
+    public: Any = serialization.load_der_public_key(client.get_public_key(KeyId=key_id)["PublicKey"])
+    public.verify(client.sign(**sign)["Signature"], b"m", ec.ECDSA(hashes.SHA384()))
+    assert refused(client.sign, **{**sign, "SigningAlgorithm": "ECDSA_SHA_256"}) == "InvalidKeyUsageException"
+    encrypts = served.create("RSA_2048", Origin="AWS_KMS", KeyUsage="ENCRYPT_DECRYPT")
+    assert refused(client.sign, **{**sign, "KeyId": encrypts}) == "InvalidKeyUsageException"
+    assert refused(client.sign, **{**sign, "KeyId": "00000000-0000-4000-8000-000000000000"}) == "NotFoundException"
+    served.set("denied", ["Sign", "GetPublicKey"])
+    assert refused(client.sign, **sign) == refused(client.get_public_key, KeyId=key_id) == "AccessDeniedException"
+    served.set("denied", None)
+    client.disable_key(KeyId=key_id)
+    assert refused(client.sign, **sign) == refused(client.get_public_key, KeyId=key_id) == "DisabledException"
+    client.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
+    assert refused(client.sign, **sign) == "KMSInvalidStateException"
+
+
 def test_faults_on_demand(served: Served) -> None:
     key_id = served.create("ECC_NIST_P256")
     describe = served.client.describe_key

@@ -79,6 +79,22 @@ class Importer(t.Protocol[OneKey]):
         """What the operator should know about a key that is imported."""
 
 
+class Use(t.Protocol):
+    """Keys as a node uses them. What ``signing`` needs of a provider."""
+
+    def public(self, name: str) -> Key | None:
+        """The key of this name with its public key and nothing else that costs a call; None when there is none.
+
+        ``name`` is what a node would register: in AWS an id, ARN or alias, in GCP the name in the ring.
+        """
+
+    def sign(self, key: Key, message: bytes) -> bytes:
+        """The signature of a message of up to 4096 bytes, as Canton lets the KMS sign: DER, or the 64 bytes of Ed25519.
+
+        ``key_spec_unfit`` when Canton does not sign with such keys of this provider.
+        """
+
+
 class Provider(t.Protocol):
     name: KmsProvider  # the value of the option provider
     options: t.Collection[str]  # that have no effect with another provider
@@ -91,3 +107,6 @@ class Provider(t.Protocol):
 
     def importer(self, params: Params) -> Importer[t.Any]:
         """``kms_key_material``: the importer for the key that the options describe. Sends nothing yet."""
+
+    def use(self, params: Params) -> Use:
+        """The keys of the place that the options name, as a node uses them. Sends nothing yet, but for an assumed role."""

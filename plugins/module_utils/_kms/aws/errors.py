@@ -64,6 +64,7 @@ HINTS: dict[str, str] = {
     "LimitExceededException": "A quota is used up (keys, aliases or tags); raise it, or delete what isn't needed.",
     "NotFoundException": "Check the name or id, the region, and whether the credentials are of the account that holds the key.",
     "DisabledException": "Enable the key first: ledgerops.canton.kms_key with enabled=true.",
+    "InvalidKeyUsageException": "The key is for something else (sign_verify or encrypt_decrypt); read it with ledgerops.canton.kms_key_info.",
     "KMSInvalidStateException": "The key's state doesn't allow this; read it with ledgerops.canton.kms_key_info.",
     "AlreadyExistsException": "Something else has just taken the name: run again.",
     "ExpiredImportTokenException": "An import token lives 24 hours; check the clocks, and run again.",

@@ -16,16 +16,15 @@ from datetime import datetime, timezone
 
 from ..._errors import CantonError, DependencyMissing
 from ..errors import InvalidState, NotFound, PermissionDenied
-from ..model import ENCRYPT, Params, probed_usage
+from ..model import ENCRYPT, Key, Params, probed_usage
+from ..signing import verifies
 from .calls import AwsAttributes, own_id, replicas_of, snake, tag_list
 from .errors import Disabled, Unsupported
 from .model import AwsKey
 from .session import BOTO3_IMPORT_ERROR, Clients
 
 try:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+    import cryptography  # noqa: F401
 except ImportError as exc:
     CRYPTOGRAPHY_IMPORT_ERROR: ImportError | None = exc
 else:
@@ -124,26 +123,36 @@ class AwsKeys(AwsAttributes):
         aliases = self._list_if_allowed("list_aliases", "Aliases", metadata["Arn"], notes)
         tags = self._list_if_allowed("list_resource_tags", "Tags", metadata["Arn"], notes)
         primary, replicas = replicas_of(metadata)
-        key = AwsKey(
-            state=snake(metadata["KeyState"]),
-            spec=_OUR_SPECS.get(metadata["KeySpec"], metadata["KeySpec"].lower()),
-            usage=metadata["KeyUsage"].lower(),
+        key = replace(
+            self._shown(metadata),
             description=metadata.get("Description", ""),
             tags=None if tags is None else {tag["TagKey"]: tag["TagValue"] for tag in tags},
             aliases=None if aliases is None else tuple(alias["AliasName"] for alias in aliases),
-            key_id=metadata["KeyId"],
-            full_name=metadata["Arn"],
             origin=metadata.get("Origin", "").lower(),
             multi_region=bool(metadata.get("MultiRegion")),
             created=_utc(metadata.get("CreationDate")),
             deletion_date=_utc(metadata.get("DeletionDate")),
-            public_key_der=self._public_key(metadata),
             managed_by_provider=metadata.get("KeyManager") == "AWS",
             primary_region=primary,
             replicas=replicas,
             notes=tuple(notes),
         )
         return self._with_parts(key, parts)
+
+    def public(self, name: str) -> AwsKey | None:
+        metadata = self._metadata(name)
+        return None if metadata is None else self._shown(metadata)
+
+    def _shown(self, metadata: dict[str, t.Any]) -> AwsKey:
+        """What DescribeKey and GetPublicKey show of a key."""
+        return AwsKey(
+            state=snake(metadata["KeyState"]),
+            spec=_OUR_SPECS.get(metadata["KeySpec"], metadata["KeySpec"].lower()),
+            usage=metadata["KeyUsage"].lower(),
+            key_id=metadata["KeyId"],
+            full_name=metadata["Arn"],
+            public_key_der=self._public_key(metadata),
+        )
 
     def with_details(self, key: AwsKey) -> AwsKey:
         return self._with_parts(key, ("policy", "grants", "rotation"))
@@ -283,15 +292,13 @@ class AwsKeys(AwsAttributes):
         return probed_usage(key, works=works)
 
     def _probe_signing(self, key: AwsKey) -> bool:
+        return verifies(key, _PROBE, self.sign(key, _PROBE))
+
+    def sign(self, key: Key, message: bytes) -> bytes:
+        """The signature of a message of up to 4096 bytes, which AWS hashes (docs/canton/kms-aws.md#algorithms)."""
         algorithm = _algorithm(SIGNING_ALGORITHMS, key)
-        answer = self._call("sign", KeyId=key.full_name, Message=_PROBE, MessageType="RAW", SigningAlgorithm=algorithm)
-        public = serialization.load_der_public_key(key.public_key_der or b"")
-        digest = hashes.SHA384() if algorithm.endswith("384") else hashes.SHA256()
-        try:
-            t.cast("ec.EllipticCurvePublicKey", public).verify(answer["Signature"], _PROBE, ec.ECDSA(digest))
-        except InvalidSignature:
-            return False
-        return True
+        arguments = {"Message": message, "MessageType": "RAW", "SigningAlgorithm": algorithm}
+        return bytes(self._call("sign", KeyId=key.full_name, **arguments)["Signature"])
 
     def _probe_encryption(self, key: AwsKey) -> bool:
         algorithm = _algorithm(ENCRYPTION_ALGORITHMS, key)
@@ -302,12 +309,12 @@ class AwsKeys(AwsAttributes):
         return bool(opened["Plaintext"] == _PROBE)
 
 
-def _algorithm(algorithms: t.Mapping[str, str], key: AwsKey) -> str:
+def _algorithm(algorithms: t.Mapping[str, str], key: Key) -> str:
     if key.spec not in algorithms:
         raise CantonError(
-            f"Key {key.full_name} has spec {key.spec}, which Canton can't use in AWS KMS, so it can't be probed",
+            f"Key {key.full_name} has spec {key.spec}, which Canton can't use in AWS KMS",
             error_id="key_spec_unfit",
-            hint="Name a key of a spec that Canton uses, or set probe to false.",
+            hint="Name a key of a spec that Canton uses (to keep another one, set probe to false).",
         )
     return algorithms[key.spec]
 

@@ -30,3 +30,6 @@ class AwsProvider:
 
     def importer(self, params: Params) -> AwsImporter:
         return open_importer(params)
+
+    def use(self, params: Params) -> keys.AwsKeys:
+        return keys.connect(params)

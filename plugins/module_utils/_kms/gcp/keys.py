@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import typing as t
 from contextlib import suppress
@@ -18,11 +19,26 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from ..._errors import CantonError
+from ..._participant.model.keys import SIGNATURE_FORMS
 from ..errors import AlreadyExists, InvalidState, NotFound, PermissionDenied
-from ..model import ENCRYPT, NO_ROTATION, PENDING_IMPORT, Params, Rotation, probed_usage
+from ..model import ENCRYPT, NO_ROTATION, PENDING_IMPORT, Key, Params, Rotation, probed_usage
+from ..signing import verifies
 from . import errors as gcp_errors
 from . import session as gcp_session
-from .model import ALGORITHMS, DESTROYED, GcpKey, Ring, Version, days, purpose_of, ring, spec_of, state_of, usage_of
+from .model import (
+    ALGORITHMS,
+    DESTROYED,
+    GcpKey,
+    Ring,
+    Version,
+    days,
+    key_name,
+    purpose_of,
+    ring,
+    spec_of,
+    state_of,
+    usage_of,
+)
 
 _CALL_SECONDS = 30.0
 _REPEATABLE = ("ResourceExhausted", "ServiceUnavailable", "DeadlineExceeded")
@@ -103,6 +119,23 @@ class GcpKeys:
         first = self._found("get_crypto_key_version", {"name": _version(key.name, FIRST)})
         return [] if first is None else [first]
 
+    def public(self, name: str) -> GcpKey | None:
+        resource = self.ring.key(key_name(name))
+        answer = self._found("get_public_key", {"name": _version(resource, FIRST)})
+        if answer is None:
+            return None
+        algorithm = _word(answer.algorithm)
+        spec = spec_of(algorithm)
+        return GcpKey(
+            state="enabled",  # GCP returns the public key of no other
+            spec=spec,
+            usage=usage_of(purpose_of(spec)),
+            key_id=name,
+            full_name=resource,
+            public_key_der=_der_of(answer, _version(resource, FIRST)),
+            algorithm=algorithm,
+        )
+
     def _public_key(self, version: t.Any) -> bytes | None:
         if _word(version.state) not in ("ENABLED", "DISABLED") or not _word(version.algorithm).startswith(_ASYMMETRIC):
             return None
@@ -113,9 +146,7 @@ class GcpKeys:
             if _word(version.state) != "ENABLED":
                 return None
             raise
-        if answer.name != version.name or not _intact(answer.pem.encode(), answer.pem_crc32c):
-            raise _corrupted("GetPublicKey")
-        return der(answer.pem)
+        return _der_of(answer, version.name)
 
     def policy(self, resource: str) -> tuple[dict[str, t.Any], bytes]:
         """The key's own IAM policy, and its etag."""
@@ -233,21 +264,23 @@ class GcpKeys:
         return probed_usage(key, works=works)
 
     def _probe_signing(self, key: GcpKey) -> bool:
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
+        return verifies(key, _PROBE, self.sign(key, _PROBE))
 
-        request = {"name": _version(str(key.full_name), FIRST), "data": _PROBE, "data_crc32c": crc32c(_PROBE)}
+    def sign(self, key: Key, message: bytes) -> bytes:
+        """The signature of a message: of its digest, or of itself with Ed25519 (docs/canton/kms-gcp.md#algorithms-in-use)."""
+        form = SIGNATURE_FORMS[key.spec]
+        version = _version(str(key.full_name), FIRST)
+        request: dict[str, t.Any] = {"name": version}
+        if form.digest is None:
+            request.update(data=message, data_crc32c=crc32c(message))
+        else:
+            digest = hashlib.new(form.digest, message).digest()
+            request.update(digest={form.digest: digest}, digest_crc32c=crc32c(digest))
         answer = self._call("asymmetric_sign", request)
-        if not answer.verified_data_crc32c or not _intact(answer.signature, answer.signature_crc32c):
+        checked = answer.verified_data_crc32c if form.digest is None else answer.verified_digest_crc32c
+        if not checked or answer.name != version or not _intact(answer.signature, answer.signature_crc32c):
             raise _corrupted("AsymmetricSign")
-        public: t.Any = serialization.load_der_public_key(key.public_key_der or b"")
-        scheme = [] if key.spec not in _DIGESTS else [ec.ECDSA(getattr(hashes, _DIGESTS[key.spec])())]
-        try:
-            public.verify(answer.signature, _PROBE, *scheme)
-        except InvalidSignature:
-            return False
-        return True
+        return bytes(answer.signature)
 
     def _probe_decryption(self, key: GcpKey) -> bool:
         from cryptography.hazmat.primitives import hashes, serialization
@@ -323,9 +356,6 @@ class GcpKeys:
             raise gcp_errors.refused(operation, "INVALID_ARGUMENT", str(exc)) from exc
 
 
-_DIGESTS = {"ec_p256": "SHA256", "ec_secp256k1": "SHA256", "ec_p384": "SHA384"}
-
-
 def _refused(operation: str, exc: t.Any) -> CantonError:
     code = exc.grpc_status_code.name if exc.grpc_status_code is not None else type(exc).__name__
     reason = getattr(exc, "reason", None) or ""
@@ -340,6 +370,13 @@ def _corrupted(operation: str) -> CantonError:
         hint="Run again. If it persists, check endpoint_url and the proxies between this host and GCP KMS.",
         retryable=True,
     )
+
+
+def _der_of(answer: t.Any, version: str) -> bytes:
+    """The public key in an answer about this version."""
+    if answer.name != version or not _intact(answer.pem.encode(), answer.pem_crc32c):
+        raise _corrupted("GetPublicKey")
+    return der(answer.pem)
 
 
 def _word(value: t.Any) -> str:

@@ -33,3 +33,6 @@ class GcpProvider:
 
     def importer(self, params: Params) -> GcpImporter:
         return open_importer(params)
+
+    def use(self, params: Params) -> keys.GcpKeys:
+        return keys.connect(params)

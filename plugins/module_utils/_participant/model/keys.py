@@ -64,6 +64,23 @@ ENCRYPTION_SPECS: dict[str, str] = {
     "rsa_2048": "ENCRYPTION_KEY_SPEC_RSA_2048",
 }
 KEY_SPECS = frozenset(SIGNING_SPECS) | frozenset(ENCRYPTION_SPECS)
+
+
+class SignatureForm(t.NamedTuple):
+    """How Canton has the signatures of keys of one spec: with which hash (None: the scheme has its own), and its words for it."""
+
+    digest: t.Literal["sha256", "sha384"] | None
+    format: str
+    algorithm: str
+
+
+# docs/canton/keys.md#signatures
+SIGNATURE_FORMS: dict[str, SignatureForm] = {
+    "ec_curve25519": SignatureForm(None, "SIGNATURE_FORMAT_CONCAT", "SIGNING_ALGORITHM_SPEC_ED25519"),
+    "ec_p256": SignatureForm("sha256", "SIGNATURE_FORMAT_DER", "SIGNING_ALGORITHM_SPEC_EC_DSA_SHA_256"),
+    "ec_p384": SignatureForm("sha384", "SIGNATURE_FORMAT_DER", "SIGNING_ALGORITHM_SPEC_EC_DSA_SHA_384"),
+    "ec_secp256k1": SignatureForm("sha256", "SIGNATURE_FORMAT_DER", "SIGNING_ALGORITHM_SPEC_EC_DSA_SHA_256"),
+}
 # What a participant needs keys for, in the order in which it is given them, and the usage of each; encryption keys have none
 # (docs/canton/keys.md#keys-of-a-participant).
 PURPOSES: dict[str, tuple[str, ...]] = {

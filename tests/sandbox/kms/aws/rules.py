@@ -38,6 +38,7 @@ _NOT_WHEN_GOING = {
 }
 _NOT_WITHOUT_MATERIAL = {"DisableKey", "EnableKey", "ReplicateKey"}
 _FIRST_MATERIAL = "_first_material"
+_LONGEST_MESSAGE = 4096  # bytes
 
 
 def _error(code: str, text: str) -> Answer:
@@ -67,6 +68,10 @@ def check(action: str, request: Answer) -> Answer | None:
         return _error("KMSInvalidStateException", f"{key['Arn']} is pending deletion.")
     if state == "PendingImport" and action in _NOT_WITHOUT_MATERIAL:
         return _error("KMSInvalidStateException", f"{key['Arn']} is pending import.")
+    if state == "Disabled" and action == "GetPublicKey":
+        return _error("DisabledException", f"{key['Arn']} is disabled.")
+    if action == "Sign" and len(base64.b64decode(request.get("Message", ""))) > _LONGEST_MESSAGE:
+        return _error("ValidationException", "Value at 'message' failed to satisfy constraint: length at most 4096")
     if action == "CancelKeyDeletion" and state not in _GOING:
         return _error("KMSInvalidStateException", f"{key['Arn']} is not pending deletion.")
     if action == "EnableKeyRotation" and (key["KeySpec"] != "SYMMETRIC_DEFAULT" or key["Origin"] != "AWS_KMS"):

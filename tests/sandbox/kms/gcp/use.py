@@ -57,12 +57,16 @@ class Use(Keys):
         if (digest is None) == (not request.data):
             raise invalid("Either data or digest has to be given.")
         check_sum("data", request.data, request.data_crc32c)
-        data = b"other" + request.data if self.faults.wrong_answers else request.data
+        check_sum("digest", digest or b"", request.digest_crc32c)
+        data = request.data
+        if self.faults.wrong_answers:
+            data, digest = b"other" + data, digest and digest[::-1]
         signature = crypto.sign(version.material, algorithm, data, digest)
         return kms.AsymmetricSignResponse(
             signature=signature,
             signature_crc32c=self._checksum(signature),
             verified_data_crc32c=request.data_crc32c is not None,
+            verified_digest_crc32c=request.digest_crc32c is not None,
             name=request.name,
         )
 
