@@ -10,22 +10,12 @@ A signature leaves this module only when it verifies with the public key of the 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from .._errors import CantonError
+from .._participant.model.entities import Signature
 from .._participant.model.keys import KEY_SPECS, SIGNATURE_FORMS, fingerprint
 from .interface import Use
 from .model import SIGN, Key
-
-
-@dataclass(frozen=True)
-class Signature:
-    """A signature and the key that made it, by fingerprint. ``format`` and ``algorithm`` are Canton's names of its enums' values."""
-
-    data: bytes
-    signed_by: str
-    format: str
-    algorithm: str
 
 
 def read(keys: Use, name: str) -> Key:

@@ -14,6 +14,7 @@ from ..._api.wrapper import PROTO_VERSION, readable, unwrap
 from ..._errors import CantonError, Unreachable
 from ..._waiting import wait_for
 from ..model.entities import (
+    AUTHORIZED,
     MEMORY_STORAGE,
     OPERATORS_TURN,
     Delegation,
@@ -48,11 +49,9 @@ from .v30_messages import (
     TOPOLOGY,
     VAULT,
     WAITING_FOR,
-    WRITE,
     key_of,
     query,
     spec_name,
-    store_id,
 )
 from .v30_packages import Packages
 from .v30_parties import Parties
@@ -319,37 +318,25 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
             transaction = self.admin.message(PROTOCOL + "TopologyTransaction").FromString(inner)
         return _signed_delegation(signed, transaction, raw, removed=False)
 
-    def authorize_delegation(self, namespace: str, key: Key) -> None:
+    def authorize_delegation(
+        self, namespace: str, key: Key, restriction: Restriction = "all_but_namespace_delegations"
+    ) -> None:
         """Not waited for, as this node may be without any synchronizer, and its own store has it at once (docs/canton/topology.md#stores)."""
-        self._authorize(self._delegation_message(namespace, key))
+        self._authorize(self._delegation_message(namespace, key, restriction))
 
     def remove_delegation(self, namespace: str, key: Key) -> None:
-        """See docs/canton/topology.md#removed-delegations-never-return."""
-        self._authorize_again(self._delegation_message(namespace, key), REMOVE)
+        """See docs/canton/topology.md#removed-delegations-never-return and docs/canton/topology.md#a-removal-repeats-the-mapping."""
+        found = [item for item in self.delegations(AUTHORIZED, namespace) if item.target == key.fingerprint]
+        restriction = found[0].restriction if found else "all_but_namespace_delegations"
+        self._authorize_again(self._delegation_message(namespace, key, restriction), REMOVE)
 
-    def _delegation_message(self, namespace: str, key: Key) -> dict[str, t.Any]:
+    def _delegation_message(self, namespace: str, key: Key, restriction: Restriction) -> dict[str, t.Any]:
         public = self.admin.message(CRYPTO + "PublicKey").FromString(key.public_key)
-        delegation = {
-            "namespace": namespace,
-            "target_key": public.signing_public_key,
-            "can_sign_all_but_namespace_delegations": {},
-        }
-        return {"namespace_delegation": delegation}
+        field = next(name for name, word in RESTRICTIONS.items() if word == restriction)
+        return {"namespace_delegation": {"namespace": namespace, "target_key": public.signing_public_key, field: {}}}
 
     def delegation_removals(self, store: str, namespace: str, written_for: int | None) -> list[SignedDelegation]:
         return self.signed_delegations(store, namespace, removed=True)
-
-    def add_transactions(self, store: str, signed: t.Sequence[bytes], wait_seconds: int = 0) -> None:
-        """See docs/canton/topology.md#signatures-on-transactions and docs/canton/topology.md#waiting-for-the-effect."""
-        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
-        waiting: dict[str, t.Any] = {"wait_to_become_effective": {"seconds": wait_seconds}} if wait_seconds else {}
-        self.admin.repeatable(
-            WRITE + "AddTransactions",
-            deadline=wait_seconds + 10.0 if wait_seconds else None,
-            transactions=[signed_class.FromString(raw) for raw in signed],
-            store=store_id(store),
-            **waiting,
-        )
 
     def decentralized_namespaces(self, store: str) -> set[str]:
         answer = self.admin.read(READ + "ListDecentralizedNamespaceDefinition", base_query=query(store))

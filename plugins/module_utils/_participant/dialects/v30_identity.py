@@ -14,14 +14,21 @@ import typing as t
 
 from ..._api.descriptors import Message
 from ..._errors import Redacted, StoreNotEncrypted
-from ..model.entities import AUTHORIZED, Key
-from ..model.keys import encryption_enum, signing_enum
-from .v30_messages import CRYPTO, READ, TOPOLOGY, VAULT, Node, key_of, query
+from ..model.entities import AUTHORIZED, Key, Unsigned
+from ..model.keys import PROOF_OF_OWNERSHIP, encryption_enum, listed_usage, signing_enum
+from .v30_messages import ADD_NUMBER, CRYPTO, READ, TOPOLOGY, VAULT, key_of, query
+from .v30_signing import Signing
+
+SPKI = "CRYPTO_KEY_FORMAT_DER_X509_SUBJECT_PUBLIC_KEY_INFO"
 
 
 def _usages(usage: t.Iterable[str]) -> list[str]:
     """Canton's enum names; a node adds the proof of ownership by itself (docs/canton/keys.md#usages-in-messages)."""
-    return [f"SIGNING_KEY_USAGE_{word.upper()}" for word in usage if word != "proof_of_ownership"]
+    return [_usage_enum(word) for word in usage if word != PROOF_OF_OWNERSHIP]
+
+
+def _usage_enum(word: str) -> str:
+    return f"SIGNING_KEY_USAGE_{word.upper()}"
 
 
 def _without_time(base_query: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -40,7 +47,18 @@ def _maps(transaction: Message, uid: str) -> bool:
     return bool(is_mapping and mapping.owner_to_key_mapping.member == f"PAR::{uid}")
 
 
-class OwnIdentity(Node):
+class OwnIdentity(Signing):
+    def public_keys(self) -> list[Key]:
+        answer = self.admin.read(VAULT + "ListPublicKeys")
+        return [key_of(item.public_key, item.name, "") for item in answer.public_keys]
+
+    def public_key(self, spec: str, der: bytes, purpose: str) -> Key:
+        inner: dict[str, t.Any] = {"format": SPKI, "public_key": der}
+        if purpose == "encryption":
+            return self._public("encryption_public_key", {**inner, "key_spec": encryption_enum(spec)}, "", "")
+        usage = [_usage_enum(word) for word in listed_usage(purpose)]
+        return self._public("signing_public_key", {**inner, "usage": usage, "key_spec": signing_enum(spec)}, "", "")
+
     def register_kms_signing_key(self, kms_key_id: str, name: str, usage: t.Sequence[str]) -> Key:
         answer = self.admin.write(
             VAULT + "RegisterKmsSigningKey", kms_key_id=kms_key_id, name=name, usage=_usages(usage)
@@ -95,9 +113,21 @@ class OwnIdentity(Node):
 
     def authorize_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> None:
         """Sign, with the namespace key and every new signing key, that these are the keys of ``uid`` (docs/canton/topology.md#required-signatures)."""
+        self._authorize_again(self._owner_keys_message(uid, keys))
+
+    def generate_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> Unsigned:
+        unsigned = self._generate(self._owner_keys_message(uid, keys))
+        content = self._content(unsigned)
+        mapped = [key_of(public, "", "").fingerprint for public in content.mapping.owner_to_key_mapping.public_keys]
+        same = _maps(content, uid) and mapped == [key.fingerprint for key in keys]
+        if not same or content.operation != ADD_NUMBER:
+            raise self._other_content()
+        return unsigned
+
+    def _owner_keys_message(self, uid: str, keys: t.Sequence[Key]) -> dict[str, t.Any]:
         message = self.admin.message(CRYPTO + "PublicKey")
         public_keys = [message.FromString(key.public_key) for key in keys]
-        self._authorize_again({"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}})
+        return {"owner_to_key_mapping": {"member": f"PAR::{uid}", "public_keys": public_keys}}
 
     def signed_identity(self, uid: str) -> list[bytes]:
         """The signed transactions that make up this participant's identity, as its own store has them: its namespace's

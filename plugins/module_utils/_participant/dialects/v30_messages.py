@@ -38,6 +38,7 @@ ANY_AGE_SECONDS = 30 * 24 * 3600
 
 ADD = "TOPOLOGY_CHANGE_OP_ADD_REPLACE"
 REMOVE = "TOPOLOGY_CHANGE_OP_REMOVE"
+ADD_NUMBER = 1
 REMOVE_NUMBER = 2
 PERMISSIONS: dict[int, Permission] = {0: "unspecified", 1: "submission", 2: "confirmation", 3: "observation"}
 WAITING_FOR: dict[int, WaitingFor] = {0: "", 1: "id", 2: "node_topology", 3: "initialization"}

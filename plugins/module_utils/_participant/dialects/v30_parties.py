@@ -10,7 +10,7 @@ import typing as t
 
 from ..._api.descriptors import Message
 from ..._errors import CantonError
-from ..model.entities import AUTHORIZED, Clearance, Host, Hosting, Offset, SignedHosting
+from ..model.entities import Clearance, Host, Hosting, Offset, SignedHosting
 from .v30_messages import (
     ADD,
     CRYPTO,
@@ -20,7 +20,6 @@ from .v30_messages import (
     PROTOCOL,
     READ,
     REMOVE,
-    SLOW_SECONDS,
     WRITE,
     Node,
     query,
@@ -102,16 +101,6 @@ class Parties(Node):
             for signed, transaction, raw in self._stored(query(store, proposals=True), namespace)
             if signed.proposal and transaction.mapping.WhichOneof("mapping") == "party_to_participant"
         ]
-
-    def sign_transactions(self, signed: t.Sequence[bytes]) -> list[bytes]:
-        signed_class = self.admin.message(PROTOCOL + "SignedTopologyTransaction")
-        answer = self.admin.read(
-            WRITE + "SignTransactions",
-            deadline=SLOW_SECONDS,
-            transactions=[signed_class.FromString(raw) for raw in signed],
-            store=store_id(AUTHORIZED),
-        )
-        return [item.SerializeToString() for item in answer.transactions]
 
     def export_party_contracts(
         self, party: str, synchronizer: str, target: str, begin: Offset, wait_seconds: int

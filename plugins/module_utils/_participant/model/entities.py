@@ -105,6 +105,27 @@ class SignedDelegation:
 
 
 @dataclass(frozen=True)
+class Unsigned:
+    """A topology transaction without signatures, in its versioned wrapper, and the 34 bytes of it that are signed."""
+
+    transaction: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A signature that was made outside of the node; ``signed_by`` is its key's fingerprint.
+
+    ``format`` and ``algorithm`` are Canton's names of its enums' values, see ``keys.SIGNATURE_FORMS``.
+    """
+
+    data: bytes
+    signed_by: str
+    format: str
+    algorithm: str
+
+
+@dataclass(frozen=True)
 class Host:
     """One participant that hosts a party."""
 

@@ -29,10 +29,13 @@ from .entities import (
     LocalParty,
     Offset,
     Pong,
+    Restriction,
     Right,
+    Signature,
     SignedDelegation,
     SignedHosting,
     Synchronizer,
+    Unsigned,
     User,
     Vetting,
 )
@@ -290,6 +293,12 @@ class Participant(Reader, t.Protocol):
 class Canton3(Participant, t.Protocol):
     """A node of Canton 3: its own identity and keys, and moves of parties on one synchronizer."""
 
+    def public_keys(self) -> list[Key]:
+        """All public keys that the node stores, with their names, whether it holds the private keys or not. Without KMS ids."""
+
+    def public_key(self, spec: str, der: bytes, purpose: str) -> Key:
+        """A key that no node needs to hold, from its SubjectPublicKeyInfo, with the usages that nodes list for ``purpose``."""
+
     def register_kms_signing_key(self, kms_key_id: str, name: str, usage: t.Sequence[str]) -> Key:
         """Register a signing key of the KMS as the node's own. Not repeatable with another name or usage."""
 
@@ -317,6 +326,17 @@ class Canton3(Participant, t.Protocol):
     def authorize_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> None:
         """Sign, with the namespace key and every new signing key, that these are the keys of ``uid``."""
 
+    def generate_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> Unsigned:
+        """The transaction of ``authorize_owner_keys``, for others to sign. Checked: it says this and nothing else. Nothing is stored."""
+
+    def with_signatures(self, unsigned: Unsigned, signatures: t.Sequence[Signature]) -> bytes:
+        """The serialized SignedTopologyTransaction of these signatures. Nothing is sent."""
+
+    def authorize_delegation(
+        self, namespace: str, key: Key, restriction: Restriction = "all_but_namespace_delegations"
+    ) -> None:
+        """As in ``Participant``, or with another restriction, which replaces that of a delegation in force."""
+
     def signed_identity(self, uid: str) -> list[bytes]:
         """The signed transactions of the participant's identity in the order in which they can be loaded: delegations of its
         namespace, root certificate first, then its key mapping with its history."""
@@ -324,8 +344,11 @@ class Canton3(Participant, t.Protocol):
     def hostings(self, store: str, participant: str = "", proposals: bool = False) -> list[Hosting]:
         """As in ``Reader``, or the proposals that lack signatures."""
 
-    def add_transactions(self, store: str, signed: t.Sequence[bytes], wait_seconds: int = 0) -> None:
-        """As in ``Participant``. With ``wait_seconds`` it fails unless they are effective by then."""
+    def add_transactions(
+        self, store: str, signed: t.Sequence[bytes], wait_seconds: int = 0, alien_member: bool = False
+    ) -> None:
+        """As in ``Participant``. With ``wait_seconds`` it fails unless they are effective by then. ``alien_member``: they may be
+        about another participant's keys, which a node refuses else."""
 
     def lacks_for_replication(self) -> list[str]:
         """The calls and fields of that this release lacks (3.4); empty when it has all."""
@@ -336,8 +359,9 @@ class Canton3(Participant, t.Protocol):
     def signed_proposals(self, store: str, namespace: str) -> list[SignedHosting]:
         """The signed transactions of the hosting proposals for parties of ``namespace``."""
 
-    def sign_transactions(self, signed: t.Sequence[bytes]) -> list[bytes]:
-        """Add this node's signatures to transactions that others signed. Nothing is stored; works while disconnected."""
+    def sign_transactions(self, signed: t.Sequence[bytes], signed_by: t.Sequence[str] = ()) -> list[bytes]:
+        """Add this node's signatures, those of the keys ``signed_by`` or those that it chooses, to transactions that others signed:
+        without any signature they are refused. Nothing is stored; works while disconnected."""
 
     def export_party_contracts(
         self, party: str, synchronizer: str, target: str, begin: Offset, wait_seconds: int

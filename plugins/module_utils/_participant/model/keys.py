@@ -48,8 +48,11 @@ def can_import(provider: str, spec: str, *, signs: bool) -> bool:
     return spec in imported_specs(provider) and (KMS_KEYS[spec].use == "signing") is signs
 
 
-FINGERPRINT_PURPOSE = 12  # PublicKeyFingerprint (docs/canton/keys.md#hashes)
+# Purposes of hashes (docs/canton/keys.md#hashes)
+TRANSACTION_PURPOSE = 11  # TopologyTransactionSignature
+FINGERPRINT_PURPOSE = 12  # PublicKeyFingerprint
 SHA256_MULTIHASH = "1220"
+PROOF_OF_OWNERSHIP = "proof_of_ownership"
 ED25519_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
 ED25519_KEY_BYTES = 32
 
@@ -124,6 +127,13 @@ def serves(key: Used, purpose: str) -> bool:
     return key.purpose == "signing" and (not key.usage or purpose in key.usage)
 
 
+def listed_usage(purpose: str) -> tuple[str, ...]:
+    """The usages of a key for this purpose as nodes list them: all but a namespace's prove their ownership, too
+    (docs/canton/keys.md#usages-in-messages)."""
+    usage = PURPOSES[purpose]
+    return usage if not usage or purpose == "namespace" else (*usage, PROOF_OF_OWNERSHIP)
+
+
 def purpose_of(key: Used) -> str:
     """The first purpose that a key serves: keys of old nodes may serve several."""
     return next(purpose for purpose in PURPOSES if serves(key, purpose))
@@ -138,7 +148,16 @@ def fingerprint(spec: str, spki_der: bytes) -> str:
     if spec not in KEY_SPECS:
         raise ValueError(f"Canton has no key spec {spec!r}; it knows {', '.join(sorted(KEY_SPECS))}")
     data = _raw_ed25519(spki_der) if spec == "ec_curve25519" else spki_der
-    return SHA256_MULTIHASH + hashlib.sha256(struct.pack(">i", FINGERPRINT_PURPOSE) + data).hexdigest()
+    return _hash(FINGERPRINT_PURPOSE, data).hex()
+
+
+def transaction_hash(transaction: bytes) -> bytes:
+    """The 34 bytes that are signed of a topology transaction; ``transaction`` is in its versioned wrapper."""
+    return _hash(TRANSACTION_PURPOSE, transaction)
+
+
+def _hash(purpose: int, content: bytes) -> bytes:
+    return bytes.fromhex(SHA256_MULTIHASH) + hashlib.sha256(struct.pack(">i", purpose) + content).digest()
 
 
 def _raw_ed25519(spki_der: bytes) -> bytes:

@@ -18,6 +18,7 @@ from unit.plugins.refusals import refused
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms import provider, signing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.model import Key
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import Signature
 from sandbox.wire import crypto, definitions
 from sandbox.wire.release import release
 
@@ -41,7 +42,7 @@ def use(cloud: Gcp) -> Any:
     return provider.of(params, provider.CONNECTION_SPEC).use(params)
 
 
-def is_accepted(key: Key, signature: signing.Signature) -> bool:
+def is_accepted(key: Key, signature: Signature) -> bool:
     """Whether the sandbox, which checks like a node, takes the signature for one by this key."""
     cls = definitions.messages(release("3.5")).cls
     public = cls("crypto.v30.SigningPublicKey")(
