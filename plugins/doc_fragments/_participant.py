@@ -77,6 +77,22 @@ def _options(depth: int, *variables: str) -> str:
     return textwrap.indent(_OPTIONS.format(token=defaults[0], ledger_token=defaults[1]), " " * depth)
 
 
+def _node(name: str, *text: str) -> str:
+    """The option ``name`` with the connection of one participant that must be reached: no dossier stands in for it."""
+    lines = "".join(f"\n      - {line}" for line in text)
+    return f"""
+options:
+  {name}:
+    description:{lines}
+    type: dict
+    suboptions:
+      endpoint:
+        description: Address of the admin API, as V(host:port).
+        type: str
+        required: true
+{_options(6)}"""
+
+
 def _side(
     name: str, *more: str, text: str = "", kind: str = "dict\n    required: true", member: str = "", besides: str = ""
 ) -> str:
@@ -141,6 +157,13 @@ namespace:
   description: Fingerprint of the namespace. Default is the participant's own.
   type: str
 """,
+    )
+
+    BROADCAST_BY: str = _node(
+        "broadcast_by",
+        "Connection options of another participant, connected to synchronizers of this one. It hands them the signed change.",
+        "Required if this participant cannot send it itself, because it holds none of the keys that are in force on its "
+        "synchronizers, or is not connected. The change is then also verified on those synchronizers.",
     )
 
     SYNCHRONIZERS = r"""

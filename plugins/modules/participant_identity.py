@@ -139,7 +139,7 @@ from ..module_utils._connection import Params, Spec, reader_of, side_spec
 from ..module_utils._files import write_json
 from ..module_utils._outcome import Outcome
 from ..module_utils._participant.identity import file as identity_file
-from ..module_utils._participant.identity import initialisation
+from ..module_utils._participant.identity import initialisation, registration
 from ..module_utils._participant.model.ids import namespace_of
 from ..module_utils._participant.model.interface import Canton3, Participant
 from ..module_utils._participant.model.keys import KMS_PROVIDERS, can_import
@@ -167,7 +167,7 @@ SPEC: Spec = {
 
 
 def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
-    node = initialisation.require_canton_3(participant)
+    node = registration.require_canton_3(participant)
     if params["state"] == "recorded":
         return ensure_recorded(params, node, check)
     old = _old(params)
@@ -192,7 +192,7 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
 def _old(params: Params) -> initialisation.OldIdentity | None:
     if params["source"]:
         source = reader_of(params["source"], "old participant").require_live("reading its identity")
-        return initialisation.read_old(initialisation.require_canton_3(source))
+        return initialisation.read_old(registration.require_canton_3(source))
     return identity_file.read(params["identity_file"]) if params["identity_file"] else None
 
 

@@ -100,7 +100,7 @@ replaced:
 from ..module_utils._connection import Params, Spec
 from ..module_utils._errors import CantonError
 from ..module_utils._outcome import Outcome
-from ..module_utils._participant.identity import initialisation, rotation
+from ..module_utils._participant.identity import owner_keys, registration, rotation
 from ..module_utils._participant.model.interface import Participant
 from ..module_utils._runner import run_participant
 
@@ -125,7 +125,7 @@ def check_values(params: Params) -> None:
 
 def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     check_values(params)
-    node = initialisation.require_canton_3(participant)
+    node = registration.require_canton_3(participant)
     desired = (params["kms_key_id"], params["generate"], params["name"])
     plan = rotation.plan(node, params["purpose"], *desired)
     new = plan.new
@@ -133,7 +133,7 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     if not plan.done:
         warnings = [
             f"Synchronizer {alias} is not connected: its members learn of the new key at the next connect."
-            for alias in rotation.waiting_elsewhere(node)
+            for alias in owner_keys.waiting_elsewhere(node)
         ]
         if not check:
             new = rotation.rotate(node, plan, *desired, params["wait_timeout"])

@@ -14,7 +14,7 @@ import typing as t
 
 from ..._api.descriptors import Message
 from ..._errors import Redacted, StoreNotEncrypted
-from ..model.entities import AUTHORIZED, Key, Unsigned
+from ..model.entities import AUTHORIZED, Key, OwnerKeys, Unsigned
 from ..model.keys import PROOF_OF_OWNERSHIP, encryption_enum, listed_usage, signing_enum
 from .v30_messages import ADD_NUMBER, CRYPTO, READ, TOPOLOGY, VAULT, key_of, query
 from .v30_signing import Signing
@@ -102,14 +102,20 @@ class OwnIdentity(Signing):
         self._authorize_again({"namespace_delegation": certificate})
 
     def owner_keys(self, store: str, uid: str) -> list[Key]:
+        return list(self.owner_mapping(store, uid).keys)
+
+    def owner_mapping(self, store: str, uid: str) -> OwnerKeys:
         answer = self.admin.read(READ + "ListOwnerToKeyMapping", base_query=query(store), filter_key_owner_uid=uid)
-        member = f"PAR::{uid}"
-        return [
-            key_of(public, "", "")
-            for result in answer.results
-            if result.item.member == member
-            for public in result.item.public_keys
-        ]
+        for result in answer.results:
+            if result.item.member == f"PAR::{uid}":
+                keys = tuple(key_of(public, "", "") for public in result.item.public_keys)
+                return OwnerKeys(keys, result.context.serial, tuple(result.context.signed_by_fingerprints))
+        return OwnerKeys()
+
+    def signed_owner_keys(self, uid: str) -> list[tuple[int, bytes]]:
+        past = self._stored({**_without_time(query(AUTHORIZED)), "range": {}}, uid.rpartition("::")[2])
+        mappings = [(each.serial, raw) for signed, each, raw in past if not signed.proposal and _maps(each, uid)]
+        return sorted(mappings, key=lambda pair: pair[0])
 
     def authorize_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> None:
         """Sign, with the namespace key and every new signing key, that these are the keys of ``uid`` (docs/canton/topology.md#required-signatures)."""
@@ -138,15 +144,13 @@ class OwnIdentity(Signing):
         """
         namespace = uid.rpartition("::")[2]
         stored = self._stored(query(AUTHORIZED), namespace)
-        past = self._stored({**_without_time(query(AUTHORIZED)), "range": {}}, namespace)
         certificates = [
             (self._is_other(each, namespace), raw)
             for signed, each, raw in stored
             if not signed.proposal and _delegates(each, namespace)
         ]
-        mappings = [(each.serial, raw) for signed, each, raw in past if not signed.proposal and _maps(each, uid)]
         # sorted is stable: further delegations stay in the order in which the node has taken them
-        ordered = [*sorted(certificates, key=lambda pair: pair[0]), *sorted(mappings, key=lambda pair: pair[0])]
+        ordered = [*sorted(certificates, key=lambda pair: pair[0]), *self.signed_owner_keys(uid)]
         return [raw for _rank, raw in ordered]
 
     def _is_other(self, transaction: Message, namespace: str) -> bool:

@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ..._errors import CantonError, ConnectionFailed
+from ..._errors import CantonError
 from ..._waiting import wait_for
 from ..model.entities import AUTHORIZED, OPERATORS_TURN, Key
 from ..model.ids import namespace_of
-from ..model.interface import Canton3, Participant
+from ..model.interface import Canton3
 from ..model.keys import PURPOSES, purpose_of
+from . import registration
+from .registration import MAX_KMS_KEY_ID, Wanted
 
-MAX_KMS_KEY_ID = 300  # characters (docs/canton/keys.md#registering-a-kms-key)
 IDENTIFIER = re.compile(r"(?!.*::)[a-zA-Z0-9:\-_ ]{1,185}")  # docs/canton/identity-and-start.md#identifiers
 SHOWN_SECONDS = 30.0  # a node's own store lists what it has accepted at once, unless a read lags behind
 MANUAL_LINES = "init.identity.type = manual and init.generate-topology-transactions-and-keys = false"
@@ -55,17 +56,6 @@ class OldIdentity:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One KMS key that the node is to register. ``fingerprint`` is empty where any key will do."""
-
-    purpose: str
-    kms_key_id: str
-    name: str
-    usage: tuple[str, ...]
-    fingerprint: str = ""
-
-
-@dataclass(frozen=True)
 class State:
     """The state of a node's initialisation. ``keys`` has the fingerprint of each wanted key that is registered, or None."""
 
@@ -83,17 +73,6 @@ class State:
             "key_mapping": self.key_mapping,
             "initialized": self.initialized,
         }
-
-
-def require_canton_3(participant: Participant) -> Canton3:
-    node = participant.as_canton_3()
-    if node is None:
-        raise CantonError(
-            f"The {participant.label} runs Canton 2, for which this collection does not manage identity and keys",
-            error_id="canton_2",
-            hint="Set init.auto-init so that the node creates its keys in the KMS itself, and migrate with method delegation.",
-        )
-    return node
 
 
 def read_old(participant: Canton3) -> OldIdentity:
@@ -115,20 +94,10 @@ def read_old(participant: Canton3) -> OldIdentity:
     return OldIdentity(uid, keys, tuple(mapped), tuple(participant.signed_identity(uid)))
 
 
-def registered(own: t.Iterable[Key], wanted: Wanted) -> Key | None:
-    """The key of the vault that is this KMS key. By fingerprint where it is known: a KMS key has more than one name."""
-    for key in own:
-        if wanted.fingerprint and key.fingerprint == wanted.fingerprint and key.kms_key_id:
-            return key
-        if not wanted.fingerprint and key.kms_key_id == wanted.kms_key_id:
-            return key
-    return None
-
-
 def read_state(participant: Canton3, wanted: t.Sequence[Wanted]) -> State:
     identity = participant.identity()
     own = participant.own_keys()
-    found = {_label(item): registered(own, item) for item in wanted}
+    found = {_label(item): registration.registered(own, item) for item in wanted}
     uid = identity.uid
     mapped = {key.fingerprint for key in participant.owner_keys(AUTHORIZED, uid)} if uid else set()
     root = bool(uid) and any(
@@ -249,7 +218,7 @@ def require_same_identity(
 
 def initialize_new(participant: Canton3, wanted: t.Sequence[Wanted], identifier: str, seconds: float) -> None:
     """Everything that is missing, in Canton's order, each step proven by a read (docs/canton/identity-and-start.md#manual-identity)."""
-    keys = {item.purpose: register(participant, item) for item in wanted}
+    keys = {item.purpose: registration.register(participant, item) for item in wanted}
     own = keys.pop("namespace")
     _give_id(participant, identifier, own.fingerprint)
     _certify(participant, own)
@@ -260,7 +229,7 @@ def initialize_new(participant: Canton3, wanted: t.Sequence[Wanted], identifier:
 def initialize_like(participant: Canton3, wanted: t.Sequence[Wanted], old: OldIdentity, seconds: float) -> None:
     """The same for an identity that exists: its topology is loaded, not made. Its root key may be kept offline."""
     for item in wanted:
-        register(participant, item)
+        registration.register(participant, item, "The node got no identity.")
     identifier, _separator, namespace = old.uid.rpartition("::")
     _give_id(participant, identifier, namespace)
     _load(participant, old)
@@ -274,67 +243,6 @@ def _await(participant: Canton3, seconds: float) -> None:
             f"The {participant.label} has identity and topology but is not initialised after {seconds:g} seconds",
             error_id="not_initialized",
             hint="Check its log and its connections to the database and the KMS, then run again: it resumes.",
-        )
-
-
-def register(participant: Canton3, item: Wanted) -> Key:
-    """The KMS key as a key of the node, registered if it is not yet; with the requested usages."""
-    own = participant.own_keys()
-    key = registered(own, item)
-    if key is None:
-        key = _send_registration(participant, item, {known.fingerprint for known in own})
-    _check_usage(participant, item, key)
-    return key
-
-
-def _send_registration(participant: Canton3, item: Wanted, known: t.Collection[str]) -> Key:
-    try:
-        if item.usage:
-            answer = participant.register_kms_signing_key(item.kms_key_id, item.name, item.usage)
-        else:
-            answer = participant.register_kms_encryption_key(item.kms_key_id, item.name)
-    except ConnectionFailed:
-        raise
-    except CantonError as exc:
-        # The node returns no reason: its error is redacted, or a bare text about its key store
-        # (docs/canton/keys.md#registering-a-kms-key, docs/canton/keys.md#a-public-key-is-stored-once).
-        raise CantonError(
-            f"The {participant.label} refused to register KMS key {item.kms_key_id} as {item.purpose} key ({exc.message})",
-            error_id="kms_key_refused",
-            hint="Check that the node uses a KMS (crypto.provider = kms) of the key's account and region, that the key exists, is "
-            f"enabled and is for {'signing (P-256, P-384 or secp256k1)' if item.usage else 'decryption (RSA-2048)'}, that the node may "
-            "describe it and get its public key, and that the node has not registered it with another name or usage. The node's log has the reason.",
-            details={"kms_key_id": item.kms_key_id, "purpose": item.purpose},
-        ) from exc
-    if item.fingerprint and answer.fingerprint != item.fingerprint:
-        raise CantonError(
-            f"KMS key {item.kms_key_id} is not the old participant's {item.purpose} key: its fingerprint is {answer.fingerprint}, "
-            f"not {item.fingerprint}",
-            error_id="other_key",
-            hint="Import the old key into the KMS (kms_key_material), and set kms_key_id to it. The node got no identity.",
-            details={"kms_key_id": item.kms_key_id, "fingerprint": answer.fingerprint},
-        )
-    _reached, shown = wait_for(
-        lambda: registered(participant.own_keys(), replace(item, fingerprint=answer.fingerprint)), SHOWN_SECONDS
-    )
-    if shown is None:
-        raise CantonError(
-            f"The {participant.label} registered KMS key {item.kms_key_id} but does not list it",
-            error_id="kms_key_not_listed",
-            hint="Run again. If this fails again, check the node's log.",
-        )
-    return shown
-
-
-def _check_usage(participant: Canton3, item: Wanted, key: Key) -> None:
-    own, desired = (tuple(sorted(set(usage) - {"proof_of_ownership"})) for usage in (key.usage, item.usage))
-    if own != desired:
-        raise CantonError(
-            f"The {participant.label} knows KMS key {item.kms_key_id} as {key.name!r} for {' and '.join(own) or 'encryption'}, not for "
-            f"{item.purpose}",
-            error_id="registered_otherwise",
-            hint="A key is registered once, with its usages. Use another KMS key for this purpose, or begin with an empty database.",
-            details={"kms_key_id": item.kms_key_id, "usage": list(own)},
         )
 
 

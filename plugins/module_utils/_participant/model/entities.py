@@ -105,6 +105,18 @@ class SignedDelegation:
 
 
 @dataclass(frozen=True)
+class OwnerKeys:
+    """An owner-to-key mapping in force: its keys in their order. Senders encrypt for the last encryption key of it.
+
+    ``signed_by`` has fingerprints. Without a mapping there are no keys, and the serial is 0.
+    """
+
+    keys: tuple[Key, ...] = ()
+    serial: int = 0
+    signed_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Unsigned:
     """A topology transaction without signatures, in its versioned wrapper, and the 34 bytes of it that are signed."""
 

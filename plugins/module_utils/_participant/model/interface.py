@@ -28,6 +28,7 @@ from .entities import (
     Key,
     LocalParty,
     Offset,
+    OwnerKeys,
     Pong,
     Restriction,
     Right,
@@ -322,6 +323,12 @@ class Canton3(Participant, t.Protocol):
 
     def owner_keys(self, store: str, uid: str) -> list[Key]:
         """The keys in the key mapping of a participant, in its order; empty without a mapping."""
+
+    def owner_mapping(self, store: str, uid: str) -> OwnerKeys:
+        """The same with its serial and its signers."""
+
+    def signed_owner_keys(self, uid: str) -> list[tuple[int, bytes]]:
+        """Serial and signed transaction of every key mapping of ``uid`` that the node's own store ever had, in their order."""
 
     def authorize_owner_keys(self, uid: str, keys: t.Sequence[Key]) -> None:
         """Sign, with the namespace key and every new signing key, that these are the keys of ``uid``."""

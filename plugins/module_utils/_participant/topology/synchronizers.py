@@ -10,7 +10,7 @@ import time
 
 from ..._errors import CantonError
 from ..._waiting import wait_for
-from ..model.entities import Synchronizer
+from ..model.entities import AUTHORIZED, Synchronizer
 from ..model.interface import Participant, Reader
 
 QUIET_POLLS = 3  # in a row with nothing in flight, so that a gap between two transactions is not taken for quiet
@@ -60,6 +60,12 @@ def connected_id(participant: Reader, wanted: str, why: str) -> str:
             hint="Connect it with ledgerops.canton.participant_synchronizer, then run again.",
         )
     return found.id
+
+
+def stores(participant: Reader) -> dict[str, str]:
+    """The stores in which a change of the node's own topology has to show, with their names in results: its own, and those of the
+    connected synchronizers."""
+    return {AUTHORIZED: AUTHORIZED, **{item.id: item.alias for item in participant.synchronizers() if item.connected}}
 
 
 def refuse_away(participant: Reader, wanted: str, why: str) -> None:

@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unit.plugins.fakes import Fake
 from unit.plugins.samples import synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, SigningRefused
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Delegation,
     Identity,
     Key,
+    OwnerKeys,
+    Signature,
+    Unsigned,
     WaitingFor,
 )
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.key_pair import KeyUnknown
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import PURPOSES
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import (
+    PURPOSES,
+    fingerprint,
+    listed_usage,
+    transaction_hash,
+)
 
 
 class Killed(BaseException):
@@ -43,6 +51,10 @@ class Vault(Fake):
     dies_after: bool = False
     wrapper: str | None = None
     preview: CantonError | None = None
+    stored: list[Key] = field(default_factory=list)  # public keys without private ones
+    prepared: list[Key] = field(default_factory=list)
+    signers: tuple[str, ...] = ()
+    serial: int = 1
 
     def as_canton_3(self) -> Any:
         return self
@@ -93,6 +105,13 @@ class Vault(Fake):
     def export_key_pair(self, _fingerprint: str, _protocol_version: int) -> Any:
         raise self.preview or KeyUnknown("no such key")
 
+    def public_keys(self) -> list[Key]:
+        return [replace(key, kms_key_id="") for key in (*self.stored, *self.keys)]
+
+    def public_key(self, spec: str, der: bytes, purpose: str) -> Key:
+        kind = "encryption" if purpose == "encryption" else "signing"
+        return Key(fingerprint(spec, der), "", kind, listed_usage(purpose), spec, "", der, der)
+
     # -- identity -----------------------------------------------------------------------------------------------------
 
     def init_id(self, identifier: str, namespace: str) -> None:
@@ -108,17 +127,61 @@ class Vault(Fake):
     def owner_keys(self, store: str, uid: str) -> list[Key]:
         return self.mapped.get(store, []) if uid == self.uid else []
 
+    def owner_mapping(self, store: str, uid: str) -> OwnerKeys:
+        return OwnerKeys(tuple(self.owner_keys(store, uid)), self.serial, self.signers)
+
     def authorize_owner_keys(self, _uid: str, keys: Sequence[Key]) -> None:
+        self._map(keys, self._own_signers(keys))
+
+    def _map(self, keys: Sequence[Key], signers: Sequence[str]) -> None:
         if self._done("mapping"):
             self.mapped[AUTHORIZED] = list(keys)
             self.mapped.update({item.id: list(keys) for item in self.known if item.connected})
+            self.serial, self.signers = self.serial + 1, tuple(signers)
         self._die("mapping")
+
+    def _added(self, keys: Sequence[Key]) -> list[str]:
+        before = {key.fingerprint for key in self.mapped.get(AUTHORIZED, [])}
+        return [key.fingerprint for key in keys if key.purpose == "signing" and key.fingerprint not in before]
+
+    def _able(self) -> list[str]:
+        """The keys that can sign for the namespace."""
+        return [item.target for item in self.delegated.get(AUTHORIZED, [])]
+
+    def _own_signers(self, keys: Sequence[Key]) -> list[str]:
+        held = {key.fingerprint for key in self.keys}
+        return [each for each in (*self._able(), *self._added(keys)) if each in held]
+
+    def generate_owner_keys(self, uid: str, keys: Sequence[Key]) -> Unsigned:
+        self.prepared = list(keys)
+        raw = json.dumps({"uid": uid}).encode()
+        return Unsigned(raw, transaction_hash(raw))
+
+    def with_signatures(self, unsigned: Unsigned, signatures: Sequence[Signature]) -> bytes:
+        return json.dumps(
+            {**json.loads(unsigned.transaction), "signed_by": [each.signed_by for each in signatures]}
+        ).encode()
+
+    def sign_transactions(self, signed: Sequence[bytes], signed_by: Sequence[str] = ()) -> list[bytes]:
+        (values,) = map(json.loads, signed)
+        own = self._own_signers(self.prepared)
+        assert values["signed_by"] and own, "a node refuses what nobody has signed, and what it can't sign"
+        return [json.dumps({**values, "signed_by": [*values["signed_by"], *own]}).encode()]
 
     def signed_identity(self, uid: str) -> list[bytes]:
         return [json.dumps([uid, [key.fingerprint for key in self.mapped[AUTHORIZED]]]).encode()]
 
-    def add_transactions(self, _store: str, signed: Sequence[bytes]) -> None:
-        uid, mapped = json.loads(signed[0])
+    def add_transactions(
+        self, store: str, signed: Sequence[bytes], wait_seconds: int = 0, alien_member: bool = False
+    ) -> None:
+        values = json.loads(signed[0])
+        if isinstance(values, dict):
+            signers = set(values["signed_by"])
+            if not signers >= set(self._added(self.prepared)) or not signers & set(self._able()):
+                raise SigningRefused("not fully signed", "redacted")
+            self._map(self.prepared, values["signed_by"])
+            return
+        uid, mapped = values
         if self._done("load"):
             own = {key.fingerprint: key for key in self.keys}
             namespace = uid.rpartition("::")[2]
