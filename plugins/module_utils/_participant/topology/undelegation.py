@@ -19,6 +19,16 @@ from ..model.interface import Participant, Reader
 from . import delegation, synchronizers
 
 
+def refuse_unconfirmed(confirmed: bool) -> None:
+    if not confirmed:
+        raise CantonError(
+            "The removal of a delegation cannot be undone, and give_up_key is not true",
+            error_id="give_up_key_missing",
+            hint="Canton never accepts a removed delegation again for the same key: this target could never take over again. "
+            "A rollback does not need the removal. Set give_up_key to true to remove it anyway.",
+        )
+
+
 def refuse_dependants(target: Reader, uid: str, namespace: str, store: str) -> None:
     """Without the delegation the target's keys could never move the parties that it hosts by it."""
     hosted = {
@@ -74,13 +84,7 @@ def undelegate(
 
 
 def ensure_absent(params: dict[str, t.Any], source: Reader, target: Reader, check: bool) -> Outcome:
-    if not params["give_up_key"]:
-        raise CantonError(
-            "The removal of a delegation cannot be undone, and give_up_key is not true",
-            error_id="give_up_key_missing",
-            hint="Canton never accepts a removed delegation again for the same key: this target could never take over again. "
-            "A rollback does not need the removal. Set give_up_key to true to remove it anyway.",
-        )
+    refuse_unconfirmed(params["give_up_key"])
     uid, namespace = target.identity().uid, params["namespace"] or source.identity().namespace
     key = delegation.namespace_key(target, uid)
     store = synchronizers.known_id(target, params["synchronizer"])
