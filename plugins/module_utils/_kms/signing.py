@@ -11,11 +11,26 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import CantonError
+from .._errors import CantonError, DependencyMissing
 from .._participant.model.entities import Signature
 from .._participant.model.keys import KEY_SPECS, SIGNATURE_FORMS, fingerprint
 from .interface import Use
 from .model import SIGN, Key
+
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+except ImportError as exc:
+    CRYPTOGRAPHY_IMPORT_ERROR: ImportError | None = exc
+else:
+    CRYPTOGRAPHY_IMPORT_ERROR = None
+
+
+def check_dependencies() -> None:
+    """Raise DependencyMissing when cryptography is not importable here."""
+    if CRYPTOGRAPHY_IMPORT_ERROR is not None:
+        raise DependencyMissing("cryptography", str(CRYPTOGRAPHY_IMPORT_ERROR))
 
 
 def read(keys: Use, name: str) -> Key:
@@ -73,10 +88,6 @@ def sign(keys: Use, key: Key, message: bytes) -> Signature:
 
 def verifies(key: Key, message: bytes, signature: bytes) -> bool:
     """Whether this is a signature of the message by the key, in the form of ``SIGNATURE_FORMS``."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     public: t.Any = serialization.load_der_public_key(key.public_key_der or b"")
     digest = SIGNATURE_FORMS[key.spec].digest
     scheme = [] if digest is None else [ec.ECDSA(getattr(hashes, digest.upper())())]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys in AWS KMS: find, create, change, probe. Needs cryptography; ``session`` needs boto3.
+"""Keys in AWS KMS: find, create, change, probe. ``signing`` needs cryptography, ``session`` boto3.
 
 It knows AWS's calls and words; what should happen to a key is decided elsewhere.
 """
@@ -15,20 +15,13 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from ..._errors import CantonError, DependencyMissing
+from .. import signing
 from ..errors import InvalidState, NotFound, PermissionDenied
 from ..model import ENCRYPT, Key, Params, probed_usage
-from ..signing import verifies
 from .calls import AwsAttributes, own_id, replicas_of, snake, tag_list
 from .errors import Disabled, Unsupported
 from .model import AwsKey
 from .session import BOTO3_IMPORT_ERROR, Clients
-
-try:
-    import cryptography  # noqa: F401
-except ImportError as exc:
-    CRYPTOGRAPHY_IMPORT_ERROR: ImportError | None = exc
-else:
-    CRYPTOGRAPHY_IMPORT_ERROR = None
 
 AWS_SPECS = {
     "ec_p256": "ECC_NIST_P256",
@@ -52,8 +45,7 @@ def check_dependencies() -> None:
     """Raise DependencyMissing when boto3 or cryptography is not importable here."""
     if BOTO3_IMPORT_ERROR is not None:
         raise DependencyMissing("boto3", str(BOTO3_IMPORT_ERROR))
-    if CRYPTOGRAPHY_IMPORT_ERROR is not None:
-        raise DependencyMissing("cryptography", str(CRYPTOGRAPHY_IMPORT_ERROR))
+    signing.check_dependencies()
 
 
 def alias_name(text: str) -> str:
@@ -292,7 +284,7 @@ class AwsKeys(AwsAttributes):
         return probed_usage(key, works=works)
 
     def _probe_signing(self, key: AwsKey) -> bool:
-        return verifies(key, _PROBE, self.sign(key, _PROBE))
+        return signing.verifies(key, _PROBE, self.sign(key, _PROBE))
 
     def sign(self, key: Key, message: bytes) -> bytes:
         """The signature of a message of up to 4096 bytes, which AWS hashes (docs/canton/kms-aws.md#algorithms)."""

@@ -16,6 +16,7 @@ from botocore.stub import ANY, Stubber
 from unit.plugins.module_utils._kms.aws.support import CONNECTION, REGION, break_down, client_of, refuse
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, DependencyMissing
+from ansible_collections.ledgerops.canton.plugins.module_utils._kms import signing
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws import keys as aws_keys
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.keys import AwsKeys, alias_name, connect
 from ansible_collections.ledgerops.canton.plugins.module_utils._kms.aws.model import AwsKey
@@ -290,8 +291,12 @@ def test_alias_that_nobody_can_have(text: str, error_id: str) -> None:
     expect(error_id, alias_name, text)
 
 
-@pytest.mark.parametrize(("name", "library"), [("BOTO3", "boto3"), ("CRYPTOGRAPHY", "cryptography")])
-def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, name: str, library: str) -> None:
-    monkeypatch.setattr(aws_keys, f"{name}_IMPORT_ERROR", ImportError("No module"))
+@pytest.mark.parametrize(
+    ("module", "name", "library"),
+    [(aws_keys, "BOTO3", "boto3"), (signing, "CRYPTOGRAPHY", "cryptography")],
+    ids=["boto3", "cryptography"],
+)
+def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, library: str) -> None:
+    monkeypatch.setattr(module, f"{name}_IMPORT_ERROR", ImportError("No module"))
     with pytest.raises(DependencyMissing, match=f"pip install {library}"):
         aws_keys.check_dependencies()

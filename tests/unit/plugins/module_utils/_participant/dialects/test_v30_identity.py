@@ -13,7 +13,7 @@ from unit.plugins.module_utils._participant.dialects.fake_api import UID, Answer
 from unit.plugins.refusals import refused
 
 from ansible_collections.ledgerops.canton.plugins.module_utils._api.failures import answer_error
-from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED
+from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import AUTHORIZED, OwnerKeys
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.keys import fingerprint
 from sandbox.wire import definitions
 from sandbox.wire.release import release
@@ -87,6 +87,16 @@ def test_the_mapping_of_another_participant_is_not_taken_for_its_own() -> None:
     assert api.requests("ListOwnerToKeyMapping")[0].filter_key_owner_uid == UID
 
 
+def test_a_mapping_has_a_serial_and_signers() -> None:
+    context = {"serial": 3, "signed_by_fingerprints": ["1220ab", "1220cd"]}
+    item = {"member": f"PAR::{UID}", "public_keys": [{"encryption_public_key": RSA}, {"signing_public_key": SIGNING}]}
+    speaker, _api = canton_3(ListOwnerToKeyMapping={"results": [{"context": context, "item": item}]})
+    found = speaker.owner_mapping(AUTHORIZED, UID)
+    assert (found.serial, found.signed_by) == (3, ("1220ab", "1220cd"))
+    assert [key.purpose for key in found.keys] == ["encryption", "signing"], "the order counts"
+    assert speaker.owner_mapping(AUTHORIZED, UID + "0") == OwnerKeys()
+
+
 def stored(mapping: dict[str, Any], serial: int = 1, proposal: bool = False) -> dict[str, bytes]:
     messages = definitions.messages(release("3.5"))
     inner = messages.cls("protocol.v30.TopologyTransaction")(serial=serial, mapping=mapping).SerializeToString()
@@ -111,6 +121,7 @@ def test_an_identity_is_its_certificates_root_first_and_the_whole_past_of_its_ma
     past = [stored(mapped(uid, b"two"), 2), stored(mapped(uid, b"one"), 1), stored(mapped(f"x::{ROOT}", b"three"), 3)]
     pages = {True: {"result": {"items": now}}, False: {"result": {"items": past}}}
     speaker, _api = canton_3(ListAll=lambda request: pages[request.base_query.HasField("head_state")])
+    assert [serial for serial, _raw in speaker.signed_owner_keys(uid)] == [1, 2]
     found = b" | ".join(speaker.signed_identity(uid))
     order = [found.index(word) for word in (b"spki", b"other", b"one", b"two")]
     assert order == sorted(order) and b"three" not in found and b"open" not in found
