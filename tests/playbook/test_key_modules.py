@@ -24,7 +24,8 @@ TOPOLOGY: dict[str, Any] = {
     },
 }
 RUNS = ("check", "run", "again", "check again")
-STEPS = ("delegate", "map", "cut", "give up", "register")
+# the cut comes last: afterwards the participant holds no key in force, and cannot send
+STEPS = ("delegate", "map", "give up", "cut", "register")
 PURPOSES = ("sequencer_authentication", "protocol", "encryption")
 
 
@@ -76,8 +77,8 @@ def steps_of(net: Sandbox, arns: dict[str, str]) -> dict[str, Task]:
     return {
         "delegate": task("participant_kms_delegation", **delegation),
         "map": task("participant_key_mapping", **own, keys=keys),
-        "cut": task("participant_key_mapping", **own, keys=keys, other_keys="remove"),
         "give up": task("participant_kms_delegation", **delegation, state="absent", give_up_key=True),
+        "cut": task("participant_key_mapping", **own, keys=keys, other_keys="remove"),
         # an option called name, which is the task's own in ``task``
         "register": {"ledgerops.canton.participant_kms_key": {**registration, "name": "protocol-2"}},
     }
