@@ -99,5 +99,6 @@ def _await(participant: Canton3, namespace: str, key: Key, restriction: str | No
             f"The {'delegation' if restriction else 'removal of the delegation'} to key {key.fingerprint[:12]}… was accepted, but does "
             f"not show in {', '.join(late)} after {seconds:g} s",
             error_id="delegation_not_effective" if restriction else "delegation_still_effective",
-            hint="Check that the participant is connected to the synchronizer and healthy, then run again.",
+            hint="Check that the participant is connected to the synchronizer and healthy, and that it holds keys of its key mapping: "
+            "without them it can't send. Then run again.",
         )
