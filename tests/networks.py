@@ -44,14 +44,30 @@ def make_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeNetwo
         yield make
 
 
-def kms_client(network: Any, access_key: str) -> Any:
+def kms_client(network: Any, access_key: str, region: str = "") -> Any:
     settings = network.info()["kms"]
     return boto3.client(
         "kms",
         endpoint_url=settings["endpoint"],
-        region_name=settings["region"],
+        region_name=region or settings["region"],
         aws_access_key_id=access_key,
         aws_secret_access_key=settings["aws_secret_access_key"],
+    )
+
+
+def put_material(client: Any, key_id: str, material: bytes) -> None:
+    """Import a private key into the KMS the way that AWS describes."""
+    parameters = client.get_parameters_for_import(
+        KeyId=key_id, WrappingAlgorithm="RSA_AES_KEY_WRAP_SHA_256", WrappingKeySpec="RSA_2048"
+    )
+    outer: Any = serialization.load_der_public_key(parameters["PublicKey"])
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+    wrapped = outer.encrypt(b"k" * 32, oaep) + keywrap.aes_key_wrap_with_padding(b"k" * 32, material)
+    client.import_key_material(
+        KeyId=key_id,
+        ImportToken=parameters["ImportToken"],
+        EncryptedKeyMaterial=wrapped,
+        ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
     )
 
 
@@ -87,19 +103,7 @@ class Served:
         return str(answer["KeyMetadata"]["KeyId"])
 
     def put(self, key_id: str, material: bytes) -> None:
-        """Import a private key the way that AWS describes."""
-        parameters = self.client.get_parameters_for_import(
-            KeyId=key_id, WrappingAlgorithm="RSA_AES_KEY_WRAP_SHA_256", WrappingKeySpec="RSA_4096"
-        )
-        outer: Any = serialization.load_der_public_key(parameters["PublicKey"])
-        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-        wrapped = outer.encrypt(b"k" * 32, oaep) + keywrap.aes_key_wrap_with_padding(b"k" * 32, material)
-        self.client.import_key_material(
-            KeyId=key_id,
-            ImportToken=parameters["ImportToken"],
-            EncryptedKeyMaterial=wrapped,
-            ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
-        )
+        put_material(self.client, key_id, material)
 
     def state(self, key_id: str) -> str:
         return str(self.client.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"])

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 def private_keys(database: str | Path, node: str) -> list[bytes]:
     """What a participant of the sandbox keeps of its private keys: PKCS#8 DER."""
     with sqlite3.connect(database) as db:
-        rows = db.execute("SELECT private FROM vault WHERE node=? AND private IS NOT NULL", (node,)).fetchall()
+        rows = db.execute("SELECT data FROM common_crypto_private_keys WHERE node=?", (node,)).fetchall()
     return [row[0] for row in rows]
 
 

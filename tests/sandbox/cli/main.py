@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sandbox.cli import control, lines, network, topology_file
+from sandbox.cli import configuration, control, lines, network, topology_file
 from sandbox.cli.control import NetworkError
 from sandbox.cli.network import Network
 from sandbox.cli.topology_file import TopologyError
@@ -43,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument("name")
     pruning.add_argument("offset", type=int)
     pruning.add_argument("--state", type=Path, required=True)
+    deleting = commands.add_parser(
+        "delete-private-keys", help="delete the private keys of a participant's own store, as in its database"
+    )
+    deleting.add_argument("name")
+    deleting.add_argument("--state", type=Path, required=True)
     creating = commands.add_parser("create", help="create contracts through a participant; prints their ids")
     creating.add_argument("name")
     creating.add_argument("--template", default="Iou:Iou")
@@ -86,6 +91,7 @@ def _up(arguments: argparse.Namespace) -> None:
 def _node(arguments: argparse.Namespace) -> None:
     from sandbox.cli import process  # loads all services, which no other command needs
 
+    configuration.take_effect(_opened(arguments.state), arguments.name)
     process.Process(lines.node(arguments.name, arguments.state)).run()
 
 
@@ -97,11 +103,15 @@ def _set(arguments: argparse.Namespace) -> None:
         value: Any = json.loads(text)
     except ValueError:
         value = text
-    _opened(arguments.state).set_knob(arguments.name, key, value)
+    configuration.turn(_opened(arguments.state), arguments.name, key, value)
 
 
 def _prune(arguments: argparse.Namespace) -> None:
     network.prune(_opened(arguments.state), arguments.name, arguments.offset)
+
+
+def _delete_private_keys(arguments: argparse.Namespace) -> None:
+    print(network.delete_private_keys(_opened(arguments.state), arguments.name))
 
 
 def _parties(text: str) -> list[str]:
@@ -157,6 +167,7 @@ def main() -> int:
         "node": _node,
         "set": _set,
         "prune": _prune,
+        "delete-private-keys": _delete_private_keys,
         "create": _create,
         "archive": _archive,
         "kms": _kms,

@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox.cli import lines
+from sandbox.cli import configuration, lines
 from sandbox.cli.control import Control, NetworkError
 from sandbox.kms.facts import DUMMY_CREDENTIALS, KMS
-from sandbox.state import connections, ledger, participants, store, synchronizers
+from sandbox.state import connections, keys, ledger, participants, store, synchronizers
 from sandbox.state.store import Store
 from sandbox.wire import auth, definitions, ids
 from sandbox.wire.release import founding
@@ -95,7 +95,8 @@ class Network:
         """Make or reopen the state, start all processes and wait until they serve; stops all again on failure."""
         try:
             self._open_state()
-            self._start_kms()
+            if self._uses_kms():
+                self._start_kms()
             at_once = [name for name, config in self.topology["participants"].items() if config["start"]]
             for name in at_once:
                 self._spawn(name)
@@ -178,14 +179,12 @@ class Network:
                 log.close()
 
     def _uses_kms(self) -> bool:
-        configs = self.topology["participants"].values()
+        configs = [configuration.coming(self.store, name) for name in self.topology["participants"]]
         return bool(self.topology["kms"]["always"]) or any(
             config["crypto"] == "kms" or config["wrapper_key"] for config in configs
         )
 
     def _start_kms(self) -> None:
-        if not self._uses_kms():
-            return
         settings = self.store.kms() or self._found_kms()
         port = int(settings["endpoint"].rpartition(":")[2])
         self._kms = self._command("kms", "kms", str(port), "--state", str(self.state))
@@ -240,11 +239,23 @@ class Network:
                 return
             if name not in self.topology["participants"]:
                 raise NetworkError(f"this network has no participant {name}")
-            if name in self._processes and self._processes[name].poll() is None:
+            if self._runs(name):
                 raise NetworkError(f"participant {name} is running")
+            if self._kms is None and configuration.coming(self.store, name)["crypto"] == "kms":
+                self._start_kms()
             self._spawn(name)
             self._await_nodes([name])
             self._write_info()
+
+    def _runs(self, name: str) -> bool:
+        process = self._processes.get(name)
+        if process is None:
+            return False
+        with self.store.read() as connection:
+            row = participants.get(connection, name)
+        if row is not None and row["phase"] == "crashed":
+            _end(process)  # it said so with its last breath
+        return process.poll() is None
 
     def stop_node(self, name: str) -> None:
         """A clean stop."""
@@ -268,8 +279,12 @@ class Network:
             self._write_info()
 
     def set(self, name: str, key: str, value: Any) -> None:
-        """Turn a knob of a participant, or of ``KMS``."""
-        self.store.set_knob(name, key, value)
+        """Turn a knob of a participant, or of ``KMS``; NetworkError for what can't be."""
+        configuration.turn(self.store, name, key, value)
+
+    def delete_private_keys(self, name: str) -> int:
+        """What an operator does in a participant's database; how many there were."""
+        return delete_private_keys(self.store, name)
 
     # What others need to know.
 
@@ -343,6 +358,14 @@ def _answers(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def delete_private_keys(opened: Store, name: str) -> int:
+    """Delete the private keys of a participant's own store, whether it runs or not; how many there were."""
+    with opened.write() as db:
+        if participants.get(db, name) is None:
+            raise NetworkError(f"this network has no participant {name}")
+        return keys.delete_private(db, name)
 
 
 def prune(opened: Store, name: str, offset: int) -> None:

@@ -37,6 +37,8 @@ _PARTICIPANT: dict[str, Any] = {
     "users": [],
     "idps": [],
     "kms_keys": "auto",
+    "kms_endpoint": "",
+    "kms_region": "",
 }
 _CHOICES = {
     "release": tuple(RELEASES),
@@ -46,6 +48,8 @@ _CHOICES = {
     "identity": ("auto", "manual"),
     "tls": ("none", "server", "mutual"),
 }
+_FLAGS = ("preview_commands", "wrapper_key")
+_TEXTS = ("kms_endpoint", "kms_region")
 _CONNECTION = {"synchronizer": None, "alias": None, "manual_connect": False, "connect": True}
 
 
@@ -122,9 +126,8 @@ def _filled(entry: Any, defaults: dict[str, Any], where: str) -> dict[str, Any]:
 def _participant(name: str, entry: Any, synchronizers: dict[str, Any]) -> dict[str, Any]:
     where = f"participants.{name}"
     filled = _filled(entry, _PARTICIPANT, where)
-    for key, choices in _CHOICES.items():
-        if str(filled[key]) not in choices:
-            raise TopologyError(f"{where}.{key}: {filled[key]!r} is none of {', '.join(choices)}")
+    for key in (*_CHOICES, *_FLAGS, *_TEXTS):
+        check_value(key, filled[key], f"{where}.")
     for key in ("admin_port", "ledger_port", "starting_ms"):
         if not isinstance(filled[key], int) or filled[key] < 0:
             raise TopologyError(f"{where}.{key}: a number from 0 on is wanted")
@@ -139,6 +142,17 @@ def _participant(name: str, entry: Any, synchronizers: dict[str, Any]) -> dict[s
         for index, one in enumerate(filled["connections"])
     ]
     return filled
+
+
+def check_value(key: str, value: Any, where: str = "") -> None:
+    """A choice, a flag or a text; other keys are not looked at. Raises TopologyError."""
+    if key in _TEXTS and not isinstance(value, str):
+        raise TopologyError(f"{where}{key}: a text is wanted")
+    if key in _FLAGS and not isinstance(value, bool):
+        raise TopologyError(f"{where}{key}: true or false is wanted")
+    choices = _CHOICES.get(key)
+    if choices is not None and str(value) not in choices:
+        raise TopologyError(f"{where}{key}: {value!r} is none of {', '.join(choices)}")
 
 
 def _version(filled: dict[str, Any], where: str) -> str:

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 The ledgerops.canton authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keys of a participant: in its own store (JCE) or in a KMS, where only their ids are known (docs/canton/keys.md#kms-keys-in-lists)."""
+"""The keys of a participant: in its own store (JCE) or in a KMS, where only their ids are known (docs/canton/keys.md#kms-keys-in-lists).
+
+A node may change from one to the other: what it has of the other kind stays where it is and counts for nothing meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ _WRAPPER = "wrapper_key_id"
 
 @dataclass(frozen=True)
 class Key:
-    """A key of the public store; ``own`` when the node also has, or can use, the private part."""
+    """A key of the public store; ``own`` when the node also has, or can use, the private part: of ``private`` and
+    ``kms_key_id`` only the one that goes with its crypto provider can be there."""
 
     fingerprint: str
     name: str
@@ -88,15 +92,19 @@ class Vault:
     def kms(self) -> Kms:
         from sandbox.kms.aws.client import Kms  # boto3 is slow to import, and JCE nodes never need it
 
-        settings = self._store.kms()
-        assert settings is not None
-        return Kms(settings["endpoint"], settings["region"])
+        return Kms(**self.kms_place())
+
+    def kms_place(self) -> dict[str, str]:
+        """Endpoint and region of the node's KMS: its own settings, or those of the network's KMS."""
+        shared = self._store.kms() or {"endpoint": "", "region": ""}
+        return {each: self.config.get(f"kms_{each}") or shared[each] for each in ("endpoint", "region")}
 
     # Reading.
 
     def _key(self, row: sqlite3.Row) -> Key:
         public = self._public_key.FromString(row["public"])
-        return Key(row["fingerprint"], row["name"], public, row["private"], row["kms_key_id"])
+        private, kms_key_id = (None, row["kms_key_id"]) if self.uses_kms else (row["private"], None)
+        return Key(row["fingerprint"], row["name"], public, private, kms_key_id)
 
     def all_keys(self) -> Iterator[Key]:
         """All keys, own and imported ones, in the order in which they came."""
@@ -113,10 +121,6 @@ class Vault:
         """Whether the node can sign with this key."""
         found = self.find(fingerprint)
         return found is not None and found.own and found.signing is not None
-
-    def with_usage(self, usage: int) -> Key | None:
-        """The first own signing key of this usage."""
-        return next((key for key in self.all_keys() if key.own and key.signing and usage in key.signing.usage), None)
 
     # Making and adding keys.
 
@@ -140,8 +144,12 @@ class Vault:
         return crypto.fingerprint(public)
 
     def delete(self, fingerprint: str) -> None:
+        """The private key and the public one; in the KMS where it lies there. ``KmsRefused`` when the KMS keeps it."""
+        found = self.find(fingerprint)
+        if found is not None and found.kms_key_id:
+            self.kms.delete(found.kms_key_id)
         with self._store.write() as connection:
-            keys.delete(connection, self.node, fingerprint)
+            keys.delete(connection, self.node, fingerprint, registration=self.uses_kms)
 
     def _signing_key(self, public_der: bytes, spec: int, usage: list[int]) -> Any:
         public = self._public_key()

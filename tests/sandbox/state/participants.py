@@ -29,6 +29,10 @@ def config(db: sqlite3.Connection, name: str) -> dict[str, Any] | None:
     return dict(json.loads(row["config"])) if row else None
 
 
+def set_config(db: sqlite3.Connection, name: str, config: dict[str, Any]) -> None:
+    update(db, name, config=json.dumps(config))
+
+
 def everyone(db: sqlite3.Connection) -> list[sqlite3.Row]:
     return db.execute("SELECT * FROM participants ORDER BY name").fetchall()
 

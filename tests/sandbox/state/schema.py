@@ -21,9 +21,15 @@ CREATE TABLE IF NOT EXISTS connections (
   psid TEXT NOT NULL DEFAULT '', connected INTEGER NOT NULL DEFAULT 0, seen INTEGER,
   UNIQUE (node, alias)
 );
-CREATE TABLE IF NOT EXISTS vault (
-  position INTEGER PRIMARY KEY, node TEXT NOT NULL, fingerprint TEXT NOT NULL, name TEXT NOT NULL,
-  public BLOB NOT NULL, private BLOB, kms_key_id TEXT, UNIQUE (node, fingerprint)
+CREATE TABLE IF NOT EXISTS common_crypto_public_keys (
+  position INTEGER PRIMARY KEY, node TEXT NOT NULL, key_id TEXT NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL,
+  UNIQUE (node, key_id)
+);
+CREATE TABLE IF NOT EXISTS common_crypto_private_keys (
+  node TEXT, key_id TEXT, data BLOB NOT NULL, PRIMARY KEY (node, key_id)
+);
+CREATE TABLE IF NOT EXISTS common_kms_metadata_store (
+  node TEXT, fingerprint TEXT, kms_key_id TEXT NOT NULL, PRIMARY KEY (node, fingerprint)
 );
 CREATE TABLE IF NOT EXISTS topology (
   id INTEGER PRIMARY KEY, store TEXT NOT NULL, code INTEGER NOT NULL, op INTEGER NOT NULL, serial INTEGER NOT NULL,
@@ -67,8 +73,8 @@ CREATE INDEX IF NOT EXISTS contract_by_id ON contract (participant, contract_id)
 CREATE INDEX IF NOT EXISTS contract_by_participant ON contract (participant);
 CREATE TABLE IF NOT EXISTS missed_event (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, participant TEXT NOT NULL, psid TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('created', 'archived', 'topology')),
-  representative_package_id TEXT, blob BLOB, topology_id INTEGER
+  kind TEXT NOT NULL CHECK (kind IN ('created', 'archived', 'request', 'topology')),
+  representative_package_id TEXT, blob BLOB, topology_id INTEGER, encrypted_for TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS missed_event_of ON missed_event (participant, psid);
 CREATE TABLE IF NOT EXISTS topology_event (

@@ -18,6 +18,8 @@ from sandbox.wire import crypto
 _ALGORITHMS = {crypto.P256: "ECDSA_SHA_256", crypto.P384: "ECDSA_SHA_384", crypto.SECP256K1: "ECDSA_SHA_256"}
 _SPECS = {crypto.P256: "ECC_NIST_P256", crypto.P384: "ECC_NIST_P384", crypto.SECP256K1: "ECC_SECG_P256K1"}
 
+_SHORTEST_WAIT_DAYS = 7
+
 
 class Kms:
     """A KMS endpoint. Thread-safe, as boto3 clients are."""
@@ -71,6 +73,10 @@ class Kms:
         if metadata["KeyState"] != "Enabled":
             raise KmsRefused(f"key {key_id} is {metadata['KeyState']}")
         return bytes(self._call("get_public_key", KeyId=key_id)["PublicKey"])
+
+    def delete(self, key_id: str) -> None:
+        """Schedules the deletion for as soon as AWS allows it."""
+        self._call("schedule_key_deletion", KeyId=key_id, PendingWindowInDays=_SHORTEST_WAIT_DAYS)
 
     def sign(self, key_id: str, spec: int, data: bytes) -> bytes:
         answer = self._call("sign", KeyId=key_id, Message=data, MessageType="RAW", SigningAlgorithm=_ALGORITHMS[spec])

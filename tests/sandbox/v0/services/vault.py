@@ -145,7 +145,10 @@ class VaultService(Service[Node]):
         return self._cls("ImportKeyPairResponse")()
 
     def DeleteKeyPair(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self._vault.delete(request.fingerprint)
+        try:
+            self._vault.delete(request.fingerprint)
+        except KmsRefused as error:
+            raise _precondition(str(error)) from error
         return self._cls("DeleteKeyPairResponse")()
 
     # Wrapper key: no node of the sandbox encrypts its private store.

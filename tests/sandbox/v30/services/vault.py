@@ -169,7 +169,10 @@ class VaultService(Service[Node]):
             raise proto_failure(f"BufferException({error})") from error
 
     def DeleteKeyPair(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self._vault.delete(request.fingerprint)
+        try:
+            self._vault.delete(request.fingerprint)
+        except KmsRefused as error:
+            raise CantonError("CRYPTO_PRIVATE_STORE_ERROR", str(error)) from error
         return self._cls("DeleteKeyPairResponse")()
 
     # The wrapper key, where a node keeps its keys itself and encrypts them with a key of the KMS.
