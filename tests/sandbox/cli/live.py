@@ -14,6 +14,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,13 @@ Result = TypeVar("Result")
 
 class Refused(NetworkError):
     """Why there was no transaction."""
+
+
+@dataclass(frozen=True)
+class _Rejected:
+    """The request was sequenced, but not confirmed."""
+
+    reason: str
 
 
 class _Pending(Exception):
@@ -67,7 +75,7 @@ def create(
     node = _node(state, name)
     line = lines.line_of(node.release)
 
-    def work(db: sqlite3.Connection, psid: str) -> list[str]:
+    def work(db: sqlite3.Connection, psid: str) -> list[str] | _Rejected:
         hosting = node.view.hosting(psid)
         signing = [_party(node, hosting, party) for party in signatories]
         watching = [_party(node, hosting, party) for party in observers]
@@ -77,7 +85,10 @@ def create(
             main = seed.main_package(db, node, line, dar)
         except ValueError as error:
             raise Refused(str(error)) from error
-        receivers = _check(node, db, psid, hosting, signing, [*signing, *watching], main.main)
+        receivers, unconfirmed = _check(node, db, psid, hosting, signing, [*signing, *watching], main.main)
+        if unconfirmed:
+            transactions.deliver_request(db, psid, receivers)
+            return _Rejected(unconfirmed)
         made = []
         for number, created_at in zip(range(count), itertools.count(ids.now()), strict=False):
             contract = contracts.make_contract(
@@ -108,16 +119,25 @@ def archive(state: Path, name: str, contract_ids: Iterable[str], synchronizer: s
             raise Refused(f"{text} is no contract id")
         wanted.append(parsed)
 
-    def work(db: sqlite3.Connection, psid: str) -> None:
+    def work(db: sqlite3.Connection, psid: str) -> _Rejected | None:
         hosting = node.view.hosting(psid)
+        archived = []
         for contract_id in wanted:
             found = ledger.newest(db, name, contract_id)
             if found is None or found[1] is not None or found[0].synchronizer_id != ids.logical(psid):
                 raise Refused(f"contract {contract_id.hex()} is not active on {name} and {ids.short(psid)}")
             contract = contracts.parse_blob(found[0].blob)
             package = found[0].representative_package_id
-            receivers = _check(node, db, psid, hosting, contract.signatories, contract.stakeholders, package)
-            transactions.deliver(db, psid, receivers, [Event(contract, package, archived=True)])
+            receivers, unconfirmed = _check(
+                node, db, psid, hosting, contract.signatories, contract.stakeholders, package
+            )
+            if unconfirmed:
+                transactions.deliver_request(db, psid, receivers)
+                return _Rejected(unconfirmed)
+            archived.append((receivers, Event(contract, package, archived=True)))
+        for receivers, event in archived:
+            transactions.deliver(db, psid, receivers, [event])
+        return None
 
     _on_first(node, work, synchronizer)
 
@@ -133,7 +153,9 @@ def _node(state: Path, name: str) -> Node:
     return node
 
 
-def _on_first(node: Node, work: Callable[[sqlite3.Connection, str], Result], synchronizer: str | None) -> Result:
+def _on_first(
+    node: Node, work: Callable[[sqlite3.Connection, str], Result | _Rejected], synchronizer: str | None
+) -> Result:
     """Do the work on the first connected synchronizer that does not refuse it."""
     with node.db.read() as db:
         psids = [psid for psid in node.connected().values() if connections.is_online(db, node.name, psid)]
@@ -144,10 +166,19 @@ def _on_first(node: Node, work: Callable[[sqlite3.Connection, str], Result], syn
         raise Refused(f"participant {node.name} is not connected to {synchronizer or 'any synchronizer'}")
     reasons = []
     for psid in psids:
+        # the KMS may be asked here, and not while the state is locked
+        obstacle = node.submission_obstacle(psid)
+        if obstacle:
+            reasons.append(f"{names[psid]}: {obstacle}")
+            continue
         try:
-            return _after_topology(node, psid, work)
+            result = _after_topology(node, psid, work)
         except Refused as error:
             reasons.append(f"{names[psid]}: {error}")
+            continue
+        if isinstance(result, _Rejected):
+            raise Refused(f"{names[psid]}: {result.reason}")
+        return result
     raise Refused("; ".join(reasons))
 
 
@@ -185,8 +216,9 @@ def _check(
     signatories: Sequence[str],
     stakeholders: Sequence[str],
     package_id: str,
-) -> list[str]:
-    """The names of the participants that get the transaction. Raises Refused when the synchronizer would not let it happen."""
+) -> tuple[dict[str, str], str]:
+    """The names of the participants that get the transaction, each with the key that it is encrypted for, and why it will be
+    rejected although it is sent. Raises Refused when the synchronizer would not let it happen."""
     missing = [party for party in stakeholders if not hosting.get(party)]
     if missing:
         raise Refused(f"{_listed(missing)} is hosted by no participant")
@@ -197,12 +229,21 @@ def _check(
     if unvetted:
         raise Refused(f"package {package_id} is not vetted by {_listed(unvetted)}")
     names = participants.names(db, uids)
-    online = {uid for uid in uids if any(connections.is_online(db, name, psid) for name in names[uid])}
+    keys = {name: node.encryption_key(psid, uid) for uid in uids for name in names[uid]}
+    able = {uid for uid in uids if any(_confirms(node, db, psid, name) for name in names[uid])}
+    reading = {uid for uid in able if any(transactions.reads(db, name, psid, keys[name]) for name in names[uid])}
+    unconfirmed = ""
     for party in signatories:
-        able = [uid for uid, permission in hosting[party].hosts.items() if permission in _CONFIRMING]
-        if len(online.intersection(able)) < hosting[party].threshold:
-            raise Refused(f"too few of the participants that confirm for {ids.short(party)} are connected")
-    return [name for uid in uids for name in names[uid]]
+        confirming = [uid for uid, permission in hosting[party].hosts.items() if permission in _CONFIRMING]
+        if len(able.intersection(confirming)) < hosting[party].threshold:
+            raise Refused(f"too few of the participants that confirm for {ids.short(party)} are connected and can sign")
+        if len(reading.intersection(confirming)) < hosting[party].threshold:
+            unconfirmed = f"too few of the participants that confirm for {ids.short(party)} can decrypt the request"
+    return keys, unconfirmed
+
+
+def _confirms(node: Node, db: sqlite3.Connection, psid: str, name: str) -> bool:
+    return connections.is_online(db, name, psid) and node.may_confirm(psid, name)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from typing import NoReturn
 
 from sandbox.cli import lines
 from sandbox.node import seed
@@ -20,6 +21,7 @@ from sandbox.wire.server import Port
 # A real node took about six seconds from the last of its topology to being initialised
 # (docs/canton/identity-and-start.md#manual-identity).
 _INITIALIZE_MS = 500
+_ARRIVALS_SECONDS = 0.1
 _GRACE_SECONDS = 0.5
 
 
@@ -40,6 +42,7 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         threading.Thread(target=self._watch_supervisor, daemon=True).start()
+        node.crash = self._crash
         node.connector.forget_connections()
         node.dispatcher.start()
         for service in self._line.early(node.release):
@@ -64,6 +67,18 @@ class Process:
         while os.read(sys.stdin.fileno(), 1):
             pass
         self._stop.set()
+
+    def _watch_arrivals(self) -> None:
+        """What others could not give this node at once, since it can't read it."""
+        while not self._stop.wait(_ARRIVALS_SECONDS):
+            self._node.connector.process_arrived()
+
+    def _crash(self, reason: str) -> NoReturn:
+        self._node.log.error("%s; the participant ends itself", reason)
+        with self._node.db.write() as connection:
+            connections.lose_touch(connection, self._node.name)
+            self._node.note(pid=0, phase="crashed")
+        os._exit(1)
 
     def _check_topology(self) -> None:
         """A node with manual identity initialises itself once its root certificate and key mapping are there."""
@@ -94,6 +109,7 @@ class Process:
         for service in ledger:
             self._ledger.add(service)
         self._ledger.start(node.stored()["ledger_port"])
+        threading.Thread(target=self._watch_arrivals, daemon=True).start()
         node.ready = True
         node.note(phase="ready")
         node.log.info("ready: %s, admin API %d, ledger API %d", node.uid, self._admin.number, self._ledger.number)

@@ -10,8 +10,9 @@ from typing import Any
 
 from sandbox.node.core import Core
 from sandbox.node.dispatcher import Dispatcher
-from sandbox.state import connections
+from sandbox.state import connections, transactions
 from sandbox.state.connections import Connection
+from sandbox.wire import ids
 from sandbox.wire.errors import CantonError
 from sandbox.wire.release import Release
 
@@ -67,6 +68,21 @@ class Connector(ABC):
                 if not ignore_failures:
                     raise
                 self._core.log.warning("could not connect to %s", registered.alias)
+
+    def process_arrived(self) -> None:
+        """Process what other processes left for this node since it is connected; it ends itself when it can't."""
+        with self._core.db.read() as connection:
+            psids = transactions.arrived(connection, self._core.name)
+        for psid in psids:
+            with self._core.db.write() as connection:
+                unreadable = transactions.deliver_missed(connection, self._core.name, psid)
+            self._check_readable(unreadable)
+
+    def _check_readable(self, unreadable: str) -> None:
+        if unreadable:
+            self._core.crash(
+                f"Can't decrypt the randomness of the message for key {ids.short(unreadable)}: matching private key does not exist"
+            )
 
     def all(self) -> list[Connection]:
         with self._core.db.read() as connection:

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sandbox.state import connections, participants
 from sandbox.state.store import Store
@@ -23,7 +23,8 @@ class Core:
 
     ``config`` is the participant's entry of the topology file with the defaults filled in. ``on_connected`` holds
     functions (alias, psid) that run after each connect, once the participant is active on the synchronizer.
-    ``topology_changed`` is called after each write to the node's own store.
+    ``topology_changed`` is called after each write to the node's own store. ``crash`` ends the process of the node with a
+    line in its log, as a real one ends itself when it can't go on.
     """
 
     def __init__(self, name: str, config: dict[str, Any], store: Store, state_dir: Path) -> None:
@@ -40,6 +41,7 @@ class Core:
         self.ready = False
         self.on_connected: list[Callable[[str, str], None]] = []
         self.topology_changed: Callable[[], None] = lambda: None
+        self.crash: Callable[[str], NoReturn] = _crash
         self._uid = ""
 
     @property
@@ -88,3 +90,8 @@ class Core:
         """alias -> physical synchronizer id of every synchronizer that the node is connected to now."""
         with self.db.read() as connection:
             return connections.connected(connection, self.name)
+
+
+def _crash(reason: str) -> NoReturn:
+    """Of a node that has no process here."""
+    raise RuntimeError(reason)

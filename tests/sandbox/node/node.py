@@ -19,3 +19,15 @@ class Node(Core):
     dispatcher: Dispatcher
     connector: Connector
     view: View
+
+    def submission_obstacle(self, psid: str) -> str:
+        """Why the node can't send anything to a synchronizer although it is connected; empty when it can."""
+        return ""
+
+    def encryption_key(self, psid: str, uid: str) -> str:
+        """The fingerprint of the key that transactions for a participant are encrypted for; empty where none is."""
+        return ""
+
+    def may_confirm(self, psid: str, name: str) -> bool:
+        """Whether a participant (by name) has the keys to confirm transactions on a synchronizer."""
+        return True

@@ -111,7 +111,8 @@ class Connector(connecting.Connector):
             name = synchronizers.names(connection)[domain_id]
             Domain(name, core.db, core.messages).permit(connection, domain_id, core.uid)
             connections.set_connected(connection, core.name, alias, True)
-            transactions.deliver_missed(connection, core.name, domain_id)
+            unreadable = transactions.deliver_missed(connection, core.name, domain_id)
+        self._check_readable(unreadable)
         self._await_active(domain_id)
         core.log.info("connected to %s (%s)", alias, ids.short(domain_id))
         for call in core.on_connected:

@@ -121,7 +121,8 @@ class Connector(connecting.Connector):
         self._dispatcher.push_authorized_now(psid)
         with core.db.write() as connection:
             connections.set_connected(connection, core.name, alias, True)
-            transactions.deliver_missed(connection, core.name, psid)
+            unreadable = transactions.deliver_missed(connection, core.name, psid)
+        self._check_readable(unreadable)
         core.log.info("connected to %s (%s)", alias, ids.short(psid))
         for call in core.on_connected:
             call(alias, psid)

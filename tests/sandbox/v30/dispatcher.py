@@ -16,6 +16,7 @@ from sandbox.state.stores import EPSILON
 from sandbox.state.topology_v30 import Query
 from sandbox.v30 import mappings
 from sandbox.v30.mappings import DTC, PTP
+from sandbox.v30.members import Members
 from sandbox.v30.topology import Row, TopologyState, Transaction
 from sandbox.wire import ids
 from sandbox.wire.errors import CantonError
@@ -27,9 +28,10 @@ _NOT_FORWARDED = {mappings.PDP, mappings.PHL, mappings.DOP, mappings.MDS, mappin
 class Dispatcher(dispatcher.Dispatcher):
     """The outboxes of one participant of Canton 3."""
 
-    def __init__(self, core: Core, topology: TopologyState) -> None:
+    def __init__(self, core: Core, topology: TopologyState, members: Members) -> None:
         super().__init__(core)
         self._topology = topology
+        self._members = members
 
     def push(self, psid: str, signed: list[Any]) -> None:
         transactions = map(self._topology.parse, signed)
@@ -52,6 +54,11 @@ class Dispatcher(dispatcher.Dispatcher):
 
     def _sequence(self, psid: str, batch: list[Any]) -> None:
         if not batch:
+            return
+        obstacle = self._members.obstacle(psid)
+        if obstacle:
+            # What is in the authorized store comes with a later connect, all else is lost; nobody is told.
+            self._core.log.error("could not submit topology to %s: %s", ids.short(psid), obstacle)
             return
         with self._core.db.write() as connection:
             sequence(connection, self._topology, psid, batch, self._core.log)

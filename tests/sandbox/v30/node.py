@@ -8,12 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sandbox.node import node
+from sandbox.node import node, parties
 from sandbox.node.vault import Vault
+from sandbox.state import participants
 from sandbox.state.store import Store
 from sandbox.v30.connecting import Connector
 from sandbox.v30.dispatcher import Dispatcher
 from sandbox.v30.manager import TopologyManager
+from sandbox.v30.members import Members
 from sandbox.v30.topology import TopologyState
 from sandbox.v30.view import View
 
@@ -25,8 +27,21 @@ class Node(node.Node):
         super().__init__(name, config, store, state_dir)
         self.topology = TopologyState(self.messages)
         self.vault = Vault(name, config, store, self.messages)
-        dispatcher = Dispatcher(self, self.topology)
+        self.members = Members(self, self.vault, self.topology)
+        dispatcher = Dispatcher(self, self.topology, self.members)
         self.dispatcher = dispatcher
         self.manager = TopologyManager(self, self.vault, self.topology, dispatcher)
         self.connector = Connector(self, dispatcher, self.topology, self.manager)
         self.view = View(self, self.topology)
+
+    def submission_obstacle(self, psid: str) -> str:
+        return self.members.obstacle(psid)
+
+    def encryption_key(self, psid: str, uid: str) -> str:
+        return self.members.encryption_key(psid, uid)
+
+    def may_confirm(self, psid: str, name: str) -> bool:
+        with self.db.read() as db:
+            row = participants.get(db, name)
+        assert row is not None
+        return self.members.may_send(psid, row["uid"], parties.vault_of(self, name))

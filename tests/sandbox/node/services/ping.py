@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection
@@ -14,9 +13,8 @@ from typing import Any
 from sandbox.daml import dars
 from sandbox.node.services.packages import parse
 from sandbox.node.services.service import N, Service
-from sandbox.node.vault import Key
 from sandbox.wire import ids
-from sandbox.wire.errors import CantonError, field_not_set
+from sandbox.wire.errors import field_not_set
 
 _DEFAULT_MS = 200
 
@@ -35,7 +33,7 @@ class PingService(Service[N], ABC):
             raise field_not_set("target_parties")
         started = time.monotonic()
         response = self._cls("PingResponse")()
-        reason = self._obstacle(getattr(request, "synchronizer_id", ""), request.target_parties)
+        reason = self._attempt(getattr(request, "synchronizer_id", ""), request.target_parties)
         time.sleep(float(self._node.knob("ping_ms", _DEFAULT_MS)) / 1000)
         if reason:
             self._fail(response.failure, reason)
@@ -47,13 +45,19 @@ class PingService(Service[N], ABC):
     @abstractmethod
     def _fail(self, failure: Any, reason: str) -> None: ...
 
-    def _obstacle(self, wanted: str, targets: list[str]) -> str:
-        """Why the ping can't come through; empty when it can."""
+    def _attempt(self, wanted: str, targets: list[str]) -> str:
+        """Why the ping can't come through; empty when it does."""
         candidates = [p for p in self._node.connected().values() if wanted in ("", p, ids.logical(p))]
         if not candidates:
             return f"Not connected to {ids.short(wanted) if wanted else 'any synchronizer'}"
         obstacles = [self._obstacle_on(psid, targets) for psid in candidates]
-        return "" if "" in obstacles else obstacles[0]
+        if "" not in obstacles:
+            return obstacles[0]
+        return self._send(candidates[obstacles.index("")], targets)
+
+    def _send(self, psid: str, targets: list[str]) -> str:
+        """Send it where nothing stands in its way; why no answer comes, empty when one does."""
+        return ""
 
     def _obstacle_on(self, psid: str, targets: list[str]) -> str:
         active = self._node.view.participants(psid)
@@ -62,27 +66,12 @@ class PingService(Service[N], ABC):
                 return f"Participant {ids.short(uid)} is not active on {ids.short(psid)}"
             if self._main not in self._vetted(psid, uid):
                 return f"Participant {ids.short(uid)} has not vetted {self.DAR} on {ids.short(psid)}"
-        return self._signing_obstacle()
+        return self._signing_obstacle(psid)
 
     @abstractmethod
     def _vetted(self, psid: str, uid: str) -> Collection[str]:
         """What a participant has vetted on a synchronizer."""
 
-    def _signing_obstacle(self) -> str:
+    @abstractmethod
+    def _signing_obstacle(self, psid: str) -> str:
         """A transaction needs the protocol key: a node whose KMS refuses it cannot transact."""
-        key = self._protocol_key()
-        if key is None:
-            return "No protocol signing key"
-        data = os.urandom(34)
-        try:
-            signature = self._node.vault.sign(key.fingerprint, data)
-        except CantonError as error:
-            return f"Could not sign: {error}"
-        return "" if self._verifies(key, signature, data) else "The signature does not verify"
-
-    @abstractmethod
-    def _protocol_key(self) -> Key | None:
-        """The key that this participant signs transactions with."""
-
-    @abstractmethod
-    def _verifies(self, key: Key, signature: Any, data: bytes) -> bool: ...

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from typing import Any
 
@@ -15,6 +16,7 @@ from sandbox.state import stores
 from sandbox.v0 import keys
 from sandbox.v0.elements import OTK
 from sandbox.v0.node import Node
+from sandbox.wire.errors import CantonError
 
 
 class PingService(ping.PingService[Node]):
@@ -41,5 +43,13 @@ class PingService(ping.PingService[Node]):
                     return node.vault.find(row.item.public_key.signing_public_key.id)
         return None
 
-    def _verifies(self, key: Key, signature: Any, data: bytes) -> bool:
-        return keys.verify(key.signing, signature, data)
+    def _signing_obstacle(self, psid: str) -> str:
+        key = self._protocol_key()
+        if key is None:
+            return "No protocol signing key"
+        data = os.urandom(34)
+        try:
+            signature = self._node.vault.sign(key.fingerprint, data)
+        except CantonError as error:
+            return f"Could not sign: {error}"
+        return "" if keys.verify(key.signing, signature, data) else "The signature does not verify"

@@ -10,10 +10,10 @@ from typing import Any
 
 from sandbox.daml import dars
 from sandbox.node.services import ping
-from sandbox.node.vault import PROTOCOL, Key
+from sandbox.state import participants, transactions
 from sandbox.v30 import vetting
 from sandbox.v30.node import Node
-from sandbox.wire import crypto
+from sandbox.wire import ids
 
 
 class PingService(ping.PingService[Node]):
@@ -26,8 +26,19 @@ class PingService(ping.PingService[Node]):
     def _vetted(self, psid: str, uid: str) -> Collection[str]:
         return vetting.current(self._node, psid, uid, effective=True).packages
 
-    def _protocol_key(self) -> Key | None:
-        return self._node.vault.with_usage(PROTOCOL)
+    def _send(self, psid: str, targets: list[str]) -> str:
+        node = self._node
+        with node.db.write() as db:
+            names = participants.names(db, dict.fromkeys([node.uid, *targets]))
+            keys = {name: node.encryption_key(psid, uid) for uid, all_names in names.items() for name in all_names}
+            reading = [name for name, key in keys.items() if transactions.reads(db, name, psid, key)]
+            transactions.deliver_request(db, psid, keys)
+        # Whoever can't read the ping ends itself, this node first.
+        node.connector.process_arrived()
+        for uid in targets:
+            if not any(name in reading and node.may_confirm(psid, name) for name in names[uid]):
+                return f"Timeout: no response from {ids.short(uid)}"
+        return ""
 
-    def _verifies(self, key: Key, signature: Any, data: bytes) -> bool:
-        return crypto.verify(key.signing, signature, data)
+    def _signing_obstacle(self, psid: str) -> str:
+        return self._node.submission_obstacle(psid)
