@@ -66,7 +66,7 @@ options:
         description: Name of the key in the node's key list. Default is O(identifier) and the purpose.
         type: str
   wait_timeout:
-    description: Seconds to wait until the node has initialised itself.
+    description: Seconds to wait until a node that was given its id offers its topology services, and again until it has initialised itself.
     type: float
     default: 120.0
 notes:
@@ -177,7 +177,7 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
     else:
         wanted = initialisation.wanted_old(params["keys"], old)
         identifier, namespace = old.uid.rpartition("::")[0], namespace_of(old.uid)
-    before = initialisation.read_state(node, wanted)
+    before = initialisation.read_state(node, wanted, params["wait_timeout"])
     initialisation.require_same_identity(node, before, wanted, identifier, namespace)
     after = _aim(before, identifier, namespace)
     if not check and after != before:
@@ -185,7 +185,7 @@ def ensure(params: Params, participant: Participant, check: bool) -> Outcome:
             initialisation.initialize_new(node, wanted, identifier, params["wait_timeout"])
         else:
             initialisation.initialize_like(node, wanted, old, params["wait_timeout"])
-        after = initialisation.read_state(node, wanted)
+        after = initialisation.read_state(node, wanted, params["wait_timeout"])
     return Outcome(before.as_dict(), after.as_dict(), {"uid": after.uid, "keys": dict(after.keys)})
 
 

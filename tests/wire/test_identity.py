@@ -32,6 +32,8 @@ TOPOLOGY = {
         "new": {"crypto": "kms", "identity": "manual", "connections": [{"synchronizer": "one"}]},
         "heir": {"crypto": "kms", "identity": "manual"},
         "killed": {"crypto": "kms", "identity": "manual"},
+        "slow": {"crypto": "kms", "identity": "manual"},
+        "slow-too": {"crypto": "kms", "identity": "manual"},
         "wrapped": {"wrapper_key": True},
         "canton-2": {"release": "2.10"},
     },
@@ -136,6 +138,24 @@ def test_a_new_identity(stage: Stage) -> None:
 
     again = stage.identity("new", **asked)
     assert not again.changed and again.result == done.result
+
+
+def test_a_slow_node_is_waited_for_between_its_id_and_its_topology(stage: Stage) -> None:
+    keys = stage.new_keys()
+    stage.network.set("slow", "identified_ms", 3000)
+    late = refusal(stage.identity, "slow", identifier="participantSlow", keys=keys, wait_timeout=0.5)
+    assert late.error_id == "not_initialized" and "no topology services after 0.5 seconds" in str(late)
+    again = refusal(stage.identity, "slow", True, identifier="participantSlow", keys=keys, wait_timeout=0.0)
+    assert again.error_id == "not_initialized"
+    done = stage.identity("slow", identifier="participantSlow", keys=keys)
+    assert done.changed and stage.participant("slow").identity().initialized
+
+
+def test_a_slow_node_gets_its_identity_in_one_run(stage: Stage) -> None:
+    keys = stage.new_keys()
+    stage.network.set("slow-too", "identified_ms", 2000)
+    assert stage.identity("slow-too", identifier="participantSlow", keys=keys).changed
+    assert stage.participant("slow-too").identity().initialized
 
 
 def test_another_identity_is_refused(stage: Stage) -> None:

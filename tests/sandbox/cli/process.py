@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sandbox.cli import lines
 from sandbox.node import seed
@@ -35,6 +35,7 @@ class Process:
         self._ledger = Port(node, "ledger")
         self._stop = threading.Event()
         self._once = threading.Lock()
+        self._early: list[Any] = []
 
     def run(self) -> None:
         """Blocks until SIGTERM, SIGINT or the end of the supervisor."""
@@ -45,8 +46,9 @@ class Process:
         node.crash = self._crash
         node.connector.forget_connections()
         node.dispatcher.start()
-        for service in self._line.early(node.release):
-            self._admin.add(service(node))
+        self._early = [service(node) for service in self._line.early(node.release)]
+        for service in self._early:
+            self._admin.add(service)
         self._admin.start(node.stored()["admin_port"])
         node.note(pid=os.getpid(), phase="serving")
         if not node.uid and node.config["identity"] == "auto":
@@ -56,6 +58,7 @@ class Process:
             self._become_ready()
         else:
             node.topology_changed = self._check_topology
+            node.identified = self._settle
             node.note(phase="waiting")
             # A node that was killed between its topology and its initialisation picks up here.
             self._check_topology()
@@ -79,6 +82,24 @@ class Process:
             connections.lose_touch(connection, self._node.name)
             self._node.note(pid=0, phase="crashed")
         os._exit(1)
+
+    def _settle(self) -> None:
+        """A slow node that has got its id offers no topology for a while, and still says that it waits for an id."""
+        seconds = self._node.knob("identified_ms", 0) / 1000
+        if seconds <= 0:
+            return
+        services = [each for each in self._early if each.SERVICE.rpartition(".")[2].startswith("Topology")]
+        self._node.identifying = True
+        for service in services:
+            self._admin.withdraw(service)
+        timer = threading.Timer(seconds, self._settled, [services])
+        timer.daemon = True
+        timer.start()
+
+    def _settled(self, services: list[Any]) -> None:
+        for service in services:
+            self._admin.add(service)
+        self._node.identifying = False
 
     def _check_topology(self) -> None:
         """A node with manual identity initialises itself once its root certificate and key mapping are there."""

@@ -23,7 +23,8 @@ class Core:
 
     ``config`` is the participant's entry of the topology file with the defaults filled in. ``on_connected`` holds
     functions (alias, psid) that run after each connect, once the participant is active on the synchronizer.
-    ``topology_changed`` is called after each write to the node's own store. ``crash`` ends the process of the node with a
+    ``topology_changed`` is called after each write to the node's own store, ``identified`` once the node has
+    got its id. ``crash`` ends the process of the node with a
     line in its log, as a real one ends itself when it can't go on.
     """
 
@@ -41,6 +42,9 @@ class Core:
         self.ready = False
         self.on_connected: list[Callable[[str, str], None]] = []
         self.topology_changed: Callable[[], None] = lambda: None
+        self.identified: Callable[[], None] = lambda: None
+        # It has its id, but its topology services are not up yet.
+        self.identifying = False
         self.crash: Callable[[str], NoReturn] = _crash
         self._uid = ""
 

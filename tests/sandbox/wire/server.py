@@ -90,6 +90,10 @@ class Port(GenericHandler):
         """Serve an object with one method an RPC and the full name of its service in ``SERVICE``."""
         self._services[service.SERVICE] = service
 
+    def withdraw(self, service: Any) -> None:
+        """Serve it no longer, until it is added again."""
+        self._services.pop(service.SERVICE, None)
+
     def start(self, wanted: int) -> int:
         """Open the port (0 = any); returns its number. ``OSError`` when it is taken."""
         server = grpc.server(

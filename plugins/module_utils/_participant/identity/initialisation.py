@@ -94,8 +94,11 @@ def read_old(participant: Canton3) -> OldIdentity:
     return OldIdentity(uid, keys, tuple(mapped), tuple(participant.signed_identity(uid)))
 
 
-def read_state(participant: Canton3, wanted: t.Sequence[Wanted]) -> State:
+def read_state(participant: Canton3, wanted: t.Sequence[Wanted], seconds: float) -> State:
+    """``seconds``: how long a node that was given its id by an earlier run may take to offer its topology."""
     identity = participant.identity()
+    if identity.uid and not identity.initialized:
+        _await_topology_services(participant, namespace_of(identity.uid), seconds)
     own = participant.own_keys()
     found = {_label(item): registration.registered(own, item) for item in wanted}
     uid = identity.uid
@@ -221,6 +224,7 @@ def initialize_new(participant: Canton3, wanted: t.Sequence[Wanted], identifier:
     keys = {item.purpose: registration.register(participant, item) for item in wanted}
     own = keys.pop("namespace")
     _give_id(participant, identifier, own.fingerprint)
+    _await_topology_services(participant, own.fingerprint, seconds)
     _certify(participant, own)
     _map_keys(participant, f"{identifier}::{own.fingerprint}", list(keys.values()))
     _await(participant, seconds)
@@ -232,8 +236,30 @@ def initialize_like(participant: Canton3, wanted: t.Sequence[Wanted], old: OldId
         registration.register(participant, item, "The node got no identity.")
     identifier, _separator, namespace = old.uid.rpartition("::")
     _give_id(participant, identifier, namespace)
+    _await_topology_services(participant, namespace, seconds)
     _load(participant, old)
     _await(participant, seconds)
+
+
+def _await_topology_services(participant: Canton3, namespace: str, seconds: float) -> None:
+    """A slow node has its id for a while before it offers topology services (docs/canton/identity-and-start.md#manual-identity)."""
+
+    def offered() -> bool:
+        try:
+            participant.delegations(AUTHORIZED, namespace)
+        except CantonError as exc:
+            if exc.error_id == "not_initialized":
+                return False
+            raise
+        return True
+
+    reached, _last = wait_for(offered, seconds)
+    if not reached:
+        raise CantonError(
+            f"The {participant.label} has its id but offers no topology services after {seconds:g} seconds",
+            error_id="not_initialized",
+            hint="Check its log and its connection to the database, then run again: it resumes.",
+        )
 
 
 def _await(participant: Canton3, seconds: float) -> None:

@@ -37,6 +37,7 @@ class IdentityInitializationService(Service[Node]):
             raise _refused(f"Failed to initialize identifier: invalid unique identifier `{uid}`")
         node.manager.add(f"authorized:{node.name}", request.namespace_delegations)
         node.note(uid=uid)
+        node.identified()
         return self._cls("InitIdResponse")()
 
     def _namespace(self, request: Any) -> str:

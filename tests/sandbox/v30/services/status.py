@@ -40,7 +40,9 @@ class ParticipantStatusService(Service[Node]):
             if "version" in waiting.DESCRIPTOR.fields_by_name:  # 3.5 only
                 waiting.version = node.version
             if node.config["identity"] == "manual" and not node.initialized:
-                waiting.waiting_for_external_input = _WAITS_FOR_TOPOLOGY if node.uid else _WAITS_FOR_ID
+                waiting.waiting_for_external_input = _WAITS_FOR_ID
+                if node.uid and not node.identifying:
+                    waiting.waiting_for_external_input = _WAITS_FOR_TOPOLOGY
             return response
         connected = node.connected()
         status = response.status
