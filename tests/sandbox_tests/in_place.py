@@ -124,17 +124,20 @@ class Node:
     def fingerprints(self, *listed: dict[str, Any]) -> list[str]:
         return [fingerprint(each["public_key_with_name"]["public_key"]) for each in listed]
 
-    def imported(self, public: dict[str, Any]) -> str:
-        """The id of a new KMS key with the private part of a P-256 or RSA key, which the node exports."""
+    def private_key(self, public: dict[str, Any]) -> bytes:
+        """The private part of a key, which the node exports, as PKCS#8."""
         request = {"fingerprint": fingerprint(public), "protocol_version": 34}
         data = base64.b64decode(self.admin(f"{VAULT}/ExportKeyPair", request)["key_pair"])
         pair = MESSAGES.cls("crypto.v30.CryptoKeyPair").FromString(MESSAGES.unwrap(data))
-        private = getattr(pair, pair.WhichOneof("pair")).private_key.private_key
+        return bytes(getattr(pair, pair.WhichOneof("pair")).private_key.private_key)
+
+    def imported(self, public: dict[str, Any]) -> str:
+        """The id of a new KMS key with the private part of a P-256 or RSA key of the node."""
         spec = "RSA_2048" if "encryption_public_key" in public else "ECC_NIST_P256"
         usage = "ENCRYPT_DECRYPT" if spec == "RSA_2048" else "SIGN_VERIFY"
         made = self.kms.create_key(KeySpec=spec, KeyUsage=usage, Origin="EXTERNAL")
         key_id = str(made["KeyMetadata"]["KeyId"])
-        put_material(self.kms, key_id, private)
+        put_material(self.kms, key_id, self.private_key(public))
         return key_id
 
     def born(self, purpose: str, name: str = "") -> Born:

@@ -5,17 +5,26 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import re
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from networks import MakeNetwork, playing
 from sandbox_tests import canton_3
-from sandbox_tests.in_place import TOPOLOGY, USAGES, Node
+from sandbox_tests.in_place import SPKI, TOPOLOGY, USAGES, Node
 
+from sandbox.cli import live
 from sandbox.cli.control import NetworkError
 from sandbox.cli.main import main
+from sandbox.kms.facts import KMS
+from sandbox.kms.gcp.client import Kms
+from sandbox.kms.gcp.keys import State
+from sandbox.kms.gcp.server import served
 from sandbox.v30.requests import READ, VAULT
+from sandbox.wire import crypto
 
 CURVE = copy.deepcopy(TOPOLOGY)
 CURVE["participants"]["old"]["key_spec"] = "ec_p256"
@@ -154,6 +163,46 @@ def test_regions_of_the_kms_are_a_matter_of_the_start_too(old: Node) -> None:
     old.admin(f"{VAULT}/RegisterKmsSigningKey", request)
 
 
+def test_a_default_node_on_gcp(make_network: MakeNetwork, line: str) -> None:
+    """Google's KMS takes Ed25519 keys; the ECIES key is replaced before by one that was born there."""
+    old = Node.without_kms(make_network(playing({**TOPOLOGY, "kms": {}}, line)), "old")
+    ring = "projects/p/locations/global/keyRings/canton"
+    with served() as (service, url):
+        service.rings.add(ring)
+        gcp = Kms(url, ring)
+        ids = {}
+        for name, public in old.public_keys().items():
+            if "signing_public_key" in public:
+                ids[name] = gcp.create_signing(crypto.ED25519, name)
+                (version,) = service.keys[f"{ring}/cryptoKeys/{ids[name]}"].versions
+                version.material = serialization.load_der_private_key(old.private_key(public), None)
+        born = gcp.create_encryption("encryption")
+        der = base64.b64encode(gcp.public_key(born, "ENCRYPT_DECRYPT")).decode()
+        key = {"format": SPKI, "public_key": der, "key_spec": "ENCRYPTION_KEY_SPEC_RSA_2048"}
+        signing = [each for each in old.mapping({"authorized": {}}) if "signing_public_key" in each]
+        old.authorize(old.owner_mapping([*signing, {"encryption_public_key": key}]))
+        before = state(old)
+        old.disconnect()
+        old.restart(crypto="kms", kms_provider="gcp", kms_endpoint=url, kms_ring=ring)
+        assert old.network.info()["kms"] is None
+        registered(old, ids)
+        old.register("encryption", born, "born")
+        assert [each["kms_key_id"] for each in old.own_keys()] == [*ids.values(), born]
+        old.connect()
+        assert "success" in old.ping()
+        assert live.create(old.network.state, "old", ["Alice"])
+        generated = old.admin(f"{VAULT}/GenerateSigningKey", {"name": "made", "usage": [USAGES["signing"]]})
+        assert generated["public_key"]["key_spec"] == "SIGNING_KEY_SPEC_EC_P256"
+        (listed,) = old.own_keys(name="made")
+        old.admin(f"{VAULT}/DeleteKeyPair", {"fingerprint": old.fingerprints(listed)[0]})
+        assert gcp.state(listed["kms_key_id"]) == "DESTROY_SCHEDULED"
+        missing = {"kms_key_id": "nothing", "name": "x", "usage": [USAGES["signing"]]}
+        assert old.refused(f"{VAULT}/RegisterKmsSigningKey", missing).code == "INTERNAL"
+        service.keys[f"{ring}/cryptoKeys/{ids['old-signing']}"].versions[0].shown.state = State.DISABLED
+        assert "Could not sign" in old.ping()["failure"]["reason"]
+        assert set(state(old)["contracts"]) > set(before["contracts"])
+
+
 def test_canton_2_keeps_its_provider(make_network: MakeNetwork) -> None:
     topology = {"synchronizers": {"one": {}}, "participants": {"two": {"release": "2.10"}}}
     network = make_network(topology)
@@ -170,3 +219,44 @@ def test_a_database_reopened_keeps_the_provider(make_network: MakeNetwork, line:
     network.start()
     assert network.info()["kms"]["pid"]
     assert node.own_keys() == []
+
+
+def last_line(node: Node) -> str:
+    return (node.network.state / "logs" / f"{node.name}.log").read_text().splitlines()[-1]
+
+
+def test_a_start_that_fails(old: Node) -> None:
+    old.network.stop_node("old")
+    old.network.set("old", "startup_error", "no such database")
+    for _attempt in range(2):
+        with pytest.raises(NetworkError, match="old ended while it started"):
+            old.network.start_node("old")
+        assert last_line(old).endswith("startup failed: no such database")
+        assert (old.phase, old.serves()) == ("failed", False)
+    old.network.set("old", "startup_error", None)
+    old.network.start_node("old")
+    assert re.search(r"ready: old::.* started in \d+ ms$", (old.network.state / "logs" / "old.log").read_text(), re.M)
+    assert old.serves()
+
+
+def test_a_kms_that_can_not_be_reached_at_the_start(old: Node) -> None:
+    ids = imported(old)
+    old.network.stop_node("old")
+    old.network.set("old", "crypto", "kms")
+    old.network.kill_node(KMS)
+    with pytest.raises(NetworkError, match="old ended while it started"):
+        old.network.start_node("old")
+    assert "startup failed: the KMS at http://127.0.0.1:" in last_line(old)
+    old.network.set("old", "crypto", "jce")
+    old.network.start_node("old")
+    assert len(old.own_keys()) == 4, "without the KMS it is the old node again"
+    old.network.stop_node("old")
+    old.network.start_node(KMS)
+    old.network.set("old", "crypto", "kms")
+    old.network.start_node("old")
+    registered(old, ids)
+    old.network.stop_node("old")
+    old.network.set("old", "kms_endpoint", "http://127.0.0.1:1")
+    with pytest.raises(NetworkError):
+        old.network.start_node("old")
+    assert "the KMS at http://127.0.0.1:1 can't be reached" in last_line(old)

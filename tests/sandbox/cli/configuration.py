@@ -14,7 +14,7 @@ from sandbox.state import participants
 from sandbox.state.store import Store
 from sandbox.wire.release import release
 
-_READ_AT_START = ("crypto", "kms_endpoint", "kms_region", "preview_commands")
+_READ_AT_START = ("crypto", "kms_provider", "kms_endpoint", "kms_region", "kms_ring", "preview_commands")
 
 
 def turn(store: Store, name: str, key: str, value: Any) -> None:

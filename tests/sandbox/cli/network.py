@@ -180,9 +180,7 @@ class Network:
 
     def _uses_kms(self) -> bool:
         configs = [configuration.coming(self.store, name) for name in self.topology["participants"]]
-        return bool(self.topology["kms"]["always"]) or any(
-            config["crypto"] == "kms" or config["wrapper_key"] for config in configs
-        )
+        return bool(self.topology["kms"]["always"]) or any(_uses_kms(each) or each["wrapper_key"] for each in configs)
 
     def _start_kms(self) -> None:
         settings = self.store.kms() or self._found_kms()
@@ -241,7 +239,7 @@ class Network:
                 raise NetworkError(f"this network has no participant {name}")
             if self._runs(name):
                 raise NetworkError(f"participant {name} is running")
-            if self._kms is None and configuration.coming(self.store, name)["crypto"] == "kms":
+            if self._kms is None and _uses_kms(configuration.coming(self.store, name)):
                 self._start_kms()
             self._spawn(name)
             self._await_nodes([name])
@@ -341,6 +339,11 @@ class Network:
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(self.info(), indent=2) + "\n")
         draft.replace(target)
+
+
+def _uses_kms(config: dict[str, Any]) -> bool:
+    """Whether a participant needs the KMS of the network."""
+    return bool(config["crypto"] == "kms" and config["kms_provider"] == "aws" and not config["kms_endpoint"])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
+import urllib.parse
 from typing import Any, NoReturn
 
 from sandbox.cli import lines
@@ -21,6 +23,7 @@ from sandbox.wire.server import Port
 # A real node took about six seconds from the last of its topology to being initialised
 # (docs/canton/identity-and-start.md#manual-identity).
 _INITIALIZE_MS = 500
+_KMS_SECONDS = 5
 _ARRIVALS_SECONDS = 0.1
 _GRACE_SECONDS = 0.5
 
@@ -35,6 +38,7 @@ class Process:
         self._ledger = Port(node, "ledger")
         self._stop = threading.Event()
         self._once = threading.Lock()
+        self._begun = time.time()
         self._early: list[Any] = []
 
     def run(self) -> None:
@@ -44,6 +48,11 @@ class Process:
             signal.signal(number, lambda *_: self._stop.set())
         threading.Thread(target=self._watch_supervisor, daemon=True).start()
         node.crash = self._crash
+        problem = self._startup_problem()
+        if problem:
+            node.log.error("startup failed: %s", problem)
+            node.note(pid=0, phase="failed")
+            sys.exit(1)
         node.connector.forget_connections()
         node.dispatcher.start()
         self._early = [service(node) for service in self._line.early(node.release)]
@@ -64,6 +73,21 @@ class Process:
             self._check_topology()
         self._stop.wait()
         self._close()
+
+    def _startup_problem(self) -> str:
+        """Why the node does not come up; empty when it does."""
+        told = self._node.knob("startup_error")
+        if told:
+            return str(told)
+        if not self._node.vault.uses_kms or self._node.release.dialect == "v0":
+            return ""
+        endpoint = self._node.vault.kms_endpoint
+        found = urllib.parse.urlsplit(endpoint)
+        try:
+            with socket.create_connection((found.hostname or "", found.port or 443), _KMS_SECONDS):
+                return ""
+        except OSError as error:
+            return f"the KMS at {endpoint} can't be reached: {error}"
 
     def _watch_supervisor(self) -> None:
         """Standard input is a pipe from the supervisor: its end is the supervisor's end."""
@@ -133,7 +157,9 @@ class Process:
         threading.Thread(target=self._watch_arrivals, daemon=True).start()
         node.ready = True
         node.note(phase="ready")
-        node.log.info("ready: %s, admin API %d, ledger API %d", node.uid, self._admin.number, self._ledger.number)
+        took = round((time.time() - self._begun) * 1000)
+        ports = (self._admin.number, self._ledger.number)
+        node.log.info("ready: %s, admin API %d, ledger API %d, started in %d ms", node.uid, *ports, took)
 
     def _connect(self) -> None:
         node = self._node

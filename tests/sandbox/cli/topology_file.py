@@ -37,6 +37,8 @@ _PARTICIPANT: dict[str, Any] = {
     "users": [],
     "idps": [],
     "kms_keys": "auto",
+    "kms_provider": "aws",
+    "kms_ring": "",
     "kms_endpoint": "",
     "kms_region": "",
 }
@@ -46,10 +48,11 @@ _CHOICES = {
     "key_spec": ("ed25519", "ec_p256"),
     "storage": ("persistent", "memory"),
     "identity": ("auto", "manual"),
+    "kms_provider": ("aws", "gcp"),
     "tls": ("none", "server", "mutual"),
 }
 _FLAGS = ("preview_commands", "wrapper_key")
-_TEXTS = ("kms_endpoint", "kms_region")
+_TEXTS = ("kms_endpoint", "kms_region", "kms_ring")
 _CONNECTION = {"synchronizer": None, "alias": None, "manual_connect": False, "connect": True}
 
 

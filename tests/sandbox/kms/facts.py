@@ -5,6 +5,35 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from sandbox.wire import crypto
+
+
+class KeyService(Protocol):
+    """What a participant asks of a KMS, whoever provides it; keys by the ids of the provider. Raises KmsRefused."""
+
+    def create_signing(self, spec: int, name: str) -> str: ...
+
+    def create_encryption(self, name: str) -> str: ...
+
+    def create_wrapper(self) -> str: ...
+
+    def state(self, key_id: str) -> str: ...
+
+    def public_key(self, key_id: str, usage: str) -> bytes: ...
+
+    def delete(self, key_id: str) -> None: ...
+
+    def sign(self, key_id: str, spec: int, data: bytes) -> bytes: ...
+
+
+# The specs of signing keys that Canton uses in the KMS of each provider.
+SIGNING_SPECS = {
+    "aws": frozenset({crypto.P256, crypto.P384, crypto.SECP256K1}),
+    "gcp": frozenset({crypto.P256, crypto.P384, crypto.SECP256K1, crypto.ED25519}),
+}
+
 
 class KmsRefused(Exception):
     """The KMS did not do what was asked; the text is its own."""

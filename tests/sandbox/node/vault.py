@@ -12,19 +12,16 @@ import functools
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
-from sandbox.kms.facts import KmsRefused
+from sandbox.kms.facts import SIGNING_SPECS, KeyService, KmsRefused
 from sandbox.state import keys
 from sandbox.state.store import Store
 from sandbox.wire import crypto, ids
 from sandbox.wire.definitions import Messages
 from sandbox.wire.errors import BareError, CantonError
-
-if TYPE_CHECKING:
-    from sandbox.kms.aws.client import Kms
 
 NAMESPACE, SEQUENCER_AUTH, PROTOCOL, PROOF = 1, 3, 4, 5
 _WRAPPER = "wrapper_key_id"
@@ -89,15 +86,25 @@ class Vault:
         return key_id
 
     @functools.cached_property
-    def kms(self) -> Kms:
-        from sandbox.kms.aws.client import Kms  # boto3 is slow to import, and JCE nodes never need it
+    def kms(self) -> KeyService:
+        # the libraries of both are slow to import, and JCE nodes never need them
+        if self.provider == "gcp":
+            from sandbox.kms.gcp import client as gcp
 
-        return Kms(**self.kms_place())
+            return gcp.Kms(self.kms_endpoint, self.config["kms_ring"])
+        from sandbox.kms.aws import client as aws
 
-    def kms_place(self) -> dict[str, str]:
-        """Endpoint and region of the node's KMS: its own settings, or those of the network's KMS."""
-        shared = self._store.kms() or {"endpoint": "", "region": ""}
-        return {each: self.config.get(f"kms_{each}") or shared[each] for each in ("endpoint", "region")}
+        shared = self._store.kms() or {"region": ""}
+        return aws.Kms(self.kms_endpoint, self.config.get("kms_region") or shared["region"])
+
+    @property
+    def provider(self) -> str:
+        return str(self.config.get("kms_provider", "aws"))
+
+    @property
+    def kms_endpoint(self) -> str:
+        """The node's own setting, or the address of the network's KMS."""
+        return str(self.config.get("kms_endpoint") or (self._store.kms() or {}).get("endpoint", ""))
 
     # Reading.
 
@@ -206,8 +213,9 @@ class Vault:
         """Make a key of the KMS known; ``KmsRefused`` when it is not there or not fit."""
         public_der = self.kms.public_key(key_id, "SIGN_VERIFY")
         spec = crypto.spec_of(public_der)
-        if spec is None or spec == crypto.ED25519:
+        if spec not in SIGNING_SPECS[self.provider]:
             raise CantonError("REGISTER_KMS_KEY_INTERNAL_ERROR", f"key {key_id} is of no supported spec")
+        assert spec is not None
         public = self._signing_key(public_der, spec, usage)
         self.insert(public, name, kms_key_id=key_id)
         return public.signing_public_key

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from sandbox.kms.facts import KmsRefused
+from sandbox.kms.facts import SIGNING_SPECS, KmsRefused
 from sandbox.node.services.service import Service
 from sandbox.node.vault import NAMESPACE, PROOF, Key
 from sandbox.v30.node import Node
@@ -18,7 +18,6 @@ from sandbox.wire import crypto, ids
 from sandbox.wire.errors import BareError, CantonError, field_not_set, proto_failure
 
 _SIGNING, _ENCRYPTION = 1, 2
-_KMS_SPECS = {crypto.P256, crypto.P384, crypto.SECP256K1}
 _MAX_KMS_KEY_ID = 300
 
 
@@ -55,7 +54,8 @@ class VaultService(Service[Node]):
 
     def GenerateSigningKey(self, request: Any, context: grpc.ServicerContext) -> Any:
         usage = _usage(request.usage)
-        if self._vault.uses_kms and request.key_spec and request.key_spec not in _KMS_SPECS:
+        unfit = request.key_spec not in SIGNING_SPECS[self._vault.provider]
+        if self._vault.uses_kms and request.key_spec and unfit:
             raise CantonError(
                 "SIGNING_KEY_GENERATION_ERROR",
                 "Unable to create signing key",
