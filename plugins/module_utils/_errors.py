@@ -97,6 +97,12 @@ class NotOffered(CantonError):
     ID = "not_offered"
 
 
+class NoIdentity(CantonError):
+    """The node waits for its identity or its first topology, and offers only a part of its API."""
+
+    ID = "not_initialized"
+
+
 class Busy(CantonError):
     """The node refused for the moment (back pressure, overload) and did nothing: the same call may succeed later.
 

@@ -222,7 +222,7 @@ def test_a_database_reopened_keeps_the_provider(make_network: MakeNetwork, line:
 
 
 def last_line(node: Node) -> str:
-    return (node.network.state / "logs" / f"{node.name}.log").read_text().splitlines()[-1]
+    return str((node.network.state / "logs" / f"{node.name}.log").read_text().splitlines()[-1])
 
 
 def test_a_start_that_fails(old: Node) -> None:

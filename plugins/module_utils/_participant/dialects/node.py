@@ -14,7 +14,7 @@ import typing as t
 from ..._api.channel import Api
 from ..._api.descriptors import Message
 from ..._api.memory import Memory
-from ..._errors import CantonError, NotOffered
+from ..._errors import CantonError, NoIdentity, NotOffered
 from ..model.entities import ActiveContract, IdentityProvider, LocalParty, Right, User
 
 RIGHTS_WITHOUT_PARTY = (
@@ -69,11 +69,10 @@ class LedgerAdmin:
         names = " ".join(self.admin.services)
         return "com.digitalasset.canton." in names and "com.daml.ledger.api." not in names
 
-    def _waits_for_identity(self, what: str) -> CantonError:
+    def _waits_for_identity(self, what: str) -> NoIdentity:
         """The error for a node that its operator has to initialise; ``what`` is what it needs."""
-        return CantonError(
+        return NoIdentity(
             f"{self.admin.endpoint.at_start()} has no identity yet and offers only a part of its API",
-            error_id="not_initialized",
             hint=f"Initialise it first ({what}), then run again.",
         )
 

@@ -16,7 +16,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ..._errors import CantonError
+from ..._errors import CantonError, NoIdentity
 from ..._waiting import wait_for
 from ..model.entities import AUTHORIZED, OPERATORS_TURN, Key
 from ..model.ids import namespace_of
@@ -247,10 +247,8 @@ def _await_topology_services(participant: Canton3, namespace: str, seconds: floa
     def offered() -> bool:
         try:
             participant.delegations(AUTHORIZED, namespace)
-        except CantonError as exc:
-            if exc.error_id == "not_initialized":
-                return False
-            raise
+        except NoIdentity:
+            return False
         return True
 
     reached, _last = wait_for(offered, seconds)

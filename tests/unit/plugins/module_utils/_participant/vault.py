@@ -14,7 +14,7 @@ from typing import Any
 from unit.plugins.fakes import Fake
 from unit.plugins.samples import synchronizer
 
-from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, SigningRefused
+from ansible_collections.ledgerops.canton.plugins.module_utils._errors import CantonError, NoIdentity, SigningRefused
 from ansible_collections.ledgerops.canton.plugins.module_utils._participant.model.entities import (
     AUTHORIZED,
     Delegation,
@@ -55,6 +55,8 @@ class Vault(Fake):
     prepared: list[Key] = field(default_factory=list)
     signers: tuple[str, ...] = ()
     serial: int = 1
+    # how many reads of its topology it refuses after it got its id
+    slow_reads: int = 0
 
     def as_canton_3(self) -> Any:
         return self
@@ -123,6 +125,12 @@ class Vault(Fake):
         if self._done("certificate"):
             self.delegated[AUTHORIZED] = [Delegation(key.fingerprint, key.fingerprint, "all", 1)]
         self._die("certificate")
+
+    def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
+        if self.uid and self.slow_reads > 0:
+            self.slow_reads -= 1
+            raise NoIdentity("not yet")
+        return super().delegations(store, namespace, target)
 
     def owner_keys(self, store: str, uid: str) -> list[Key]:
         return self.mapped.get(store, []) if uid == self.uid else []

@@ -63,6 +63,16 @@ def test_killed_and_started_again(call: str, after: bool) -> None:
     assert initialize(node).result["uid"] == UID and node.changes == STEPS
 
 
+def test_a_slow_node_is_waited_for_after_it_got_its_id() -> None:
+    node = waiting(slow_reads=2)
+    assert initialize(node, wait_timeout=5.0).result["uid"] == UID and node.changes == STEPS
+    slow = waiting(slow_reads=2)
+    error = refused(lambda: initialize(slow))
+    assert error.error_id == "not_initialized" and "offers no topology services after 0 seconds" in error.message
+    assert slow.changes == STEPS[:5], "nothing is sent that it would not take"
+    assert initialize(slow, wait_timeout=5.0).changed and slow.changes == STEPS
+
+
 @pytest.mark.parametrize(
     ("identifier", "change", "error_id"),
     [
