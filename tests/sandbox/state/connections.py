@@ -77,8 +77,14 @@ _NEWEST = "(SELECT coalesce(max(sequenced), 0) FROM topology WHERE store='synchr
 
 def set_connected(connection: sqlite3.Connection, node: str, alias: str, value: bool) -> None:
     """Connect or disconnect; safe to repeat."""
-    change = "connected=1, seen=NULL" if value else f"connected=0, seen=coalesce(seen, {_NEWEST})"
+    change = "connected=1, subscribed=1, seen=NULL" if value else f"connected=0, seen=coalesce(seen, {_NEWEST})"
     connection.execute(f"UPDATE connections SET {change} WHERE node=? AND alias=?", (node, alias))
+
+
+def is_subscribed(connection: sqlite3.Connection, node: str, psid: str) -> bool:
+    """Whether the node was ever connected to the synchronizer: it gets what is new to it, and not the history."""
+    query = "SELECT 1 FROM connections WHERE node=? AND psid=? AND subscribed"
+    return connection.execute(query, (node, psid)).fetchone() is not None
 
 
 def shake_hands(connection: sqlite3.Connection, node: str, alias: str) -> None:

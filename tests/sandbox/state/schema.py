@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS knobs (node TEXT, key TEXT, value TEXT NOT NULL, PRIM
 CREATE TABLE IF NOT EXISTS connections (
   position INTEGER PRIMARY KEY, node TEXT NOT NULL, alias TEXT NOT NULL, config BLOB NOT NULL,
   psid TEXT NOT NULL DEFAULT '', connected INTEGER NOT NULL DEFAULT 0, seen INTEGER,
+  subscribed INTEGER NOT NULL DEFAULT 0,
   UNIQUE (node, alias)
 );
 CREATE TABLE IF NOT EXISTS common_crypto_public_keys (

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.node import connecting
 from sandbox.node.core import Core
-from sandbox.state import connections, stores, synchronizers, transactions
+from sandbox.state import connections, history, stores, synchronizers, transactions
 from sandbox.state.connections import Connection
 from sandbox.v30 import mappings
 from sandbox.v30.dispatcher import Dispatcher
@@ -119,9 +119,17 @@ class Connector(connecting.Connector):
         self._save(config, psid)
         self._trust(psid)
         self._dispatcher.push_authorized_now(psid)
-        with core.db.write() as connection:
-            connections.set_connected(connection, core.name, alias, True)
-            unreadable = transactions.deliver_missed(connection, core.name, psid)
+        try:
+            with core.db.write() as connection:
+                if not connections.is_subscribed(connection, core.name, psid):
+                    history.replay(connection, core.name, core.uid, psid)
+                connections.set_connected(connection, core.name, alias, True)
+                unreadable = transactions.deliver_missed(connection, core.name, psid)
+        except history.CreatesExisting as error:
+            core.crash(
+                f"LOCAL_VERDICT_CREATES_EXISTING_CONTRACTS: a transaction creates the contract {error.contract_id}, which exists"
+                " already. Request with failed activeness check is approved; crashing the node to recover from invalid state"
+            )
         self._check_readable(unreadable)
         core.log.info("connected to %s (%s)", alias, ids.short(psid))
         for call in core.on_connected:
