@@ -44,6 +44,18 @@ def make_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeNetwo
         yield make
 
 
+@pytest.fixture
+def make_short_network(tmp_path: Path) -> Iterator[MakeNetwork]:
+    """The same for one test: its networks end with it."""
+    with ExitStack() as stack:
+
+        def make(topology: dict[str, Any]) -> Network:
+            state = tmp_path / f"network-{len(list(tmp_path.iterdir()))}"
+            return stack.enter_context(Network(topology_file.check(topology), state, logs=state / "logs"))
+
+        yield make
+
+
 def kms_client(network: Any, access_key: str, region: str = "") -> Any:
     settings = network.info()["kms"]
     return boto3.client(

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from networks import make_network, served
+from networks import make_network, make_short_network, served
 
-__all__ = ["line", "make_network", "served"]
+__all__ = ["line", "make_network", "make_short_network", "served"]
 
 V30_LINES = ("3.5", "3.4")
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from google.protobuf import json_format
 from networks import kms_client, put_material
 
@@ -26,6 +27,8 @@ USAGES = {
     "authentication": "SIGNING_KEY_USAGE_SEQUENCER_AUTHENTICATION",
     "signing": "SIGNING_KEY_USAGE_PROTOCOL",
 }
+# What has been tried on both lines need not be in all its cases.
+newest = pytest.mark.parametrize("line", ["3.5"], indirect=True)
 MESSAGES = definitions.messages(release("3.5"))
 SPKI = "CRYPTO_KEY_FORMAT_DER_X509_SUBJECT_PUBLIC_KEY_INFO"
 PURPOSES = ("authentication", "signing", "encryption")

@@ -20,6 +20,7 @@ from sandbox_tests.in_place import (
     Node,
     cut,
     fingerprint,
+    newest,
     prepared,
     signed_by_new,
     switched,
@@ -32,8 +33,8 @@ NO_KEY = "Could not find an appropriate signing key to issue the topology transa
 
 
 @pytest.fixture
-def old(make_network: MakeNetwork, line: str) -> Node:
-    return Node(make_network(playing(TOPOLOGY, line)), "old")
+def old(make_short_network: MakeNetwork, line: str) -> Node:
+    return Node(make_short_network(playing(TOPOLOGY, line)), "old")
 
 
 def one(node: Node) -> dict[str, Any]:
@@ -101,6 +102,7 @@ def test_new_signing_keys_prove_their_possession(old: Node) -> None:
     assert len(old.mapping(one(old))) == 6
 
 
+@newest
 def test_without_keys_in_force_a_node_reads_and_sends_nothing(old: Node) -> None:
     keys = prepared(old)
     cut(old, keys)
@@ -124,6 +126,7 @@ def test_without_keys_in_force_a_node_reads_and_sends_nothing(old: Node) -> None
         live.create(old.network.state, "old", ["Bob"])
 
 
+@newest
 def test_who_can_not_sign_confirms_nothing(old: Node) -> None:
     keys = prepared(old)
     cut(old, keys)
@@ -135,6 +138,7 @@ def test_who_can_not_sign_confirms_nothing(old: Node) -> None:
         live.create(old.network.state, "peer", ["Carol", alice])
 
 
+@newest
 def test_a_disabled_signing_key_sends_nothing(old: Node) -> None:
     keys = prepared(old)
     cut(old, keys)
@@ -148,6 +152,7 @@ def test_a_disabled_signing_key_sends_nothing(old: Node) -> None:
     assert "success" in old.ping()
 
 
+@newest
 def test_the_latest_key_that_it_holds_signs(old: Node) -> None:
     keys = prepared(old)
     mapping = old.mapping(AUTHORIZED)
@@ -159,6 +164,7 @@ def test_the_latest_key_that_it_holds_signs(old: Node) -> None:
     assert "Could not sign" in old.ping()["failure"]["reason"]
 
 
+@newest
 @pytest.mark.parametrize("restriction", ["can_sign_all_but_namespace_delegations", "can_sign_all_mappings"])
 def test_namespace_changes_need_a_key_that_is_there(old: Node, restriction: str) -> None:
     keys = prepared(old, restriction)
@@ -178,6 +184,7 @@ def test_namespace_changes_need_a_key_that_is_there(old: Node, restriction: str)
         assert NO_KEY in old.refused(f"{WRITE}/Authorize", request).text
 
 
+@newest
 def test_the_way_back_to_own_keys_by_another_participant(old: Node) -> None:
     """Section D: the mapping is signed on the node that is offline, and another participant broadcasts it."""
     keys = prepared(old)
@@ -213,6 +220,7 @@ def test_the_way_back_to_own_keys_by_another_participant(old: Node) -> None:
     assert NO_KEY in old.refused(f"{WRITE}/Authorize", change(party(old, "Bob"), AUTHORIZED)).text
 
 
+@newest
 def test_the_way_back_with_three_starts(old: Node) -> None:
     """The same without another participant: the new keys are made under jce, the mapping is sent under kms."""
     keys = prepared(old)
@@ -235,6 +243,7 @@ def test_the_way_back_with_three_starts(old: Node) -> None:
     assert "success" in old.ping()
 
 
+@newest
 def test_from_one_kms_to_another(old: Node) -> None:
     """Section E: the second namespace key is delegated by the first one, without the root key."""
     first = prepared(old, "can_sign_all_mappings")
@@ -259,6 +268,7 @@ def test_from_one_kms_to_another(old: Node) -> None:
     assert [each["signed_by"] for each in answer["signatures"]] == [second["namespace"].fingerprint]
 
 
+@newest
 def test_offline_topology_comes_with_the_next_connect(old: Node) -> None:
     old.disconnect()
     old.authorize(party(old, "Bob"))

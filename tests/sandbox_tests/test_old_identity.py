@@ -53,8 +53,8 @@ TEXTS = (
 
 
 @pytest.fixture
-def network(make_network: MakeNetwork, line: str) -> Any:
-    return make_network(playing(TOPOLOGY, line))
+def network(make_short_network: MakeNetwork, line: str) -> Any:
+    return make_short_network(playing(TOPOLOGY, line))
 
 
 def inherited(old: Node, heir: Node) -> None:

@@ -31,8 +31,8 @@ CURVE["participants"]["old"]["key_spec"] = "ec_p256"
 
 
 @pytest.fixture
-def old(make_network: MakeNetwork, line: str) -> Node:
-    return Node(make_network(playing(CURVE, line)), "old")
+def old(make_short_network: MakeNetwork, line: str) -> Node:
+    return Node(make_short_network(playing(CURVE, line)), "old")
 
 
 def state(node: Node) -> dict[str, Any]:
@@ -163,9 +163,9 @@ def test_regions_of_the_kms_are_a_matter_of_the_start_too(old: Node) -> None:
     old.admin(f"{VAULT}/RegisterKmsSigningKey", request)
 
 
-def test_a_default_node_on_gcp(make_network: MakeNetwork, line: str) -> None:
+def test_a_default_node_on_gcp(make_short_network: MakeNetwork, line: str) -> None:
     """Google's KMS takes Ed25519 keys; the ECIES key is replaced before by one that was born there."""
-    old = Node.without_kms(make_network(playing({**TOPOLOGY, "kms": {}}, line)), "old")
+    old = Node.without_kms(make_short_network(playing({**TOPOLOGY, "kms": {}}, line)), "old")
     ring = "projects/p/locations/global/keyRings/canton"
     with served() as (service, url):
         service.rings.add(ring)
@@ -203,15 +203,15 @@ def test_a_default_node_on_gcp(make_network: MakeNetwork, line: str) -> None:
         assert set(state(old)["contracts"]) > set(before["contracts"])
 
 
-def test_canton_2_keeps_its_provider(make_network: MakeNetwork) -> None:
+def test_canton_2_keeps_its_provider(make_short_network: MakeNetwork) -> None:
     topology = {"synchronizers": {"one": {}}, "participants": {"two": {"release": "2.10"}}}
-    network = make_network(topology)
+    network = make_short_network(topology)
     with pytest.raises(NetworkError, match=r"the crypto of a participant of Canton 2\.10 can't be changed"):
         network.set("two", "crypto", "kms")
 
 
-def test_a_database_reopened_keeps_the_provider(make_network: MakeNetwork, line: str) -> None:
-    network = make_network(playing({**TOPOLOGY, "kms": {}}, line))
+def test_a_database_reopened_keeps_the_provider(make_short_network: MakeNetwork, line: str) -> None:
+    network = make_short_network(playing({**TOPOLOGY, "kms": {}}, line))
     node = Node.without_kms(network, "old")
     node.restart(crypto="kms")
     assert node.own_keys() == []
