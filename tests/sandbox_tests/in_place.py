@@ -232,8 +232,10 @@ class Node:
         answer = self.admin(f"{WRITE}/SignTransactions", {"transactions": [signed], "store": AUTHORIZED})
         return dict(answer["transactions"][0])
 
-    def add(self, signed: dict[str, Any], store: dict[str, Any] = AUTHORIZED, **more: Any) -> Any:
-        answer = self.admin(f"{WRITE}/AddTransactions", {"transactions": [signed], "store": store, **more})
+    def add(self, signed: dict[str, Any], store: dict[str, Any] | None = None, **more: Any) -> Any:
+        """Into its own store, or that of a synchronizer."""
+        request = {"transactions": [signed], "store": store or AUTHORIZED, **more}
+        answer = self.admin(f"{WRITE}/AddTransactions", request)
         time.sleep(EFFECT_SECONDS)
         return answer
 
