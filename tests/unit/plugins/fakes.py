@@ -194,6 +194,9 @@ class Fake:
     def export_key_pair(self, _fingerprint: str, _protocol_version: int) -> KeyPair:
         raise CantonError("preview commands are off", error_id="preview_commands_off")
 
+    def read_key_pair(self, _raw: bytes) -> KeyPair:
+        raise CantonError("no key pair", error_id="wrapper_unreadable")
+
     def read_key(self, raw: bytes, name: str) -> Key:
         return replace(key(raw.decode()), name=name, public_key=raw)
 

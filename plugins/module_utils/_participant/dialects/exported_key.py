@@ -18,12 +18,12 @@ from ..model.key_pair import PKCS8, ExportRefused, KeyPair, KeyUnknown
 PREVIEW_LINE = "canton.features.enable-preview-commands = true"
 
 
-def read_pair(answer: t.Any, message: t.Any, versions: t.Collection[int], spec_of: t.Callable[[t.Any], str]) -> KeyPair:
-    """The pair inside an ``ExportKeyPairResponse``; ``message`` is the class CryptoKeyPair of the dialect.
+def read_pair(raw: bytes, message: t.Any, versions: t.Collection[int], spec_of: t.Callable[[t.Any], str]) -> KeyPair:
+    """The pair that a node exported; ``message`` is the class CryptoKeyPair of the dialect.
 
-    ``spec_of`` tells the spec of a private key message. No error here carries bytes of the answer.
+    ``spec_of`` tells the spec of a private key message. No error here carries bytes of it.
     """
-    inner = unwrap(answer.key_pair, "An exported key pair", versions)
+    inner = unwrap(raw, "An exported key pair", versions)
     try:
         pair = message.FromString(inner)
     except Exception:
@@ -40,6 +40,7 @@ def read_pair(answer: t.Any, message: t.Any, versions: t.Collection[int], spec_o
         spec=spec_of(private),
         format=_format(private),
         private=private.private_key,
+        pair=raw,
     )
 
 

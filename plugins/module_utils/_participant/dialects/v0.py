@@ -348,8 +348,10 @@ class V0(Parties, Packages, Contracts):
 
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
         """There are no usages (docs/canton/canton-2.md#vault)."""
-        answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
-        return read_pair(answer, self.admin.message(CANTON + "crypto.v0.CryptoKeyPair"), WRAPPED_V0, spec_name)
+        return self.read_key_pair(export_pair(self.admin, VAULT, fingerprint, protocol_version).key_pair)
+
+    def read_key_pair(self, raw: bytes) -> KeyPair:
+        return read_pair(raw, self.admin.message(CANTON + "crypto.v0.CryptoKeyPair"), WRAPPED_V0, spec_name)
 
     def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
         found = [item.delegation for item in self.signed_delegations(store, namespace)]

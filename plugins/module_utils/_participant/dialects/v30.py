@@ -289,8 +289,10 @@ class V30(OwnIdentity, Parties, Packages, Contracts):
 
     def export_key_pair(self, fingerprint: str, protocol_version: int) -> KeyPair:
         """Without a password (docs/canton/keys.md#exporting-a-key-pair)."""
-        answer = export_pair(self.admin, VAULT, fingerprint, protocol_version)
-        return read_pair(answer, self.admin.message(CRYPTO + "CryptoKeyPair"), (PROTO_VERSION,), spec_name)
+        return self.read_key_pair(export_pair(self.admin, VAULT, fingerprint, protocol_version).key_pair)
+
+    def read_key_pair(self, raw: bytes) -> KeyPair:
+        return read_pair(raw, self.admin.message(CRYPTO + "CryptoKeyPair"), (PROTO_VERSION,), spec_name)
 
     def delegations(self, store: str, namespace: str = "", target: str = "") -> list[Delegation]:
         answer = self.admin.read(

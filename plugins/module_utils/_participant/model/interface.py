@@ -208,6 +208,9 @@ class Participant(Reader, t.Protocol):
         Raises KeyUnknown, or ExportRefused with the reason.
         """
 
+    def read_key_pair(self, raw: bytes) -> KeyPair:
+        """A key pair as a node exported it, ``KeyPair.serialized``. ``wrapper_unreadable`` when it cannot be read."""
+
     def read_delegation(self, raw: bytes) -> SignedDelegation | None:
         """The delegation in a signed transaction; None for any other transaction. Its signatures are not checked."""
 

@@ -44,7 +44,8 @@ class KeyPair:
     """A private key with what Canton says of it. ``spec`` and ``usage`` are the words of ``participant.Key``.
 
     The private part is no field, so that no representation, dictionary or comparison has it. ``format`` is ``pkcs8`` when
-    ``private_key()`` is the DER of a PrivateKeyInfo, else Canton's word in lower case (keys of old stores: ``raw``, ``tink``).
+    ``private_key()`` is the DER of a PrivateKeyInfo, else Canton's word in lower case (keys of old stores: ``raw``, ``tink``). ``serialized()``
+    is the whole pair as the node exports and imports it.
     """
 
     fingerprint: str
@@ -53,17 +54,24 @@ class KeyPair:
     spec: str
     format: str
     private: InitVar[bytes]
+    pair: InitVar[bytes] = b""
 
-    def __post_init__(self, private: bytes) -> None:
+    def __post_init__(self, private: bytes, pair: bytes) -> None:
         object.__setattr__(self, "_hidden", _Hidden(private))
+        object.__setattr__(self, "_pair", _Hidden(pair))
 
     def private_key(self) -> bytearray:
         """The private key itself, not a copy; empty after ``wipe``."""
         hidden: _Hidden = self.__dict__["_hidden"]
         return hidden.data
 
+    def serialized(self) -> bytearray:
+        """The whole pair itself, not a copy; empty after ``wipe``."""
+        hidden: _Hidden = self.__dict__["_pair"]
+        return hidden.data
+
     def wipe(self) -> None:
         """Overwrite the private key. Best effort: gRPC and Python may have had copies, which are garbage by now."""
-        data = self.private_key()
-        data[:] = bytes(len(data))
-        data.clear()
+        for data in (self.private_key(), self.serialized()):
+            data[:] = bytes(len(data))
+            data.clear()

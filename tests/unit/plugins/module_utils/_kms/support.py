@@ -92,7 +92,13 @@ class Exporting:
     """Gives the pair, and keeps it, so that a test can see whether it was wiped."""
 
     def __init__(self, private: bytes = PRIVATE, **more: str) -> None:
-        fields = {"fingerprint": PRINT, "purpose": "signing", "spec": "ec_p256", "format": "pkcs8", **more}
+        fields: dict[str, Any] = {
+            "fingerprint": PRINT,
+            "purpose": "signing",
+            "spec": "ec_p256",
+            "format": "pkcs8",
+            **more,
+        }
         self._make: Callable[[], KeyPair] = lambda: KeyPair(usage=(), private=private, **fields)
         self.given: list[KeyPair] = []
 
