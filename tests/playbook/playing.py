@@ -10,18 +10,28 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-from playbook.harness import ANSIBLE_PLAYBOOK, Run, descendants, kill, recorded
-from playbook.migration import Migration
+from playbook.harness import ANSIBLE_PLAYBOOK, Ansible, Run, descendants, kill, recorded
 
 _WAIT_SECONDS = 60
+
+
+class Playable(Protocol):
+    """What is run: in which folder, by what, and with which arguments."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def ansible(self) -> Ansible: ...
+    def arguments(self, *flags: str) -> list[str]: ...
 
 
 class Playing:
     """An ansible-playbook run in the background that is watched while it prints."""
 
-    def __init__(self, migration: Migration, tags: str, arguments: Sequence[str] | None = None) -> None:
+    def __init__(self, migration: Playable, tags: str, arguments: Sequence[str] | None = None) -> None:
         self._folder = migration.folder / "playing"
         self._folder.mkdir(exist_ok=True)
         self._record = self._folder / "results.jsonl"

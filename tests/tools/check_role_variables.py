@@ -73,7 +73,7 @@ class Role:
     def facts(self) -> set[str]:
         """What the role's tasks set, such as its results."""
         found: set[str] = set()
-        for path in (self.folder / "tasks").glob("*.yml"):
+        for path in (self.folder / "tasks").rglob("*.yml"):
             for task in tasks(load(path)):
                 found.update(name for key in SET_BY_TASKS for name in task.get(key, {}))
         return found
@@ -94,7 +94,13 @@ class Role:
             text = (self.folder / "templates" / end).read_text(encoding="utf-8")
             return names(text) | templates(text)
         value = load(self.folder / "tasks" / end) if end.endswith(".yml") else self.own.get(end)
-        included = set(re.findall(r"\w+\.yml", " ".join(includes(value)))) if end.endswith(".yml") else set()
+        texts = includes(value) if end.endswith(".yml") else expressions(value)
+        included = {
+            name
+            for text in texts
+            for name in re.findall(r"[\w/]+\.yml", text)
+            if (self.folder / "tasks" / name).exists()
+        }
         return variables(value) | included | {name for text in expressions(value) for name in templates(text)}
 
     def breaches(self) -> Iterator[str]:

@@ -140,6 +140,11 @@ class JournalFiles:
             )
         return found
 
+    def recorded(self) -> Journal | None:
+        """The journal with whatever pair it has, for a node that does not answer; None without one."""
+        values = read_json(self.journal, self._damaged)
+        return None if values is None else self.read(str(values.get("source")), str(values.get("target")))
+
     def _damaged(self, why: str) -> CantonError:
         return CantonError(
             f"The journal {self.journal} is damaged: {why}",

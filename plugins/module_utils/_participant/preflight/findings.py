@@ -13,7 +13,7 @@ from ..._errors import Busy, CantonError, ConnectionFailed
 from ..model.entities import Synchronizer
 from ..model.interface import Reader
 
-OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER = "other_synchronizer", "same_synchronizer"
+OTHER_SYNCHRONIZER, SAME_SYNCHRONIZER, IN_PLACE = "other_synchronizer", "same_synchronizer", "in_place"
 # Understood, and refused: a new node with the old identity and keys, which dies on real networks; and an encrypted key store, which needs
 # no migration (docs/canton/migration.md#importing-the-old-keys, docs/canton/kms.md#two-modes).
 KEY_IMPORT, ENVELOPE = "key_import", "envelope"

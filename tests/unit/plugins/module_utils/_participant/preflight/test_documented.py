@@ -17,6 +17,7 @@ DOCUMENT = CODE.parents[2] / "docs" / "preflight.md"
 EXAMINED = (
     *(f"preflight/{name}" for name in ("examine", "node", "contracts", "dars", "known_bugs")),
     "migration/plan",
+    "in_place/preflight",
 )
 SEVERITIES = {"error": "error", "warn": "warning", "report": "error or warning"}
 # Refusals inside of checks, which become findings.
@@ -29,6 +30,8 @@ REFUSING = {
     "offline/participant": {"require_live"},
     "replication/move": {"witness", "_requested"},
     "copying/users": {"plan_copy"},
+    "identity/initialisation": {"read_old"},
+    "in_place/keys": {"refuse_unfit"},
 }
 
 
