@@ -17,7 +17,7 @@ import typing as t
 from datetime import datetime, timezone
 
 from ..._errors import CantonError
-from ..._files import file_error, make_folder, now, read_json, remove, stamp, write_json
+from ..._files import file_error, make_folder, now, only_one, read_json, remove, stamp, write_json
 from ..contracts.snapshot import SnapshotFiles
 from ..model.ids import short
 
@@ -223,8 +223,11 @@ def archive(files: JournalFiles, found: Journal, label: str, keep_snapshot: bool
     """Move the files of this migration aside as ``<name>.<label>-<UTC time>.*``, so that it can start again; their new names.
 
     Without ``keep_snapshot`` the contracts themselves are deleted. The journal is moved last, and the time is that of its last event,
-    so an interrupted call that is repeated gives all files the same names.
+    so an interrupted call that is repeated gives all files the same names. What a killed transfer left is removed; one that runs is an error.
     """
+    if os.path.isdir(files.folder):
+        with only_one(files.base + ".lock", "archived"):
+            remove(files.base + ".progress.json")
     last = datetime.fromisoformat(found.events[-1].at) if found.events else now()
     moment = last.strftime("%Y%m%dT%H%M%SZ")
     moved = []
