@@ -68,7 +68,7 @@ def questions(live: Participant) -> dict[str, list[tuple[Any, ...]]]:
     assert stores and len(parties) > 4 and len(dars) == 1 and len(providers) == 2
     return {
         "identity": nothing,
-        "synchronizers": nothing,
+        "synchronizers": [(True,)],
         "protocol_version": [(item,) for item in known],
         "written_for": [(item,) for item in known],
         "hosting_store": [(store,) for store in [*stores, "unknown::1220"]],
