@@ -11,6 +11,7 @@
 #   make molecule                           make clean
 #   make release-table-write                makes the tables of docs/releases.md and docs/faults.md from the last make playbook
 #   make bench                              counts processes and RPCs of a migration (BENCH_ARGS=--calls for each RPC)
+#   make bench-in-place                     the same of a migration in place, with few and many contracts
 #   make bench-fleet                        migrates 50 hosts of the sandbox in one run (BENCH_ARGS='--hosts 5' for fewer)
 #   make qualify INVENTORY=path             runs it against real participants of yours (docs/real-nodes.md)
 #
@@ -47,7 +48,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # set inside git hooks, where they would lead git away from the copy
 unexport GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 
-.PHONY: help test demo bench bench-fleet qualify lint unit wire playbook molecule release-table release-table-write layout clean \
+.PHONY: help test demo bench bench-in-place bench-fleet qualify lint unit wire playbook molecule release-table release-table-write layout clean \
 	house imports drawing ruff mypy yamllint ansible-lint docs-lint changelog-lint sanity
 
 help:
@@ -66,6 +67,9 @@ demo: layout
 
 bench: layout
 	PYTHONPATH=$(COPY)/tests python $(COPY)/tests/benchmarks/steps.py $(BENCH_ARGS)
+
+bench-in-place: layout
+	PYTHONPATH=$(COPY)/tests python $(COPY)/tests/benchmarks/in_place.py
 
 bench-fleet: layout
 	PYTHONPATH=$(COPY)/tests python $(COPY)/tests/benchmarks/fleet.py $(BENCH_ARGS)
