@@ -87,10 +87,10 @@ unit: layout
 wire: layout
 	cd $(COPY) && pytest tests/sandbox_tests tests/wire -n 2 --dist loadfile $(PYTEST_ARGS)
 
-# Two at a time: what shares a network stays together, and what takes longest begins.
+# Three at a time, as a playbook waits a fifth of its time: what shares a network stays together, and what takes longest begins.
 playbook: layout
 	rm -f $(OUTCOMES)
-	cd $(COPY) && OUTCOMES=$(OUTCOMES) pytest tests/playbook -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	cd $(COPY) && OUTCOMES=$(OUTCOMES) pytest tests/playbook -n 3 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 release-table: layout
 	python tests/tools/release_table.py check $(OUTCOMES) docs/releases.md
